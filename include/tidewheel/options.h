@@ -1,0 +1,59 @@
+/* options: the worker's own configuration, config/tidewheel.yaml.
+ *
+ * Every option is one row of one table (src/config/options.c): path, type, default, limits, help.
+ * Parser, `list options`, the JSON Schema and the environment's names (TIDEWHEEL_<PATH>, dots as
+ * underscores: TIDEWHEEL_FLUSH_INTERVAL) are made from the row. Later beats earlier: default, file,
+ * environment, `-s path=value`.
+ *
+ * Floor: 2. Owner: built once, then const and shared.
+ */
+#ifndef TIDEWHEEL_OPTIONS_H
+#define TIDEWHEEL_OPTIONS_H
+
+#include "tidewheel/buf.h"
+
+struct property {
+    char *name;
+    char *value;
+};
+
+struct options {
+    char *file; /* NULL: none was read */
+    char *kafka_brokers;
+    char *kafka_group_id;
+    struct property *librdkafka;
+    size_t librdkafka_count;
+    char *redis_url;
+    char **pipelines; /* files: globs are expanded, relative to the configuration file's folder */
+    size_t pipeline_count;
+    int64_t workers;
+    int64_t flush_interval_ms;
+    int64_t flush_entities_max;
+    int64_t checkpoint_interval_ms; /* 0: off */
+    int64_t limits_event_bytes;
+    int64_t limits_nesting;
+    int64_t limits_key_bytes;
+    int64_t limits_memory;
+    char *dead_letter_topic;
+    char *http_listen;
+    char *log_level;
+    char *log_format;
+    int64_t shutdown_timeout_ms;
+};
+
+struct options_source {
+    const char *file;               /* -c; NULL: TIDEWHEEL_CONFIG, else config/tidewheel.yaml if it is there,
+                                       else defaults alone */
+    const char *const *assignments; /* -s path=value */
+    size_t assignment_count;
+    const char *const *properties;  /* -X name=value */
+    size_t property_count;
+    bool needs_pipelines;           /* an empty list of pipeline files is an error */
+};
+
+/* All errors are added to report, one line each, as pipeline_load() does. */
+int options_load(const struct options_source *source, struct buf *report, struct options *ret)
+    MUST_CHECK;
+void options_fini(struct options *options);
+
+#endif

@@ -1,0 +1,104 @@
+/* pipeline: views, as their YAML files say, compiled for the hot path.
+ *
+ *     catalog --- topic "user_events" --- paths      every path that any of its views reads
+ *                   |                      views --- view "user_activity" --- features
+ *                   |                                                     \-- output fields
+ *               topic "card_events" ...
+ *
+ * One file is one view (design.md 4). pipeline_load() reads all files of a configuration and reports
+ * all errors of all of them at once, each as `file:line:column: path: what is wrong`, with what was
+ * expected and the nearest valid name. The keys of the file are rows of one table (pipeline_keys.c),
+ * which the JSON Schema is made from too.
+ *
+ * Floor: 2. Owner: built once, then const and shared.
+ */
+#ifndef TIDEWHEEL_PIPELINE_H
+#define TIDEWHEEL_PIPELINE_H
+
+#include "tidewheel/key.h"
+#include "tidewheel/match.h"
+#include "tidewheel/paths.h"
+#include "tidewheel/series.h"
+#include "tidewheel/template.h"
+#include "tidewheel/timestamp.h"
+
+enum clock_kind { CLOCK_WALL, CLOCK_EVENT };
+
+enum { FEATURES_MAX = 256, OUTPUT_FIELDS_MAX = 4096 };
+
+struct topic;
+
+struct feature {
+    char *name;
+    struct match *where; /* NULL: every event */
+    char *value_path;    /* NULL: the feature counts events */
+    int value_slot;
+    const struct op **aggregates;
+    size_t aggregate_count;
+    struct window *windows;
+    size_t window_count;
+    struct series_spec series;
+};
+
+/* One field of the view's hash, in the order feature, window, aggregate as declared. */
+struct output_field {
+    char *name;
+    uint16_t feature;
+    uint16_t window;
+    const struct op *op;
+};
+
+struct view {
+    char *file;
+    char *name;
+    char *description; /* may be NULL, as owner may */
+    char *owner;
+    int64_t version;
+    struct topic *topic;
+    enum time_unit time_unit;
+    char *time_path; /* NULL with TIME_RECORD */
+    int time_slot;
+    char *entity_type;
+    bool has_tenant;
+    struct key_spec *keys; /* the tenant first, where there is one */
+    size_t key_count;      /* with the tenant */
+    struct feature *features;
+    size_t feature_count;
+    struct output_field *fields;
+    size_t field_count;
+    struct template key;
+    struct template freshness_key;
+    int64_t ttl_ms;           /* of this view's own */
+    int64_t key_ttl_ms;       /* of the feature hash: the largest ttl of the views that share it */
+    int64_t freshness_ttl_ms; /* the same for the freshness hash */
+    enum clock_kind clock;
+    int64_t future_max_ms;
+    int64_t longest_ms; /* the longest window, and its hop */
+    int64_t longest_hop_ms;
+    size_t index; /* in the catalog */
+};
+
+struct topic {
+    char *name;
+    struct paths *paths;
+    struct view **views;
+    size_t view_count;
+};
+
+struct catalog {
+    struct topic **topics;
+    size_t topic_count;
+    struct view **views; /* in the order of the files */
+    size_t view_count;
+};
+
+/* Loads every file into one catalog. Errors are added to report, one line each; ERR_CONFIG if there
+ * was any, and *ret is then untouched. Limits are those that the views must fit (key_bytes). */
+int pipeline_load(const char *const *files, size_t file_count, struct buf *report,
+                  struct catalog **ret) MUST_CHECK;
+void catalog_free(struct catalog *catalog);
+
+const struct topic *catalog_topic(const struct catalog *catalog, struct slice name);
+const struct view *catalog_view(const struct catalog *catalog, const char *name);
+
+#endif

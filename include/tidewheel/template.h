@@ -1,0 +1,36 @@
+/* template: the names of Redis keys and fields, compiled.
+ *
+ *     "features:{entity_type}:{entity_id}"  ->  "features:" "user:" {entity_id}
+ *
+ * Placeholders whose value is the same for the whole view are put in when the view is loaded; what
+ * is left depends on the entity: {entity_id} (its encoded parts, joined by ':'), {tenant}, and any
+ * key field by its path. `{{` and `}}` stand for braces.
+ *
+ * Floor: 1. Owner: built once, then const and shared.
+ */
+#ifndef TIDEWHEEL_TEMPLATE_H
+#define TIDEWHEEL_TEMPLATE_H
+
+#include "tidewheel/buf.h"
+
+enum { TEMPLATE_LITERAL = -1, TEMPLATE_ENTITY_ID = -2 };
+
+struct template_part {
+    int kind;     /* TEMPLATE_LITERAL, TEMPLATE_ENTITY_ID, or the number of an identity part */
+    char *text;   /* of a literal */
+    size_t len;
+};
+
+struct template {
+    char *source; /* as written */
+    struct template_part *parts;
+    size_t count;
+};
+
+/* Adds the key of the entity with this identity (key.h) to ret. has_tenant: the identity's first
+ * part is the tenant and not part of {entity_id}. */
+void template_render(const struct template *template, struct slice identity, bool has_tenant,
+                     struct buf *ret);
+void template_fini(struct template *template);
+
+#endif
