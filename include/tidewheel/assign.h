@@ -1,0 +1,53 @@
+/* assign: where reading begins (recovery.md), as a pure decision over what Kafka answered.
+ *
+ * Commits carry the metadata `tw1 <wall ms of the commit>`. t_live, the last moment at which the
+ * group was known to be alive, is the smaller of now and that time; without one it is now - ttl.
+ * Reading begins at the first record with a timestamp of at least
+ *
+ *     t_live - longest window - its hop - future_max
+ *
+ * because by promise L no accepted event of a living window has an older record. A committed offset
+ * whose metadata is not ours was set by a person: before that start, it is begun there; behind it,
+ * the start stays, as windows are never left incomplete on purpose.
+ *
+ * Floor: 1. Owner: pure.
+ */
+#ifndef TIDEWHEEL_ASSIGN_H
+#define TIDEWHEEL_ASSIGN_H
+
+#include "tidewheel/buf.h"
+
+enum { COMMIT_METADATA_MAX = 32 };
+
+/* What the broker said of one partition. */
+struct assign_facts {
+    int64_t log_start;
+    int64_t log_end;          /* read before the lookups */
+    int64_t committed;        /* -1: none */
+    const char *metadata;     /* of the commit; NULL or "": none */
+    size_t metadata_len;
+    int64_t parked;           /* our own position if the state is still in memory, else -1 */
+};
+
+/* What the topic's views need. */
+struct assign_needs {
+    int64_t reach_ms;   /* longest window + its hop + future_max, the largest over the views */
+    int64_t ttl_ms;     /* the largest */
+    bool from_beginning; /* a view with `clock: event` */
+};
+
+int64_t commit_metadata_read(const char *metadata, size_t len); /* the time in it; -1: not ours */
+size_t commit_metadata_write(int64_t wall_ms, char *ret);       /* NUL-terminated */
+
+/* The timestamp to look up, in ms; at least 0. */
+int64_t assign_since_ms(const struct assign_facts *facts, const struct assign_needs *needs,
+                        int64_t now_ms);
+
+struct plan;
+
+/* looked_up: the broker's answer for since_ms (-1: no such record). has_timestamps: false when a
+ * lookup of timestamp 0 answers -1 for a partition that is not empty (librdkafka's mock cluster). */
+void assign_decide(const struct assign_facts *facts, const struct assign_needs *needs,
+                   bool has_timestamps, int64_t looked_up, struct plan *ret);
+
+#endif

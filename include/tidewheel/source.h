@@ -1,0 +1,94 @@
+/* source: where records come from: one member of the consumer group.
+ *
+ *     rebalance -> lookup -> assigned(unit, plan) -> records ... -> revoked() -> parked
+ *                               ^                                                  |
+ *                               +--- comes back: goes on at the parked position ---+--> dropped(unit)
+ *
+ * A unit is one partition of one topic. The source keeps the list of units, works out where each
+ * begins (assign.h), and hands out records of units that are assigned now, never of an earlier
+ * assignment (K7). The handler's functions are called inside source_poll(), on the worker's thread.
+ *
+ * The struct is an interface: kafka.c is the real one, tests have their own.
+ *
+ * Floor: 3. Owner: one worker thread.
+ */
+#ifndef TIDEWHEEL_SOURCE_H
+#define TIDEWHEEL_SOURCE_H
+
+#include "tidewheel/decode.h"
+#include "tidewheel/options.h"
+
+/* Where a unit begins, and when it is caught up. */
+struct plan {
+    int64_t start;      /* the first offset to read */
+    int64_t live_at;    /* silent until the position has reached it: the end read at assignment */
+    int64_t log_start;  /* the oldest offset that the log holds */
+    int64_t wanted;     /* the start that whole windows need; below log_start: windows are incomplete */
+    int64_t commit_at_least; /* a commit may not be lower, except with is_reset (promise X) */
+    bool is_reset;      /* a person set the group's offset: commits may go back, once */
+};
+
+struct unit {
+    const struct topic *topic;
+    int32_t partition;
+    int32_t partition_count; /* of the topic */
+    bool is_assigned;
+    void *shard; /* the handler's */
+};
+
+struct source_handler {
+    void *arg;
+    /* The parked position of a unit whose state is still in memory, or -1: it is read again. */
+    int64_t (*position)(void *arg, const struct unit *unit);
+    /* The unit is ours now; records follow from plan->start on. */
+    void (*assigned)(void *arg, struct unit *unit, const struct plan *plan);
+    /* All units are taken away (eager rebalance): flush and commit within a budget, and park. With
+     * is_lost nothing may be committed any more. */
+    void (*revoked)(void *arg, bool is_lost);
+    /* The unit did not come back in this rebalance: its state goes. The unit is freed after it. */
+    void (*dropped)(void *arg, struct unit *unit);
+    /* Everything before offset has been handed out (an end-of-partition event). */
+    void (*reached)(void *arg, struct unit *unit, int64_t offset);
+};
+
+struct commit {
+    struct unit *unit;
+    int64_t offset; /* the next one to read */
+};
+
+struct source;
+
+struct source_ops {
+    /* One record at most; waits up to timeout_ms for it. 1: *ret_unit and *ret are filled, lent until
+     * the next call. 0: none. ERR_FATAL: err says what a person must do; ERR_RETRY: Kafka is away. */
+    int (*poll)(struct source *source, int64_t timeout_ms, struct unit **ret_unit,
+                struct record *ret, struct err *err);
+    /* Commits with our metadata. wait_ms 0: does not wait, failures are logged and come again with
+     * the next commit. Otherwise waits at most that long for the answer; best effort. */
+    void (*commit)(struct source *source, const struct commit *commits, size_t count,
+                   int64_t wait_ms);
+    /* Paused: membership is kept and poll goes on, but no record is handed out. Resuming goes on at
+     * the positions given by the handler's position(). */
+    void (*pause)(struct source *source, bool is_paused);
+    /* Every unit that is assigned is read again, as after a restart: position() is asked again. */
+    void (*restart)(struct source *source);
+    /* Lag per unit, as far as is known without asking: the newest known end of the log; -1 unknown. */
+    int64_t (*end)(struct source *source, const struct unit *unit);
+    /* Leaves the group and frees everything, within wait_ms; false: past that, the caller must leave
+     * by _exit(), which is always safe. */
+    bool (*close)(struct source *source, int64_t wait_ms);
+};
+
+struct source {
+    const struct source_ops *ops;
+};
+
+/* The Kafka source: one consumer that subscribes to all topics of the catalog. ERR_CONFIG for a
+ * refused property, ERR_FATAL as poll. number tells the workers of one process apart (client.id). */
+int kafka_source_open(const struct options *options, const struct catalog *catalog, int number,
+                      const struct source_handler *handler, struct source **ret, struct err *err)
+    MUST_CHECK;
+
+const char *kafka_version(void); /* of librdkafka */
+
+#endif
