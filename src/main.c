@@ -1,7 +1,6 @@
-#include <stdio.h>
+#include "tidewheel/cli.h"
 
-int main(void)
+int main(int argc, char **argv)
 {
-    (void)fprintf(stderr, "tidewheel: not built yet\n");
-    return 70;
+    return cli_main(argc, argv);
 }

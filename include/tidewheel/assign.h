@@ -19,6 +19,16 @@
 
 enum { COMMIT_METADATA_MAX = 32 };
 
+/* Where a unit begins, and when it is caught up. */
+struct plan {
+    int64_t start;      /* the first offset to read */
+    int64_t live_at;    /* silent until the position has reached it: the end read at assignment */
+    int64_t log_start;  /* the oldest offset that the log holds */
+    int64_t wanted;     /* the start that whole windows need; below log_start: windows are incomplete */
+    int64_t commit_at_least; /* a commit may not be lower, except with is_reset (promise X) */
+    bool is_reset;      /* a person set the group's offset: commits may go back, once */
+};
+
 /* What the broker said of one partition. */
 struct assign_facts {
     int64_t log_start;
@@ -42,8 +52,6 @@ size_t commit_metadata_write(int64_t wall_ms, char *ret);       /* NUL-terminate
 /* The timestamp to look up, in ms; at least 0. */
 int64_t assign_since_ms(const struct assign_facts *facts, const struct assign_needs *needs,
                         int64_t now_ms);
-
-struct plan;
 
 /* looked_up: the broker's answer for since_ms (-1: no such record). has_timestamps: false when a
  * lookup of timestamp 0 answers -1 for a partition that is not empty (librdkafka's mock cluster). */

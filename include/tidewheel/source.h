@@ -15,18 +15,9 @@
 #ifndef TIDEWHEEL_SOURCE_H
 #define TIDEWHEEL_SOURCE_H
 
+#include "tidewheel/assign.h"
 #include "tidewheel/decode.h"
 #include "tidewheel/options.h"
-
-/* Where a unit begins, and when it is caught up. */
-struct plan {
-    int64_t start;      /* the first offset to read */
-    int64_t live_at;    /* silent until the position has reached it: the end read at assignment */
-    int64_t log_start;  /* the oldest offset that the log holds */
-    int64_t wanted;     /* the start that whole windows need; below log_start: windows are incomplete */
-    int64_t commit_at_least; /* a commit may not be lower, except with is_reset (promise X) */
-    bool is_reset;      /* a person set the group's offset: commits may go back, once */
-};
 
 struct unit {
     const struct topic *topic;

@@ -1,0 +1,49 @@
+/* cli: the commands, one row each.
+ *
+ *     tidewheel COMMAND [options] ...      tidewheel --help      tidewheel COMMAND --help
+ *
+ * A command's file in src/cli/ holds its function; the row in src/cli/cli.c holds its name, one line
+ * of help and the long help with an example. Exit codes are sysexits'.
+ *
+ * Floor: 5. Owner: the main thread.
+ */
+#ifndef TIDEWHEEL_CLI_H
+#define TIDEWHEEL_CLI_H
+
+#include "tidewheel/buf.h"
+#include "tidewheel/options.h"
+
+enum exit_code {
+    EXIT_OK = 0,
+    EXIT_TEST_FAILED = 1,
+    EXIT_USAGE = 64,
+    EXIT_UNAVAILABLE = 69,
+    EXIT_INTERNAL = 70,
+    EXIT_CONFIG = 78,
+};
+
+/* What every command is given: the common flags, taken out of the arguments, and the rest. */
+struct cli_args {
+    const char *config;          /* -c FILE */
+    const char **assignments;    /* -s path=value */
+    size_t assignment_count;
+    const char **properties;     /* -X name=value */
+    size_t property_count;
+    const char *events;          /* -e FILE */
+    const char *at;              /* --at TIME|end|each */
+    const char **operands;
+    size_t operand_count;
+};
+
+int cli_main(int argc, char **argv);
+
+int command_run(const struct cli_args *args);
+int command_validate(const struct cli_args *args);
+int command_eval(const struct cli_args *args);
+int command_test(const struct cli_args *args);
+int command_get(const struct cli_args *args);
+int command_list(const struct cli_args *args);
+int command_schema(const struct cli_args *args);
+int command_version(const struct cli_args *args);
+
+#endif
