@@ -16,7 +16,8 @@ static const struct unit DURATIONS[] = {
 };
 
 static const struct unit SIZES[] = {
-    {"TiB", INT64_C(1) << 40}, {"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}, {"B", 1}, {NULL, 0},
+    {"TiB", INT64_C(1) << 40}, {"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10},
+    {"B", 1}, {NULL, 0},
 };
 
 static bool parse(const struct unit *units, const char *text, int64_t *ret)
@@ -45,6 +46,8 @@ bool duration_parse(const char *text, int64_t *ret_ms)
 
 bool size_parse(const char *text, int64_t *ret_bytes)
 {
+    if (num_parse_int64(text, strlen(text), ret_bytes))
+        return *ret_bytes >= 0;
     return parse(SIZES, text, ret_bytes);
 }
 
