@@ -1,7 +1,7 @@
 #include "tidewheel/store.h"
 
 #include <errno.h>
-#include <hiredis.h>
+#include <hiredis/hiredis.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -9,9 +9,9 @@
 #include <sys/random.h>
 #include <sys/socket.h>
 
+#include "sink/redis_login.h"
 #include "tidewheel/log.h"
 #include "tidewheel/mem.h"
-#include "tidewheel/redis_url.h"
 
 enum {
     ANSWER_MS = 5000,     /* a Redis that says nothing for so long is away */
@@ -302,7 +302,7 @@ static answer_fn *const answers[] = {
 static void connect_now(struct redis *redis, int64_t mono_ms)
 {
     const struct redis_url *url = &redis->url;
-    redis->context = url->path != NULL ? redisConnectUnixNonBlock(url->path)
+    redis->context = url->socket != NULL ? redisConnectUnixNonBlock(url->socket)
                                        : redisConnectNonBlock(url->host, url->port);
     if (redis->context == NULL || redis->context->err != 0) {
         go_away(redis, mono_ms, redis->context == NULL ? "out of memory" : redis->context->errstr);
@@ -437,7 +437,7 @@ static const struct store_ops redis_ops = {
 int redis_store_open(const char *url, const char *group_id, struct store **ret, struct err *err)
 {
     struct redis_url parsed;
-    int rc = redis_url_parse(url, &parsed, err);
+    int rc = redis_login(url, &parsed, err);
     if (rc < 0)
         return rc;
     struct redis *redis = mem_zalloc(sizeof *redis);

@@ -1,8 +1,8 @@
-#include <hiredis.h>
+#include <hiredis/hiredis.h>
 #include <stdlib.h>
 
 #include "tidewheel/mem.h"
-#include "tidewheel/redis_url.h"
+#include "sink/redis_login.h"
 #include "tidewheel/store.h"
 
 enum { WAIT_S = 5 };
@@ -13,6 +13,21 @@ enum { WAIT_S = 5 };
 const char *redis_client_version(void)
 {
     return VERSION(HIREDIS_MAJOR) "." VERSION(HIREDIS_MINOR) "." VERSION(HIREDIS_PATCH);
+}
+
+int redis_login(const char *text, struct redis_url *ret, struct err *err)
+{
+    struct redis_url url;
+    int rc = redis_url_parse(text, &url, err);
+    if (rc < 0)
+        return rc;
+    if (url.is_tls) {
+        redis_url_fini(&url);
+        return err_set(err, ERR_CONFIG, "redis.url asks for TLS (rediss://), which needs hiredis 1.0 or later: "
+                                        "use redis:// or unix:// with hiredis %s", redis_client_version());
+    }
+    *ret = url;
+    return 0;
 }
 
 /* One command; NULL with err filled when there is no good answer. */
@@ -88,16 +103,16 @@ int redis_fetch(const char *text, struct slice key, const char *const *fields, s
                 char **ret_values, int64_t *ret_pttl_ms, struct err *err)
 {
     struct redis_url url;
-    int rc = redis_url_parse(text, &url, err);
+    int rc = redis_login(text, &url, err);
     if (rc < 0)
         return rc;
     struct timeval wait = {.tv_sec = WAIT_S};
-    redisContext *context = url.path != NULL
-                                ? redisConnectUnixWithTimeout(url.path, wait)
+    redisContext *context = url.socket != NULL
+                                ? redisConnectUnixWithTimeout(url.socket, wait)
                                 : redisConnectWithTimeout(url.host, url.port, wait);
     if (context == NULL || context->err != 0) {
         rc = err_set(err, ERR_RETRY, "cannot reach Redis at %s: %s",
-                     url.path != NULL ? url.path : url.host,
+                     url.socket != NULL ? url.socket : url.host,
                      context != NULL ? context->errstr : "out of memory");
         goto out;
     }
