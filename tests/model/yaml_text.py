@@ -77,6 +77,8 @@ def load(text):
         line = without_comment(line).rstrip()
         if line.strip() and line != "---":
             lines.append((len(line) - len(line.lstrip(" ")), line.strip()))
+    if lines[0][1].startswith("{"):
+        return read_flow_all(" ".join(text for _, text in lines))
     value, rest = read_block(lines, lines[0][0])
     if rest:
         raise ValueError(f"not in the subset: {rest[0][1]!r}")
