@@ -322,15 +322,19 @@ class Value:
     def may_overflow(self):
         return abs(self.exact) + self.error() >= DOUBLE_END
 
-    def __repr__(self):
+    def text(self):
+        """As eval prints it, a sum correctly rounded."""
         if self.exact is None:
             return "null"
         if self.is_count:
             return str(self.exact)
         try:
-            return repr(float(self.exact)) + ("" if self.magnitude is None else " (nearly)")
+            text = repr(float(self.exact) + 0.0)
         except OverflowError:
-            return "null (overflow)"
+            return "null"
+        return text.removesuffix(".0")
+
+    __repr__ = text
 
 
 def is_shortest(text):
@@ -410,9 +414,12 @@ class Line:
                 return f"{name}: expected {expected}, got {text}"
         return None
 
-    def __repr__(self):
-        body = json.dumps(self.head())[:-1] + ', "features": {'
-        return body + ", ".join(f'"{name}": {value}' for name, value in self.features.items()) + "}}"
+    def text(self):
+        head = json.dumps(self.head(), ensure_ascii=False, separators=(",", ":"))
+        features = ",".join(f"{json.dumps(name)}:{value.text()}" for name, value in self.features.items())
+        return f'{head[:-1]},"features":{{{features}}}}}'
+
+    __repr__ = text
 
 
 def outline(value):
