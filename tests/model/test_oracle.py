@@ -454,12 +454,12 @@ class Runner(unittest.TestCase):
         self.assertEqual(self.run_with("cat", 6), [], SEED)
 
     def test_a_wrong_count_is_noticed(self):
-        bend = "sed -E '1s/(count[^:]*\":)([0-9]+)/\\19\\2/'"
+        bend = "sed -E 's/(count[^:]*\":)([0-9]+)/\\19\\2/'"
         self.assertTrue(self.run_with(bend, 6), SEED)
 
     def test_a_line_too_few_or_too_many_is_noticed(self):
-        self.assertEqual(len(self.run_with("sed '$d'", 3)), 3, SEED)
-        self.assertEqual(len(self.run_with("sed '$p'", 3)), 3, SEED)
+        self.assertTrue(self.run_with("sed '$d'", 6), SEED)
+        self.assertTrue(self.run_with("sed '$p'", 6), SEED)
 
     def test_a_wrong_counter_is_noticed(self):
         expected = {"accepted": 3, "rejected": 2, "no_key": 2, "empty": 0}
