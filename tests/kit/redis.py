@@ -1,17 +1,17 @@
 """A private redis-server: started, killed, frozen, and restarted empty or from an older snapshot.
 
-    redis = Redis()              redis.url, redis.client() (resp.py)
+    redis = redis.Server()       redis.url, redis.client() (resp.py)
     redis.kill()                 as by kill -9; redis.start() comes back empty
     older = redis.snapshot()     redis.kill(); redis.start(older) comes back with what was then
 """
 
 import shutil
 
-from kit.process import Process, folder, free_port, until
-from kit.resp import Client
+import resp
+from process import Process, folder, free_port, until
 
 
-class Redis:
+class Server:
     def __init__(self, unix=False):
         self.path = folder("redis")
         self.socket = self.path / "socket"
@@ -38,12 +38,12 @@ class Redis:
             raise AssertionError("redis-server did not start\n" + self.process.tail())
         try:
             with self.client() as client:
-                return client.call("PING") is not None
-        except (OSError, RuntimeError):
+                return client.call("PING") == b"PONG"
+        except (OSError, resp.RespError):
             return False
 
     def client(self):
-        return Client(path=str(self.socket))
+        return resp.Redis(str(self.socket))
 
     def call(self, *args):
         with self.client() as client:

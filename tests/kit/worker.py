@@ -10,7 +10,7 @@ TIDEWHEEL_BIN names another build.
 import os
 import re
 
-from kit.process import BUILD, Process, folder
+from process import BUILD, Process, folder
 
 FIELD = re.compile(r'([A-Za-z0-9_:]+)=("(?:[^"\\]|\\.)*"|\S*)')
 
@@ -64,6 +64,15 @@ class Worker(Process):
                 if all(row.get(name) == value for name, value in wanted.items()):
                     found.append(row)
         return found
+
+    def counters(self):
+        """What was printed at exit, by name: the numbers of the at=exit lines, added up."""
+        counters = {}
+        for row in self.lines("exit"):
+            for name, value in row.items():
+                if value.isdigit():
+                    counters[name] = counters.get(name, 0) + int(value)
+        return counters
 
     def has_said(self, text):
         return any(text in line for line in list(self.output))
