@@ -59,6 +59,7 @@ static inline rd_kafka_conf_t *producer_conf(const char *brokers)
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     conf_put(conf, "bootstrap.servers", brokers);
     conf_put(conf, "linger.ms", "2");
+    conf_put(conf, "log_level", "3"); /* a coordinator that is still loading is no news */
     conf_put(conf, "enable.idempotence", "true");
     conf_put(conf, "topic.partitioner", "murmur2_random");
     conf_put(conf, "queue.buffering.max.messages", "500000");

@@ -17,7 +17,7 @@ import subprocess
 import sys
 import uuid
 
-from kit.process import BUILD, Process, folder, free_port, until
+from process import BUILD, Process, folder, free_port, until
 
 POM = pathlib.Path(__file__).with_name("kafka") / "pom.xml"
 TOOL_PACKAGE = "org.apache.kafka.tools"
@@ -101,11 +101,30 @@ def java(jars, *argv):
     return ["java", *JAVA_FLAGS, "-cp", f"{jars}/*", *argv]
 
 
-class Kafka:
+class Broker:
+    """What all of them can do."""
+
+    lacks = frozenset()
+
+    def topics(self, action, *operands):
+        """tidewheel-topics: the lines that it prints, as lists of words."""
+        done = subprocess.run([BUILD / "tidewheel-topics", "-b", self.servers, action, *operands],
+                              capture_output=True, text=True, timeout=120, check=False)
+        if done.returncode != 0:
+            raise AssertionError(f"topics {action} {' '.join(operands)}: {done.stderr.strip()}")
+        return [line.split(" ") for line in done.stdout.splitlines()]
+
+    def create(self, topic, partitions):
+        self.topics("create", f"{topic}:{partitions}")
+
+    def stop(self):
+        pass
+
+
+class Kafka(Broker):
     """Apache Kafka in KRaft mode: broker and controller in one process, on loopback."""
 
     kind = "Apache Kafka"
-    lacks = frozenset()
 
     def __init__(self):
         self.jars = fetch()
@@ -130,9 +149,10 @@ class Kafka:
     def _is_ready(self):
         if not self.process.is_running():
             raise Unavailable("Kafka did not start\n" + self.process.tail(30))
-        done = subprocess.run([BUILD / "tidewheel-topics", "-b", self.servers, "ping"],
-                              capture_output=True, check=False)
-        return done.returncode == 0
+        try:
+            return self.topics("ping") == []
+        except AssertionError:
+            return False
 
     def stop(self):
         self.process.kill()
@@ -146,7 +166,7 @@ class Kafka:
         return done.stdout
 
 
-class Mock:
+class Mock(Broker):
     """librdkafka's mock cluster, in a process of its own."""
 
     kind = "librdkafka's mock cluster"
@@ -166,7 +186,7 @@ class Mock:
         self.process.terminate()
 
 
-class External:
+class External(Broker):
     """A broker that somebody else runs, named by KAFKA_BROKERS."""
 
     kind = "KAFKA_BROKERS"
@@ -174,9 +194,6 @@ class External:
 
     def __init__(self, servers):
         self.servers = servers
-
-    def stop(self):
-        pass
 
 
 def start():
