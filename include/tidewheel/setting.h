@@ -15,19 +15,20 @@
 #include "tidewheel/yaml.h"
 
 enum setting_type {
-    SETTING_TEXT,     /* min, max: its length in bytes */
-    SETTING_NAME,     /* a letter or _, then letters, digits, _ - and dots */
-    SETTING_TOPIC,    /* as Kafka has them */
-    SETTING_INT,      /* min, max: its value, as of the next two */
-    SETTING_DURATION, /* in ms; choices: words that stand for 0 */
-    SETTING_SIZE,     /* in bytes */
-    SETTING_CHOICE,   /* number: which of the choices */
-    SETTING_TEXTS,    /* a list of texts; min, max: how many, as of all that follow */
+    SETTING_TEXT,       /* one line; min, max: its length in bytes */
+    SETTING_PROSE,      /* the same, of any number of lines */
+    SETTING_NAME,       /* a letter or _, then letters, digits, _ - and dots */
+    SETTING_TOPIC,      /* as Kafka has them */
+    SETTING_INT,        /* min, max: its value, as of the next two */
+    SETTING_DURATION,   /* in ms; choices: words that stand for 0 */
+    SETTING_SIZE,       /* in bytes */
+    SETTING_CHOICE,     /* number: which of the choices */
+    SETTING_TEXTS,      /* a list of texts; min, max: how many, as of the lists that follow */
     SETTING_PROPERTIES, /* a mapping of any names to scalars */
-    SETTING_ITEMS,    /* a list of mappings with rows of their own */
+    SETTING_ITEMS,      /* a list of mappings with rows of their own */
     SETTING_AGGREGATES, /* a list of names of the operator table */
-    SETTING_WINDOWS,  /* a list of durations, or of mappings with rows of their own */
-    SETTING_WHERE,    /* a condition */
+    SETTING_WINDOWS,    /* a list of durations, or of mappings with rows of their own */
+    SETTING_WHERE,      /* a condition */
     SETTING_TYPES
 };
 

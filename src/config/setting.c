@@ -40,7 +40,8 @@ static int parse_text(const struct setting *setting, const char *text, int64_t *
         return err_set(err, ERR_CONFIG, "%s is longer than %lld bytes", cite(text).text,
                        (long long)setting->max);
     for (; *text != '\0'; text++)
-        if (((unsigned char)*text < 0x20 && *text != '\n' && *text != '\t') || *text == 0x7f)
+        if (*text == 0x7f || ((unsigned char)*text < 0x20 &&
+                              (setting->type != SETTING_PROSE || strchr("\n\t", *text) == NULL)))
             return err_set(err, ERR_CONFIG, "has a control character in it");
     return 0;
 }
@@ -101,6 +102,7 @@ static parse_fn parse_number;
 /* clang-format off */
 static const struct type_row TYPES[SETTING_TYPES] = {
     [SETTING_TEXT]       = {"text", "text", YAML_TEXT, parse_text, NULL, NULL},
+    [SETTING_PROSE]      = {"text", "text", YAML_TEXT, parse_text, NULL, NULL},
     [SETTING_NAME]       = {"name", "a name like user_activity (a letter or _, then letters, digits and _ - .)",
                             YAML_TEXT, parse_name, NULL, NULL},
     [SETTING_TOPIC]      = {"topic", "a Kafka topic's name (letters, digits and _ - .)",
