@@ -24,7 +24,9 @@ struct plan {
     int64_t start;      /* the first offset to read */
     int64_t live_at;    /* silent until the position has reached it: the end read at assignment */
     int64_t log_start;  /* the oldest offset that the log holds */
-    int64_t wanted;     /* the start that whole windows need; below log_start: windows are incomplete */
+    int64_t wanted;     /* the start that whole windows need; below log_start: windows are incomplete.
+                           What the log has lost cannot be looked up: a lookup that answers with the
+                           very first record of a log that has lost some wants one record more */
     int64_t commit_at_least; /* a commit may not be lower, except with is_reset (promise X) */
     bool is_reset;      /* a person set the group's offset: commits may go back, once */
 };
@@ -37,6 +39,7 @@ struct assign_facts {
     const char *metadata;     /* of the commit; NULL or "": none */
     size_t metadata_len;
     int64_t parked;           /* our own position if the state is still in memory, else -1 */
+    bool is_reset_done;       /* the parked state was already read again for this very reset */
 };
 
 /* What the topic's views need. */

@@ -49,6 +49,7 @@ struct shard {
     struct tally *tallies;  /* of each view by its number in the catalog; the worker's */
     bool is_live;
     int64_t live_at;        /* silent until the position has reached it */
+    int64_t committed_at_ms; /* monotonic clock; 0: never */
     int64_t started_at;     /* the offset where reading began: nothing before it is held back */
     uint8_t generation;     /* goes up when all that was published may be lost */
     struct entity_ref pass; /* where the pass is */

@@ -31,7 +31,10 @@ struct source_handler {
     void *arg;
     /* The parked position of a unit whose state is still in memory, or -1: it is read again. */
     int64_t (*position)(void *arg, const struct unit *unit);
-    /* The unit is ours now; records follow from plan->start on. */
+    /* The unit is ours now; records follow from plan->start on. With a parked state: plan->start
+     * below its position means that the state is void and everything is read again; else it goes
+     * on. Comes again for a unit that is assigned already, after restart() or when the log has lost
+     * records behind our back. */
     void (*assigned)(void *arg, struct unit *unit, const struct plan *plan);
     /* All units are taken away (eager rebalance): flush and commit within a budget, and park. With
      * is_lost nothing may be committed any more. */

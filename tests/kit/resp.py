@@ -1,11 +1,11 @@
 """A minimal Redis client: RESP2 over a unix or TCP socket, with pipelining.
 
-    redis = Redis("/tmp/x/redis.sock")        or Redis("127.0.0.1:6379"), Redis("redis://..."), "unix://..."
+    redis = Redis("/tmp/x/redis.sock")      or "127.0.0.1:6379", "redis://...", "unix://..."
     redis.call("HGETALL", "k") -> [b"f", b"v"]
     redis.pipeline([("PTTL", "a"), ("PTTL", "b")]) -> [-1, -2]
 
-Replies: bytes, int, None, list; an error reply is a RespError, raised by call() and returned in place by
-pipeline().
+Replies: bytes, int, None, list; an error reply is a RespError, raised by call() and returned in
+place by pipeline().
 """
 
 import socket
@@ -103,7 +103,8 @@ class Redis:
 
 def encode(command):
     words = [word if isinstance(word, bytes) else str(word).encode() for word in command]
-    return b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%s\r\n" % (len(word), word) for word in words)
+    return b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%s\r\n" % (len(word), word)
+                                              for word in words)
 
 
 def pairs(reply):

@@ -15,7 +15,8 @@ sys.set_int_max_str_digits(0)
 TIMESTAMP_END_MS = 253402300800000
 
 SPACE = re.compile(rb"[ \t\n\r]*+")
-STRING = re.compile(rb'"([^"\\\x00-\x1f]*+(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\x00-\x1f]*+)*+)"')
+STRING = re.compile(
+    rb'"([^"\\\x00-\x1f]*+(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\x00-\x1f]*+)*+)"')
 NUMBER = re.compile(rb"-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?")
 NUMBER_TEXT = re.compile(r"(-?)(0|[1-9][0-9]*+)(?:\.([0-9]++))?(?:[eE]([+-]?[0-9]++))?")
 INTEGER_TEXT = re.compile(r"-?(?:0|[1-9][0-9]*+)")
@@ -97,7 +98,8 @@ def _value(text, at, depth):
     if first == b"{" or first == b"[":
         if depth == 0:
             raise BadJson
-        return (_object if first == b"{" else _array)(text, SPACE.match(text, at + 1).end(), depth - 1)
+        return (_object if first == b"{" else _array)(text, SPACE.match(text, at + 1).end(),
+                                                      depth - 1)
     if first == b'"':
         match = STRING.match(text, at)
         if not match:
@@ -184,7 +186,7 @@ def to_float(text):
 
 
 def to_decimal(text):
-    """(is negative, digits without zeros at their ends, exponent of ten): equal if the numbers are."""
+    """(is negative, digits without zeros at their ends, exponent of ten): one for each number."""
     sign, integer, fraction, exponent = NUMBER_TEXT.fullmatch(text).groups()
     fraction = fraction or ""
     digits = (integer + fraction).lstrip("0")

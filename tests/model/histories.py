@@ -3,8 +3,8 @@
 
     histories.py [--count N] [--seed S] [--only INDEX] [BINARY]
 
-BINARY is $TIDEWHEEL, or build/tidewheel. A history that fails is made smaller and its files are left in
-a temporary folder, with the command that shows it.
+BINARY is $TIDEWHEEL, or build/tidewheel. A history that fails is made smaller and its files are
+left in a temporary folder, with the command that shows it.
 """
 
 import argparse
@@ -55,7 +55,8 @@ def random_history(seed, index):
     pipelines = random_pipelines(rng)
     maker = EventMaker(rng, pipelines)
     lines = [maker.line() for _ in range(rng.choice([5, 10, 20, 40, 60, 80]))]
-    texts = [yaml_text.dump(pipeline, rng if rng.random() < 0.8 else None) for pipeline in pipelines]
+    texts = [
+        yaml_text.dump(pipeline, rng if rng.random() < 0.8 else None) for pipeline in pipelines]
     return History(pipelines, texts, lines, ["each", "end", maker.look_time()])
 
 
@@ -97,7 +98,8 @@ def problem_of(result, expected, look):
             difference = str(error)
         if difference:
             text = got[number].decode(errors="replace")
-            return f"output line {number + 1}: {difference}\n    expected {line}\n    got      {text}"
+            return (f"output line {number + 1}: {difference}\n"
+                    f"    expected {line}\n    got      {text}")
         last = number
     extra = got[last + 1:] if "last" in locals() else got
     if extra:
@@ -150,11 +152,12 @@ def report(binary, history, seed, index, failure, shrinks):
 
 
 def main():
+    binary = os.environ.get("TIDEWHEEL", PROJECT / "build/tidewheel")
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--count", type=int, default=600)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10 ** 9))
     parser.add_argument("--only", type=int, help="this history alone")
-    parser.add_argument("binary", nargs="?", default=os.environ.get("TIDEWHEEL", PROJECT / "build/tidewheel"))
+    parser.add_argument("binary", nargs="?", default=binary)
     args = parser.parse_args()
     binary = str(Path(args.binary).resolve())
     print(f"histories: seed {args.seed}", flush=True)

@@ -3,10 +3,10 @@
 
     value of a window at A = the aggregate of the events with floor_h(A - w) <= ts
 
-No buckets, no timers, no floating-point sums: each look scans all events of the entity, and sums are
-integers in units of 2^-1074, the smallest double. Slow, short, and beside the real code in nothing.
+No buckets, no timers, no floating-point sums: each look scans all events of the entity, and sums
+are integers in units of 2^-1074, the smallest double. Slow, short, and unlike the real code.
 
-    oracle.py PIPELINE.yaml... -e EVENTS.ndjson [--at TIME|end|each]     what `tidewheel eval` must print
+    oracle.py PIPELINE.yaml... -e EVENTS.ndjson [--at TIME|end|each]   what `tidewheel eval` prints
 """
 
 import argparse
@@ -20,6 +20,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import event as ev  # noqa: E402
+import where  # noqa: E402
 import yaml_text  # noqa: E402
 
 EVENT_BYTES_MAX = 256 * 1024
@@ -29,8 +30,8 @@ NESTING_MAX = 64
 UNITS_MS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 LADDER_MS = [10, 100, 1000, 5000, 10_000, 30_000, 60_000, 300_000, 600_000, 1_800_000, 3_600_000,
              21_600_000, 86_400_000]
-REJECTIONS = ("empty", "too_big", "bad_json", "not_object", "bad_timestamp", "no_key", "key_too_long",
-              "future")
+REJECTIONS = ("empty", "too_big", "bad_json", "not_object", "bad_timestamp", "no_key",
+              "key_too_long", "future")
 AGGREGATES = ("count", "sum", "min", "max", "avg")
 
 SMALLEST = 1 << 1074  # of the smallest doubles make one
@@ -50,54 +51,6 @@ def default_hop_ms(length_ms):
     return max(hop for hop in LADDER_MS if hop * 100 <= length_ms)
 
 
-# ---- where
-
-
-def compile_where(terms):
-    """A dict as pipelines have it -> a function from a getter of paths to bool."""
-    tests = [compile_term(name, operand) for name, operand in (terms or {}).items()]
-    return lambda get: all(test(get) for test in tests)
-
-
-def compile_term(name, operand):
-    if name == "any":
-        tests = [compile_where(term) for term in operand]
-        return lambda get: any(test(get) for test in tests)
-    if name == "not":
-        test = compile_where(operand)
-        return lambda get: not test(get)
-    if isinstance(operand, dict):
-        tests = [compile_comparison(name, op, right) for op, right in operand.items()]
-        return lambda get: all(test(get) for test in tests)
-    return lambda get: is_equal(get(name), operand)
-
-
-def compile_comparison(path, op, right):
-    if op == "in":
-        return lambda get: any(is_equal(get(path), one) for one in right)
-    if op == "exists":
-        return lambda get: (get(path) is not None) == right
-    limit = ev.to_float(str(right))
-    compare = {"gt": limit.__lt__, "gte": limit.__le__, "lt": limit.__gt__, "lte": limit.__ge__}[op]
-
-    def test(get):
-        text = ev.number_text(get(path))
-        number = None if text is None else ev.to_float(text)
-        return number is not None and compare(number)
-    return test
-
-
-def is_number(value):
-    return isinstance(value, (int, float, ev.Number)) and not isinstance(value, bool)
-
-
-def is_equal(left, right):
-    """Equal in JSON type and in value."""
-    if is_number(left) and is_number(right):
-        return ev.to_decimal(str(left)) == ev.to_decimal(str(right))
-    return type(left) is type(right) and isinstance(left, (bool, str)) and left == right
-
-
 # ---- what a pipeline says
 
 
@@ -107,7 +60,9 @@ class Window:
             written = {"length": written}
         self.text = written["length"]
         self.length_ms = duration_ms(self.text)
-        self.hop_ms = duration_ms(written["hop"]) if "hop" in written else default_hop_ms(self.length_ms)
+        self.hop_ms = default_hop_ms(self.length_ms)
+        if "hop" in written:
+            self.hop_ms = duration_ms(written["hop"])
 
     def start(self, at_ms):
         return floor_to(at_ms - self.length_ms, self.hop_ms)
@@ -116,8 +71,8 @@ class Window:
 class Feature:
     def __init__(self, written):
         self.name = written["name"]
-        self.is_match = compile_where(written.get("where"))
-        self.paths = where_paths(written.get("where"))
+        self.is_match = where.compile_terms(written.get("where"))
+        self.paths = where.paths_of(written.get("where"))
         self.value = written.get("value")
         self.aggregates = written["aggregates"]
         self.windows = [Window(window) for window in written["windows"]]
@@ -141,21 +96,10 @@ class Feature:
         return any(window.start(at_ms) <= ts for window in self.windows)
 
 
-def where_paths(terms):
-    paths = set()
-    for name, operand in (terms or {}).items():
-        if name == "any":
-            paths.update(*map(where_paths, operand))
-        elif name == "not":
-            paths |= where_paths(operand)
-        else:
-            paths.add(name)
-    return paths
-
-
 class View:
     def __init__(self, pipeline):
-        source, entity, output = pipeline["source"], pipeline["entity"], pipeline.get("output") or {}
+        source, entity = pipeline["source"], pipeline["entity"]
+        output = pipeline.get("output") or {}
         self.name = pipeline["view"]
         self.version = pipeline.get("version", 1)
         self.topic = source["topic"]
@@ -171,7 +115,8 @@ class View:
         self.key = output.get("key", tenant + "{entity_type}:{entity_id}" if self.tenant else
                               "features:{entity_type}:{entity_id}")
         self.field = output.get("field", "{feature}_{window}_{aggregate}")
-        self.freshness_key = output.get("freshness_key", tenant + "freshness:{entity_type}:{entity_id}")
+        self.freshness_key = output.get("freshness_key",
+                                        tenant + "freshness:{entity_type}:{entity_id}")
         longest = max(window.length_ms for feature in self.features for window in feature.windows)
         self.ttl_ms = duration_ms(output["ttl"]) if "ttl" in output else 2 * longest
         self.paths = {path for path, _ in self.key_specs()}
@@ -416,7 +361,8 @@ class Line:
 
     def text(self):
         head = json.dumps(self.head(), ensure_ascii=False, separators=(",", ":"))
-        features = ",".join(f"{json.dumps(name)}:{value.text()}" for name, value in self.features.items())
+        features = ",".join(f"{json.dumps(name)}:{value.text()}"
+                            for name, value in self.features.items())
         return f'{head[:-1]},"features":{{{features}}}}}'
 
     __repr__ = text
@@ -507,7 +453,8 @@ def main():
     for line in result.lines(args.at):
         print(line)
     counts = result.counts()
-    print("at=eval", *(f"{name}={count}" for name, count in counts.items() if count or "cted" in name),
+    print("at=eval",
+          *(f"{name}={count}" for name, count in counts.items() if count or "cted" in name),
           file=sys.stderr)
 
 

@@ -9,8 +9,8 @@
 records are (topic, bytes, record timestamp in ms or None[, partition]); the command reads lines of
 `topic <TAB> record ms or - <TAB> partition <TAB> bytes`.
 
-Values move while one looks: those of an entity are right if they are all the oracle's at one and the
-same A in [time of reading - lag, time of reading]. A view with `clock: event` has its own A.
+Values move while one looks: those of an entity are right if they are all the oracle's at one and
+the same A in [time of reading - lag, time of reading]. A view with `clock: event` has its own A.
 """
 
 import argparse
@@ -35,7 +35,8 @@ def wall_clock_ms():
 
 def encoded(part):
     """A part of a key: percent-encoded outside [A-Za-z0-9_.-]."""
-    return re.sub(rb"[^A-Za-z0-9_.-]", lambda match: b"%%%02X" % match[0][0], str(part).encode()).decode()
+    return re.sub(rb"[^A-Za-z0-9_.-]", lambda match: b"%%%02X" % match[0][0],
+                  str(part).encode()).decode()
 
 
 class Entity:
@@ -73,8 +74,8 @@ class Entity:
         return oracle.features_at(self.view, self.events, at_ms)
 
     def moments(self, from_ms, to_ms):
-        """The A in [from, to] at which the values may differ from those before: the first, and every
-        A at which an event leaves a window."""
+        """The A in [from, to] at which the values may differ from those before: the first, and
+        every A at which an event leaves a window."""
         windows = {(window.length_ms, window.hop_ms)
                    for feature in self.view.features for window in feature.windows}
         leaves = {oracle.floor_to(event.ts, hop) + hop + length
@@ -109,15 +110,19 @@ class Published:
             clock = (view.name, partition)
             self.clocks[clock] = max(self.clocks.get(clock, 0), event.ts)
             key = (view.name, event.entity)
-            entity = self.entities.get(key) or self.entities.setdefault(key, Entity(view, event.entity))
+            if key not in self.entities:
+                self.entities[key] = Entity(view, event.entity)
+            entity = self.entities[key]
             entity.events.append(event)
             entity.partition = partition
 
     def expected(self, at_ms):
-        """{(view name, identity): {key, freshness_key, fields, newest}} at A, for who looks by himself."""
-        return {key: {"key": entity.key, "freshness_key": entity.freshness_key, "newest": entity.newest(),
-                      "fields": entity.features(self.clock_of(entity, at_ms))}
-                for key, entity in self.entities.items()}
+        """{(view name, identity): {key, freshness_key, fields, newest}} at A."""
+        return {key: self.expected_of(entity, at_ms) for key, entity in self.entities.items()}
+
+    def expected_of(self, entity, at_ms):
+        return {"key": entity.key, "freshness_key": entity.freshness_key,
+                "newest": entity.newest(), "fields": entity.features(self.clock_of(entity, at_ms))}
 
     def clock_of(self, entity, wall_ms):
         event_clock = self.clocks[entity.view.name, entity.partition]
@@ -134,8 +139,8 @@ class Published:
         """Problems as sentences, [] if there are none.
 
         lag_ms      how far behind the values may be (promise D)
-        elapsed_ms  the longest time since an entity's newest event was written, of all entities: bounds
-                    TTLs from below; None: no lower bound
+        elapsed_ms  the longest time since an entity's newest event was written, of all entities:
+                    bounds TTLs from below; None: no lower bound
         ignore_key(key), ignore_field(key, field): of other programs, as bytes
         """
         check = RedisCheck(self, redis, lag_ms, elapsed_ms, slack_ms, ignore_field, problems_max)
@@ -155,7 +160,8 @@ class RedisCheck:
         self.problems_max = problems_max
         self.problems = []
         self.values_compared = 0
-        self.key_ttls = {view.key: published.ttl_ms(lambda v: v.key, view.key) for view in published.views}
+        self.key_ttls = {
+            view.key: published.ttl_ms(lambda v: v.key, view.key) for view in published.views}
         self.freshness_ttls = {view.freshness_key: published.ttl_ms(lambda v: v.freshness_key,
                                                                     view.freshness_key)
                                for view in published.views}
@@ -213,7 +219,9 @@ class RedisCheck:
         span = self.span(entity, begun_ms, ended_ms)
         moments = entity.moments(*span)
         got = {name: fields.get(name.encode()) for name, *_ in entity.view.fields()}
-        got = {name: None if text is None else text.decode(errors="replace") for name, text in got.items()}
+        got = {
+            name: None if text is None else text.decode(errors="replace")
+            for name, text in got.items()}
         if not any(text is not None for text in got.values()):
             if all(entity.alive(at_ms) for at_ms in moments):
                 self.problem(f"{entity.key}: nothing of view {entity.view.name}, expected "
@@ -222,8 +230,9 @@ class RedisCheck:
         differences = []
         for at_ms in reversed(moments):
             expected = entity.features(at_ms)
-            wrong = [f"{name}: expected {value}, got {got[name]}" for name, value in expected.items()
-                     if not value.matches(got[name])]
+            wrong = [
+                f"{name}: expected {value}, got {got[name]}" for name, value in expected.items()
+                if not value.matches(got[name])]
             if not wrong:
                 self.values_compared += len(got)
                 return
@@ -242,22 +251,26 @@ class RedisCheck:
         alive = entity.alive(self.published.clock_of(entity, ended_ms))
         newest_alive = max((event.ts for event in alive), default=None)
         is_written = any(name.encode() in fields for name, *_ in entity.view.fields())
-        known = {view.name.encode() + suffix for view in self.published.views for suffix in (b"", b":event")
-                 if view.freshness_key == entity.view.freshness_key}
+        known = {
+            view.name.encode() + suffix for view in self.published.views
+            for suffix in (b"", b":event") if view.freshness_key == entity.view.freshness_key}
         for name in freshness.keys() - known:
             if not self.ignore_field(entity.freshness_key.encode(), name):
                 self.problem(f"{where}: a field too many: {name.decode(errors='replace')}")
-        written, newest = (freshness.get(entity.view.name.encode() + suffix) for suffix in (b"", b":event"))
+        written, newest = (freshness.get(entity.view.name.encode() + suffix)
+                           for suffix in (b"", b":event"))
         if written is None and is_written and alive:
             self.problem(f"{where}: no time of the write")
-        if written is not None and not (written.isdigit() and int(written) <= ended_ms + self.slack_ms):
+        latest = ended_ms + self.slack_ms
+        if written is not None and not (written.isdigit() and int(written) <= latest):
             self.problem(f"{where}: the time of the write is {written!r}, read at {ended_ms}")
         if newest is None and newest_alive is not None and is_written:
             self.problem(f"{where}: no newest event time, expected {entity.newest()}")
         if newest is not None:
             possible = {event.ts for event in entity.feeding() if event.ts >= (newest_alive or 0)}
-            if not newest.isdigit() or int(newest) not in (possible or {event.ts for event in entity.events}):
-                self.problem(f"{where}: the newest event time is {newest!r}, expected {entity.newest()}")
+            possible = possible or {event.ts for event in entity.events}
+            if not newest.isdigit() or int(newest) not in possible:
+                self.problem(f"{where}: the newest event is {newest!r}, expected {entity.newest()}")
 
     def check_ttl(self, key, ttl, configured_ms):
         """Promise T: PTTL's answer."""
@@ -273,7 +286,8 @@ class RedisCheck:
         known = {key.encode() for entity in self.published.entities.values()
                  for key in (entity.key, entity.freshness_key)}
         for key in self.redis.keys():
-            if key not in known and not key.startswith(b"{tw:") and not (ignore_key and ignore_key(key)):
+            is_ours = not key.startswith(b"{tw:") and not (ignore_key and ignore_key(key))
+            if is_ours and key not in known:
                 self.problem(f"a key too many: {key.decode(errors='replace')}")
 
 
@@ -281,7 +295,8 @@ def read_records(data):
     for line in data.split(b"\n"):
         if line:
             topic, record_ms, partition, value = line.split(b"\t", 3)
-            yield topic.decode(), value, None if record_ms == b"-" else int(record_ms), int(partition)
+            record_ms = None if record_ms == b"-" else int(record_ms)
+            yield topic.decode(), value, record_ms, int(partition)
 
 
 def main():

@@ -19,12 +19,14 @@ class Raw(str):
 
 # ---- pipelines
 
-LENGTHS = ["1s", "1500ms", "1234ms", "2s", "5s", "10s", "30s", "60s", "1m", "90s", "5m", "1h", "24h",
-           "1d", "7d", "30d", "400d"]
+LENGTHS = [
+    "1s", "1500ms", "1234ms", "2s", "5s", "10s", "30s", "60s", "1m", "90s", "5m", "1h", "24h", "1d",
+    "7d", "30d", "400d"]
 HOPS = ["1ms", "3ms", "10ms", "100ms", "250ms", "500ms", "1s", "2s", "5s", "10s", "30s", "1m", "5m",
         "1h", "6h", "1d", "7d"]
 TIMES = {"ts": "ms", "time.s": "s", "us": "us", "ns": "ns", "at": "rfc3339"}
-VALUES = ["amount", "order.total", "items.0.price", "items.1.price", "prix.été", "a.b.0.1", "num", "?"]
+VALUES = [
+    "amount", "order.total", "items.0.price", "items.1.price", "prix.été", "a.b.0.1", "num", "?"]
 AGGREGATES = oracle.AGGREGATES
 
 
@@ -81,8 +83,7 @@ def random_windows(rng):
     for text in rng.sample(LENGTHS, rng.choice([1, 2, 3, 3, 4])):
         window = text
         if rng.random() < 0.4:
-            fitting = [hop for hop in HOPS if oracle.duration_ms(text) % oracle.duration_ms(hop) == 0
-                       and oracle.duration_ms(text) <= 100_000 * oracle.duration_ms(hop)]
+            fitting = [hop for hop in HOPS if is_fitting(hop, text)]
             window = {"length": text, "hop": rng.choice(fitting)} if fitting else text
         length, hop = oracle.Window(window).length_ms, oracle.Window(window).hop_ms
         nests = all(max(hop, other) % min(hop, other) == 0 for other in hops)
@@ -91,6 +92,12 @@ def random_windows(rng):
             hops.append(hop)
             lengths.add(length)
     return windows
+
+
+def is_fitting(hop, length):
+    """A hop divides its window, and makes no more than 100,000 of it."""
+    hop_ms, length_ms = oracle.duration_ms(hop), oracle.duration_ms(length)
+    return length_ms % hop_ms == 0 and length_ms <= 100_000 * hop_ms
 
 
 def random_where(rng, depth=0):
@@ -123,25 +130,33 @@ def random_term(rng):
     return path, terms
 
 
-OPERANDS = ["buy", "view", "buy", "view", "DE", "fr", "", "1", "true", "null", "a$b", "é", "😀", True,
-            False, 1, 0, -1, 1.5, 100, 2 ** 53, 2 ** 53 + 1, 10 ** 30 + 1]
+OPERANDS = [
+    "buy", "view", "buy", "view", "DE", "fr", "", "1", "true", "null", "a$b", "é", "😀", True,
+    False, 1, 0, -1, 1.5, 100, 2**53, 2**53 + 1, 10**30 + 1]
 
 # ---- events
 
-ODD_VALUES = [Raw(text) for text in (
-    "1e308 1.7976931348623157e308 -1.7976931348623157e308 -1e308 5e-324 -5e-324 1e-310 1e999 -1e999"
-    " 1e-999 -0 -0.0 0 0.0 0e7 1E2 1.5e+3 1e0 9007199254740993 9007199254740992 true false null {}"
-    " [] [1] 9223372036854775808 1000000000000000000000000000001 1000000000000000000000000000000").split()]
+ODD_VALUES = [
+    Raw(text) for text in
+    ("1e308 1.7976931348623157e308 -1.7976931348623157e308 -1e308 5e-324 -5e-324 1e-310 1e999"
+     " -1e999 1e-999 -0 -0.0 0 0.0 0e7 1E2 1.5e+3 1e0 9007199254740993 9007199254740992 true false"
+     " null {} [] [1] 9223372036854775808 1000000000000000000000000000001 1000000000000000000000000000000"
+     ).split()]
 ODD_VALUES += [Raw("9" * 400), Raw("9" * 300), Raw("0." + "3" * 400), Raw('{"x":[1,{"y":2}]}'),
                "", " 1", "1 ", "+1", "01", "0x1", "1.", ".5", "NaN", "Infinity", "-", "1e", "1,5",
                "12.5", "1e3", "-0", "1e999", "5e-324", "null", "true", "9" * 400, "１"]
-ODD_KEYS = ["", "a:b", "{x}", "new\nline", "é", "😀", "a b", "%3A", "x" * 256, "x" * 257, "x" * 240,
-            "é" * 128, "é" * 129, "42", "042", "-0", "+7", "9223372036854775807", "-9223372036854775808",
-            "9223372036854775808", "\x7f\x01", "\"\\/",
-            *map(Raw, ("42 -0 0 9223372036854775807 9223372036854775808 -9223372036854775808"
-                       " -9223372036854775809 1.0 1e2 true null {} [] 12345678901234567890123").split()),
-            Raw("1" + "0" * 300), Raw(r'"\u0075\u0031"'), Raw(r'"\ud83d\ude00"'), Raw(r'"u\/1"')]
-ODD_TIMES = [Raw(text) for text in "-1 -0 0 1e999 1e-999 -0.5 true null {} [] 253402300800000".split()]
+ODD_KEYS = [
+    "", "a:b", "{x}", "new\nline", "é", "😀", "a b", "%3A", "x" * 256, "x" * 257, "x" * 240,
+    "é" * 128, "é" * 129, "42", "042", "-0", "+7", "9223372036854775807", "-9223372036854775808",
+    "9223372036854775808", "\x7f\x01", "\"\\/",
+    *map(Raw, ("42 -0 0 9223372036854775807 9223372036854775808 -9223372036854775808"
+               " -9223372036854775809 1.0 1e2 true null {} [] 12345678901234567890123").split()),
+    Raw("1" + "0" * 300),
+    Raw(r'"\u0075\u0031"'),
+    Raw(r'"\ud83d\ude00"'),
+    Raw(r'"u\/1"')]
+ODD_TIMES = [
+    Raw(text) for text in "-1 -0 0 1e999 1e-999 -0.5 true null {} [] 253402300800000".split()]
 ODD_TIMES += ["", "abc", " 1", "1 ", "0x10", "2023-02-30T00:00:00Z", "2023-01-01 00:00:00Z",
               "2023-01-01T24:00:00Z", "2023-01-01T00:60:00Z", "2023-01-01T00:00:61Z",
               "2023-01-01T00:00:00", "2023-01-01T00:00:00.Z", "2023-01-01T00:00:00+24:00",
@@ -156,12 +171,14 @@ class EventMaker:
         views = [oracle.View(pipeline) for pipeline in pipelines]
         self.windows = [window for view in views for feature in view.features
                         for window in feature.windows]
-        self.base = rng.choice([rng.randrange(0, DAY_MS)] + [rng.randrange(10 ** 12, 2 * 10 ** 12)] * 8
-                               + [TIMESTAMP_END_MS - 1 - rng.randrange(DAY_MS)])
+        self.base = rng.choice([rng.randrange(0, DAY_MS)] +
+                               [rng.randrange(10**12, 2 * 10**12)] * 8 +
+                               [TIMESTAMP_END_MS - 1 - rng.randrange(DAY_MS)])
         self.clock = self.base
         self.seen = [self.base]
         self.users = rng.sample(["u1", "u2", "Zoë", "a:b", "u 5", "42"], rng.randint(1, 3))
-        self.values = rng.choice([self.money, self.money, self.small, self.any_size, self.cancelling])
+        self.values = rng.choice([
+            self.money, self.money, self.small, self.any_size, self.cancelling])
         self.odd = rng.choice([0.02, 0.02, 0.15])
 
     # -- time
@@ -180,7 +197,8 @@ class EventMaker:
         if kind < 0.45:  # the clock comes to where an earlier event leaves a window
             return max(self.leaving(rng.choice(self.seen), window), self.clock - window.hop_ms)
         if kind < 0.70:  # late, at the very beginning of a window
-            return window.start(self.clock) + rng.choice([0, 0, -1, -1, 1, -window.hop_ms, window.hop_ms])
+            return window.start(self.clock) + rng.choice([
+                0, 0, -1, -1, 1, -window.hop_ms, window.hop_ms])
         if kind < 0.80:
             return rng.choice(self.seen)
         if kind < 0.95:
@@ -205,7 +223,9 @@ class EventMaker:
         below = rng.choice([0, 0, 1, 999_999, rng.randrange(1_000_000)])  # ns
         ns = ts * 1_000_000 + below
         times = {"ms": decimal(ns, 6), "s": decimal(ns, 9), "us": decimal(ns, 3), "ns": str(ns)}
-        times = {unit: Raw(rng.choice([text, text, exponent_form(text)])) for unit, text in times.items()}
+        times = {
+            unit: Raw(rng.choice([text, text, exponent_form(text)]))
+            for unit, text in times.items()}
         times = {unit: str(text) if rng.random() < 0.2 else text for unit, text in times.items()}
         times["rfc3339"] = self.rfc3339(ts, below)
         return times
@@ -224,8 +244,9 @@ class EventMaker:
         zone = f"{'-' if offset < 0 else '+'}{abs(offset) // 60:02}:{abs(offset) % 60:02}"
         zone = rng.choice(["Z", "Z", "z", "-00:00", zone]) if offset == 0 else zone
         second = 60 if is_leap else moment.second
-        return (f"{moment.year:04}-{moment.month:02}-{moment.day:02}{rng.choice('TTt')}"
-                f"{moment.hour:02}:{moment.minute:02}:{second:02}{'.' if fraction else ''}{fraction}{zone}")
+        date = f"{moment.year:04}-{moment.month:02}-{moment.day:02}"
+        time = f"{moment.hour:02}:{moment.minute:02}:{second:02}"
+        return date + rng.choice("TTt") + time + ("." if fraction else "") + fraction + zone
 
     # -- values
 
@@ -239,7 +260,8 @@ class EventMaker:
         return Raw(repr(self.rng.uniform(-1, 1) * 10.0 ** self.rng.randint(-320, 308)))
 
     def cancelling(self):
-        return Raw(self.rng.choice(["1e16", "-1e16", "1", "-1", "1e-9", "1e308", "-1e308", "0.1", "-0.1"]))
+        return Raw(
+            self.rng.choice(["1e16", "-1e16", "1", "-1", "1e-9", "1e308", "-1e308", "0.1", "-0.1"]))
 
     def value(self):
         if self.rng.random() < self.odd:
@@ -259,18 +281,31 @@ class EventMaker:
         for unit in times:
             if rng.random() < self.odd / 3:
                 times[unit] = rng.choice(ODD_TIMES)
-        number = rng.choice(ODD_KEYS) if rng.random() < self.odd / 2 else rng.choice([7, 7, 8, "8", -9])
+        number = rng.choice(ODD_KEYS) if rng.random() < self.odd / 2 else rng.choice([
+            7, 7, 8, "8", -9])
         event = {
-            "ts": times["ms"], "time": {"s": times["s"]}, "us": times["us"], "ns": times["ns"],
-            "at": times["rfc3339"], "user_id": self.key(), "num": number,
+            "ts": times["ms"],
+            "time": {"s": times["s"]},
+            "us": times["us"],
+            "ns": times["ns"],
+            "at": times["rfc3339"],
+            "user_id": self.key(),
+            "num": number,
             "owner": {"id": self.key(), "org": rng.choice(["o1", "o2", 3])},
-            "org": self.key(["", Raw("null"), 5, Raw("1.5"), "x" * 250]), "ids": [rng.choice([1, 1, "2"]), 5],
-            "type": rng.choice(["buy", "buy", "view", "other", 1]), "amount": self.value(),
-            "order": {"total": self.value()}, "items": self.items(), "prix": {"été": self.value()},
-            "a": {"b": [[0, self.value()]]}, "?": self.value(), "country": rng.choice(OPERANDS),
-            "flag": rng.choice([Raw("true"), Raw("false"), Raw("null"), "true", 1, 0]),
-            "tags": rng.choice([[], ["x", "DE"], ["x", rng.choice(OPERANDS)]]), "order.total": 77,
-        }
+            "org": self.key(["", Raw("null"), 5, Raw("1.5"), "x" * 250]),
+            "ids": [rng.choice([1, 1, "2"]), 5],
+            "type": rng.choice(["buy", "buy", "view", "other", 1]),
+            "amount": self.value(),
+            "order": {"total": self.value()},
+            "items": self.items(),
+            "prix": {"été": self.value()},
+            "a": {"b": [[0, self.value()]]},
+            "?": self.value(),
+            "country": rng.choice(OPERANDS),
+            "flag": rng.choice([Raw("true"), Raw("false"),
+                                Raw("null"), "true", 1, 0]),
+            "tags": rng.choice([[], ["x", "DE"], ["x", rng.choice(OPERANDS)]]),
+            "order.total": 77, }
         if rng.random() < 0.3:
             event["coupon"] = rng.choice(["", "X", Raw("null"), 0, {}])
         for name in list(event):
@@ -318,7 +353,8 @@ def write(value, rng):
         pairs = [(name, write(item, rng)) for name, item in value.items()]
         if pairs and rng.random() < 0.03:  # given twice: the first counts
             pairs.append((rng.choice(pairs)[0], write(rng.choice([1, "buy", None, {}, True]), rng)))
-        return "{" + ("," + space).join(f"{write_name(name, rng)}{space}:{item}" for name, item in pairs) + "}"
+        return "{" + ("," + space).join(f"{write_name(name, rng)}{space}:{item}"
+                                        for name, item in pairs) + "}"
     if isinstance(value, list):
         return "[" + ("," + space).join(write(item, rng) for item in value) + "]"
     if isinstance(value, Raw):
@@ -338,24 +374,29 @@ def write_name(name, rng):
 def add_member(member):
     """Puts `"name":value` into the object, before or behind the others."""
     def change(line, rng):
-        return b"{" + member + b"," + line[1:] if rng.random() < 0.5 else line[:-1] + b"," + member + b"}"
+        return b"{" + member + b"," + line[1:] if rng.random(
+        ) < 0.5 else line[:-1] + b"," + member + b"}"
     return change
 
 
-BAD_STRINGS = [rb'"\ud83d"', rb'"\ude00\ud83d"', rb'"\u0000"', b'"\xff"', b'"\xc0\x80"', b'"\xed\xa0\x80"',
-               b'"\xf4\x90\x80\x80"', b'"\xe2\x82"', rb'"\ud83dx"', rb'"\ud83d\u0041"']
-ODD_MEMBERS = [b'"x":01', b'"x":.5', b'"x":1.', b'"x":-', b'"x":NaN', b'"x":tru', b'"x":truex', b'x:1',
-               b'"x":\'a\'', b'"x":"\x01"', b'"x":"\t"', rb'"x":"\x41"', rb'"x":"\u12g4"', b'"x":/**/1',
-               b'"x":\x0b1', b'"x":\x0c1', b'"x":\r1', b'"x":\t1', b'"x":1e', b'"x":+1', b'"x":1e999999999999',
-               b'"x":[1,]', b'"x":[,1]', b'"x":{"y":1,}', b'"x" 1', b'"x":', b'', b'"x":1 2', b'"x":\x001',
-               b'"x":\xff', b'"\xff":1', rb'"\ud83d":1', rb'"\u0000":1', b'"x":"\x7f"', b'"x":True',
-               b'"":1', b'"items":5', b'"order":null', b'"x":"' + b"\xc3\xa9" * 99 + b'"', b'"x":\xc2\xa01']
+BAD_STRINGS = [
+    rb'"\ud83d"', rb'"\ude00\ud83d"', rb'"\u0000"', b'"\xff"', b'"\xc0\x80"', b'"\xed\xa0\x80"',
+    b'"\xf4\x90\x80\x80"', b'"\xe2\x82"', rb'"\ud83dx"', rb'"\ud83d\u0041"']
+ODD_MEMBERS = [
+    b'"x":01', b'"x":.5', b'"x":1.', b'"x":-', b'"x":NaN', b'"x":tru', b'"x":truex', b'x:1',
+    b'"x":\'a\'', b'"x":"\x01"', b'"x":"\t"', rb'"x":"\x41"', rb'"x":"\u12g4"', b'"x":/**/1',
+    b'"x":\x0b1', b'"x":\x0c1', b'"x":\r1', b'"x":\t1', b'"x":1e', b'"x":+1', b'"x":1e999999999999',
+    b'"x":[1,]', b'"x":[,1]', b'"x":{"y":1,}', b'"x" 1', b'"x":', b'', b'"x":1 2', b'"x":\x001',
+    b'"x":\xff', b'"\xff":1', rb'"\ud83d":1', rb'"\u0000":1', b'"x":"\x7f"', b'"x":True', b'"":1',
+    b'"items":5', b'"order":null', b'"x":"' + b"\xc3\xa9" * 99 + b'"', b'"x":\xc2\xa01']
 BREAKS = [
     lambda line, rng: b"",
-    lambda line, rng: rng.choice([b" ", b"\r", b"x", b"null", b"1", b'"x"', b"true", b"[]", b"[{}]", b"{}",
-                                  b"nul", b"[1", b"[1]]", b'"', b"{", b"}", b"-", b"1e999", b"{}{}", b"\x00"]),
+    lambda line, rng: rng.choice([
+        b" ", b"\r", b"x", b"null", b"1", b'"x"', b"true", b"[]", b"[{}]", b"{}", b"nul", b"[1",
+        b"[1]]", b'"', b"{", b"}", b"-", b"1e999", b"{}{}", b"\x00"]),
     lambda line, rng: line[:rng.randrange(len(line))],
-    lambda line, rng: line + rng.choice([b" ", b"x", b"}", b",", b" {}", b"\x00", b"\r", b"\t ", b"\x0c", b"\xff"]),
+    lambda line, rng: line + rng.choice([
+        b" ", b"x", b"}", b",", b" {}", b"\x00", b"\r", b"\t ", b"\x0c", b"\xff"]),
     lambda line, rng: rng.choice([b" ", b"\t", b"\r", b"\x0b", b"\xef\xbb\xbf", b"\xa0"]) + line,
     lambda line, rng: b"[" + line + b"]",
     lambda line, rng: nested(line, rng.choice([62, 63, 64, 65, 300]), rng),
@@ -365,8 +406,7 @@ BREAKS = [
     lambda line, rng: bad_string(line, rng),
     lambda line, rng: bad_string(line, rng),
     lambda line, rng: with_byte(line, rng),
-    lambda line, rng: sized(line, rng) if rng.random() < 0.1 else line,
-]
+    lambda line, rng: sized(line, rng) if rng.random() < 0.1 else line, ]
 
 
 def nested(line, depth, rng):
@@ -377,7 +417,8 @@ def nested(line, depth, rng):
 
 def bad_string(line, rng):
     """A string that may not be used, in a field that may or may not be."""
-    name = rng.choice([b"user_id", b"type", b"country", b"amount", b"unused", b"org", b"coupon", b"tags"])
+    name = rng.choice([
+        b"user_id", b"type", b"country", b"amount", b"unused", b"org", b"coupon", b"tags"])
     return add_member(b'"' + name + b'":' + rng.choice(BAD_STRINGS))(line, rng)
 
 

@@ -1,8 +1,8 @@
 """Pipeline files without a YAML library: writes dicts in several styles, reads the plain subset.
 
 The subset: block mappings and sequences, flow [..] and {..} on one line, plain and quoted scalars,
-comments, documents of one mapping. No anchors, tags, block scalars or folded lines. Numbers are read
-as event.Number, so that they stay as written.
+comments, documents of one mapping. No anchors, tags, block scalars or folded lines. Numbers are
+read as event.Number, so that they stay as written.
 """
 
 import json
@@ -117,7 +117,8 @@ def read_block(lines, indent):
         lines = lines[1:]
         if after:
             result[str(key)] = read_flow_all(after)
-        elif lines and (lines[0][0] > indent or (lines[0][0] == indent and lines[0][1].startswith("- "))):
+        elif lines and (lines[0][0] > indent or
+                        (lines[0][0] == indent and lines[0][1].startswith("- "))):
             result[str(key)], lines = read_block(lines, lines[0][0])
         else:
             result[str(key)] = None
@@ -128,7 +129,8 @@ def is_entry(text):
     """Is it `key:` or `key: value` of a block mapping, or `- item`?"""
     if text[0] in "[{":
         return False
-    return text.startswith("- ") or re.match(r"""("[^"]*"|'[^']*'|[^"'][^:]*):( |$)""", text) is not None
+    return text.startswith("- ") or re.match(r"""("[^"]*"|'[^']*'|[^"'][^:]*):( |$)""",
+                                             text) is not None
 
 
 def read_flow_all(text):
@@ -152,7 +154,8 @@ def read_flow(text, at, ends):
         match = re.compile(r"'((?:[^']|'')*)'").match(text, at)
         return match[1].replace("''", "'").replace("$$", "$"), skip(text, match.end())
     end = at
-    while end < len(text) and not (text[end] in ends and (text[end] != ":" or text[end + 1:end + 2] in ("", " "))):
+    while end < len(text) and not (text[end] in ends and
+                                   (text[end] != ":" or text[end + 1:end + 2] in ("", " "))):
         end += 1
     plain = text[at:end].strip()
     if plain in WORDS:

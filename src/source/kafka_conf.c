@@ -1,0 +1,257 @@
+#include "kafka_private.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "tidewheel/clock.h"
+#include "tidewheel/log.h"
+#include "tidewheel/mem.h"
+
+struct pair {
+    const char *name;
+    const char *value; /* NULL: set by other means */
+};
+
+/* What correctness hangs on: a person cannot set these. */
+/* clang-format off */
+static const struct pair OWNED[] = {
+    {"bootstrap.servers",             NULL},
+    {"metadata.broker.list",          NULL},
+    {"group.id",                      NULL},
+    {"enable.auto.commit",            "false"},
+    {"enable.auto.offset.store",      "false"},
+    {"auto.offset.reset",             "error"}, /* the default jumps to the end in silence */
+    {"enable.partition.eof",          "true"},
+    {"partition.assignment.strategy", "range"}, /* eager, and equal partitions go together */
+};
+
+/* Ours unless the person says otherwise. The consumer has one queue for all its partitions; what is
+ * in flight from each broker comes on top of it. */
+static const struct pair DEFAULTS[] = {
+    {"queued.min.messages",                "10000"},
+    {"queued.max.messages.kbytes",         "65536"},
+    {"fetch.max.bytes",                    "16777216"},
+    {"fetch.queue.backoff.ms",             "10"}, /* librdkafka < 2.2 has none */
+    {"topic.metadata.refresh.interval.ms", "10000"}, /* a topic that appears or grows is seen soon */
+    {"socket.keepalive.enable",            "true"},
+    {"log.connection.close",               "false"},
+};
+
+enum reaction {
+    REACT_WARN,
+    REACT_AWAY,    /* Kafka is not there: wait */
+    REACT_REFUSED, /* fatal if it lasts */
+    REACT_FATAL,
+};
+
+static const struct {
+    rd_kafka_resp_err_t code;
+    enum reaction reaction;
+    const char *advice;
+} REACTIONS[] = {
+    {RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN,           REACT_AWAY,    ""},
+    {RD_KAFKA_RESP_ERR__TRANSPORT,                  REACT_WARN,    ""},
+    {RD_KAFKA_RESP_ERR__RESOLVE,                    REACT_WARN,    ""},
+    {RD_KAFKA_RESP_ERR__AUTHENTICATION,             REACT_REFUSED, "Kafka refuses our credentials"},
+    {RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED,  REACT_REFUSED, "Kafka refuses our credentials"},
+    {RD_KAFKA_RESP_ERR__SSL,                        REACT_REFUSED, "Kafka and we do not agree on TLS"},
+    {RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED,  REACT_FATAL,
+     "we may not read a topic; give this user READ and DESCRIBE on it"},
+    {RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED,  REACT_FATAL,
+     "we may not use the group; give this user READ on it"},
+    {RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED, REACT_FATAL, "Kafka refuses our user"},
+    {RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID,          REACT_FATAL,
+     "another worker uses our group.instance.id; give each its own"},
+    {RD_KAFKA_RESP_ERR_INCONSISTENT_GROUP_PROTOCOL, REACT_FATAL,
+     "other members of the group use another assignor than range; give this worker a group of its own"},
+};
+/* clang-format on */
+
+static const struct pair *find(const struct pair *pairs, size_t count, const char *name)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(pairs[i].name, name) == 0)
+            return &pairs[i];
+    return NULL;
+}
+
+static const char *property_of(const struct options *options, const char *name)
+{
+    const char *value = NULL;
+    for (size_t i = 0; i < options->librdkafka_count; i++)
+        if (strcmp(options->librdkafka[i].name, name) == 0)
+            value = options->librdkafka[i].value;
+    return value;
+}
+
+static int set(rd_kafka_conf_t *conf, const char *name, const char *value, struct err *err)
+{
+    char reason[512];
+    if (rd_kafka_conf_set(conf, name, value, reason, sizeof reason) != RD_KAFKA_CONF_OK)
+        return err_set(err, ERR_CONFIG, "kafka.librdkafka.%s: %s", name, reason);
+    return 0;
+}
+
+static int set_defaults(rd_kafka_conf_t *conf)
+{
+    for (size_t i = 0; i < sizeof DEFAULTS / sizeof *DEFAULTS; i++) {
+        char reason[512];
+        rd_kafka_conf_res_t result =
+            rd_kafka_conf_set(conf, DEFAULTS[i].name, DEFAULTS[i].value, reason, sizeof reason);
+        if (result != RD_KAFKA_CONF_OK && result != RD_KAFKA_CONF_UNKNOWN)
+            return ERR_INTERNAL;
+    }
+    return 0;
+}
+
+static int set_properties(rd_kafka_conf_t *conf, const struct options *options, struct err *err)
+{
+    for (size_t i = 0; i < options->librdkafka_count; i++) {
+        const struct property *property = &options->librdkafka[i];
+        if (find(OWNED, sizeof OWNED / sizeof *OWNED, property->name) != NULL)
+            return err_set(err, ERR_CONFIG,
+                           "kafka.librdkafka.%s: is the worker's own to set, leave it out",
+                           property->name);
+        int rc = set(conf, property->name, property->value, err);
+        if (rc < 0)
+            return rc;
+    }
+    return 0;
+}
+
+static int set_owned(rd_kafka_conf_t *conf, const struct options *options, struct err *err)
+{
+    for (size_t i = 0; i < sizeof OWNED / sizeof *OWNED; i++) {
+        int rc = OWNED[i].value != NULL ? set(conf, OWNED[i].name, OWNED[i].value, err) : 0;
+        if (rc < 0)
+            return rc;
+    }
+    int rc = set(conf, "bootstrap.servers", options->kafka_brokers, err);
+    return rc < 0 ? rc : set(conf, "group.id", options->kafka_group_id, err);
+}
+
+/* Two workers of one process are two clients: equal names confuse assignors and people, and equal
+ * instance ids fence each other. */
+static int set_names(rd_kafka_conf_t *conf, const struct options *options, int number,
+                     struct err *err)
+{
+    char name[512];
+    const char *client = property_of(options, "client.id");
+    if (client != NULL)
+        (void)snprintf(name, sizeof name, "%s-%d", client, number);
+    else
+        (void)snprintf(name, sizeof name, "tidewheel-%ld-%d", (long)getpid(), number);
+    int rc = set(conf, "client.id", name, err);
+    const char *instance = property_of(options, "group.instance.id");
+    if (rc < 0 || instance == NULL)
+        return rc;
+    (void)snprintf(name, sizeof name, "%s-%d", instance, number);
+    return set(conf, "group.instance.id", name, err);
+}
+
+/* Called by librdkafka's threads. Its levels are syslog's. */
+static void on_log(const rd_kafka_t *handle, int level, const char *facility, const char *text)
+{
+    const struct kafka_source *source = handle != NULL ? rd_kafka_opaque(handle) : NULL;
+    int number = source != NULL ? source->number : -1;
+    if (level <= 4)
+        log_limited(LOG_WARN, "kafka", "worker=%d facility=%s text=\"%s\"", number, facility, text);
+    else
+        log_line(level <= 6 ? LOG_INFO : LOG_DEBUG, "kafka", "worker=%d facility=%s text=\"%s\"",
+                 number, facility, text);
+}
+
+/* Called inside rd_kafka_consumer_poll(), as on_rebalance() is. */
+static void on_error(rd_kafka_t *handle, int code, const char *reason, void *opaque)
+{
+    if (code != RD_KAFKA_RESP_ERR__FATAL) {
+        kafka_error(opaque, (rd_kafka_resp_err_t)code, reason);
+        return;
+    }
+    char text[512] = "";
+    rd_kafka_resp_err_t cause = rd_kafka_fatal_error(handle, text, sizeof text);
+    kafka_error(opaque, cause, text);
+    kafka_fail(opaque, "Kafka gave up on this member: %s", text);
+}
+
+static void on_rebalance(rd_kafka_t *handle, rd_kafka_resp_err_t code,
+                         rd_kafka_topic_partition_list_t *partitions, void *opaque)
+{
+    (void)handle;
+    kafka_rebalance(opaque, code, partitions);
+}
+
+int kafka_conf_new(struct kafka_source *source, const struct options *options,
+                   rd_kafka_conf_t **ret, struct err *err)
+{
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    int rc = set_defaults(conf);
+    CHECK(rc == 0);
+    rc = set_properties(conf, options, err);
+    if (rc == 0)
+        rc = set_owned(conf, options, err);
+    if (rc == 0)
+        rc = set_names(conf, options, source->number, err);
+    if (rc < 0) {
+        rd_kafka_conf_destroy(conf);
+        return rc;
+    }
+    rd_kafka_conf_set_opaque(conf, source);
+    rd_kafka_conf_set_log_cb(conf, on_log);
+    rd_kafka_conf_set_error_cb(conf, on_error);
+    rd_kafka_conf_set_rebalance_cb(conf, on_rebalance);
+    *ret = conf;
+    return 0;
+}
+
+/* The first sentence stays: what comes after it is a consequence. */
+void kafka_fail(struct kafka_source *source, const char *format, ...)
+{
+    if (source->fatal.code != 0)
+        return;
+    char text[ERR_TEXT_MAX];
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    (void)err_set(&source->fatal, ERR_FATAL, "%s", text);
+}
+
+void kafka_away(struct kafka_source *source, const char *advice, const char *reason)
+{
+    if (!source->is_away)
+        source->probe_mono_ms = 0; /* asks soon whether it is back: an idle topic tells nobody */
+    source->is_away = true;
+    (void)snprintf(source->trouble, sizeof source->trouble, "%s%s%s", advice,
+                   *advice != '\0' ? ": " : "", reason);
+}
+
+void kafka_error(struct kafka_source *source, rd_kafka_resp_err_t code, const char *reason)
+{
+    enum reaction reaction = REACT_WARN;
+    const char *advice = "";
+    for (size_t i = 0; i < sizeof REACTIONS / sizeof *REACTIONS; i++) {
+        if (REACTIONS[i].code == code) {
+            reaction = REACTIONS[i].reaction;
+            advice = REACTIONS[i].advice;
+        }
+    }
+    log_limited(LOG_WARN, "kafka", "worker=%d error=%s reason=\"%s\"", source->number,
+                rd_kafka_err2name(code), reason);
+    if (reaction == REACT_FATAL)
+        kafka_fail(source, "%s: %s", advice, reason);
+    if (reaction == REACT_AWAY || reaction == REACT_REFUSED)
+        kafka_away(source, advice, reason);
+    if (reaction == REACT_REFUSED && source->refused_mono_ms < 0)
+        source->refused_mono_ms = clock_mono_ms();
+}
+
+void kafka_answers(struct kafka_source *source)
+{
+    if (source->is_away)
+        log_info("kafka", "worker=%d state=back", source->number);
+    source->is_away = false;
+    source->refused_mono_ms = -1;
+}

@@ -1,0 +1,214 @@
+#include "kafka_private.h"
+
+#include "tidewheel/clock.h"
+#include "tidewheel/log.h"
+
+enum { ATTEMPT_MS = 1000, BACKOFF_MS_MIN = 100, BACKOFF_MS_MAX = 2000 };
+
+/* ListOffsets takes these in place of a timestamp. */
+enum { AT_END = RD_KAFKA_OFFSET_END, AT_BEGINNING = RD_KAFKA_OFFSET_BEGINNING };
+
+static const char *const STEP_NAMES[] = {"committed", "end", "beginning", "zero", "since"};
+
+void lookup_stop(struct lookup *lookup)
+{
+    for (int i = 0; i < LOOKUP_STEPS; i++) {
+        if (lookup->answers[i] != NULL)
+            rd_kafka_topic_partition_list_destroy(lookup->answers[i]);
+        lookup->answers[i] = NULL;
+    }
+    lookup->is_running = false;
+}
+
+void lookup_start(struct lookup *lookup)
+{
+    lookup_stop(lookup);
+    lookup->is_running = true;
+    lookup->retry_mono_ms = 0;
+    lookup->backoff_ms = BACKOFF_MS_MIN;
+}
+
+static void grown(struct kafka_source *source, const struct kafka_topic *topic, int32_t count)
+{
+    kafka_fail(source,
+               "topic %s has %s from %d to %d partitions: keys have moved, and what they had counted "
+               "would be missing; stop all workers of the group, reset it to earliest and start again",
+               topic->topic->name, count > topic->partition_count ? "grown" : "shrunk",
+               (int)topic->partition_count, (int)count);
+}
+
+static void check_count(struct kafka_source *source, const rd_kafka_metadata_topic_t *found)
+{
+    struct kafka_topic *topic = kafka_topic_named(source, found->topic);
+    if (topic == NULL)
+        return;
+    if (found->err == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED)
+        kafka_error(source, found->err, found->topic);
+    else if (found->err != RD_KAFKA_RESP_ERR_NO_ERROR || found->partition_cnt == 0)
+        log_limited(LOG_WARN, "topic", "worker=%d topic=%s error=%s waiting=1", source->number,
+                    found->topic, rd_kafka_err2name(found->err));
+    else if (topic->partition_count == 0)
+        topic->partition_count = found->partition_cnt;
+    else if (topic->partition_count != found->partition_cnt)
+        grown(source, topic, found->partition_cnt);
+}
+
+/* Asks for the topics that we hold a handle of, so for ours. */
+bool kafka_check_counts(struct kafka_source *source, int timeout_ms)
+{
+    const rd_kafka_metadata_t *metadata = NULL;
+    if (rd_kafka_metadata(source->handle, 0, NULL, &metadata, timeout_ms) !=
+        RD_KAFKA_RESP_ERR_NO_ERROR)
+        return false;
+    for (int i = 0; i < metadata->topic_cnt; i++)
+        check_count(source, &metadata->topics[i]);
+    rd_kafka_metadata_destroy(metadata);
+    kafka_answers(source);
+    return true;
+}
+
+static rd_kafka_topic_partition_t *answer(struct kafka_source *source, enum lookup_step step,
+                                          const struct kafka_unit *unit)
+{
+    return rd_kafka_topic_partition_list_find(source->lookup.answers[step], unit->unit.topic->name,
+                                              unit->unit.partition);
+}
+
+static struct assign_facts facts_of(struct kafka_source *source, const struct kafka_unit *unit)
+{
+    const rd_kafka_topic_partition_t *committed = answer(source, LOOKUP_COMMITTED, unit);
+    return (struct assign_facts){
+        .log_start = answer(source, LOOKUP_BEGINNING, unit)->offset,
+        .log_end = answer(source, LOOKUP_END, unit)->offset,
+        .committed = committed->offset < 0 ? -1 : committed->offset,
+        .metadata = committed->metadata,
+        .metadata_len = committed->metadata_size,
+        .parked = source->handler.position(source->handler.arg, &unit->unit),
+        .is_reset_done = committed->offset >= 0 && unit->reset_done == committed->offset,
+    };
+}
+
+/* What a step asks of a unit; in ListOffsets the offset is a timestamp. */
+static int64_t question(struct kafka_source *source, enum lookup_step step,
+                        const struct kafka_unit *unit, int64_t now_ms)
+{
+    if (step == LOOKUP_END)
+        return AT_END;
+    if (step == LOOKUP_BEGINNING)
+        return AT_BEGINNING;
+    if (step != LOOKUP_SINCE)
+        return 0;
+    struct assign_facts facts = facts_of(source, unit);
+    return assign_since_ms(&facts, &kafka_topic_of(source, unit)->needs, now_ms);
+}
+
+/* Blocks for ATTEMPT_MS at most. Each partition has an error of its own; one is enough to ask all
+ * again, and an error is never taken for "no such record". */
+static rd_kafka_resp_err_t ask(struct kafka_source *source, enum lookup_step step, int64_t now_ms)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(16);
+    source->lookup.answers[step] = list;
+    FOR_EACH_UNIT(unit, source)
+    {
+        if (unit->waits_lookup)
+            rd_kafka_topic_partition_list_add(list, unit->unit.topic->name, unit->unit.partition)
+                ->offset = question(source, step, unit, now_ms);
+    }
+    rd_kafka_resp_err_t code =
+        step == LOOKUP_COMMITTED ? rd_kafka_committed(source->handle, list, ATTEMPT_MS)
+                                 : rd_kafka_offsets_for_times(source->handle, list, ATTEMPT_MS);
+    for (int i = 0; i < list->cnt && code == RD_KAFKA_RESP_ERR_NO_ERROR; i++) {
+        code = list->elems[i].err;
+        if ((step == LOOKUP_END || step == LOOKUP_BEGINNING) && list->elems[i].offset < 0 &&
+            code == RD_KAFKA_RESP_ERR_NO_ERROR)
+            code = RD_KAFKA_RESP_ERR__NO_OFFSET;
+    }
+    return code;
+}
+
+static void again(struct kafka_source *source, const char *what, rd_kafka_resp_err_t code)
+{
+    struct lookup *lookup = &source->lookup;
+    log_limited(LOG_WARN, "lookup", "worker=%d what=%s error=%s reason=\"%s\"", source->number, what,
+                rd_kafka_err2name(code), rd_kafka_err2str(code));
+    int64_t backoff_ms = lookup->backoff_ms;
+    lookup_start(lookup); /* from the first question on: answers of different times do not mix */
+    lookup->backoff_ms = backoff_ms * 2 > BACKOFF_MS_MAX ? BACKOFF_MS_MAX : backoff_ms * 2;
+    lookup->retry_mono_ms = clock_mono_ms() + backoff_ms;
+    kafka_away(source, "Kafka does not answer", rd_kafka_err2str(code));
+    if (code == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED ||
+        code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED)
+        kafka_error(source, code, rd_kafka_err2str(code));
+}
+
+static void report(struct kafka_source *source, const struct kafka_unit *unit,
+                   const struct assign_facts *facts, const struct plan *plan)
+{
+    log_info("assigned",
+             "worker=%d topic=%s partition=%d start=%lld live_at=%lld committed=%lld parked=%lld",
+             source->number, unit->unit.topic->name, (int)unit->unit.partition,
+             (long long)plan->start, (long long)plan->live_at, (long long)facts->committed,
+             (long long)facts->parked);
+    if (plan->wanted < plan->log_start && plan->log_start < plan->live_at)
+        log_warn("incomplete",
+                 "worker=%d topic=%s partition=%d log_start=%lld text=\"the log begins later than "
+                 "the windows need: they hold what the log holds\"",
+                 source->number, unit->unit.topic->name, (int)unit->unit.partition,
+                 (long long)plan->log_start);
+    if (plan->is_reset && !facts->is_reset_done)
+        log_info("reset", "worker=%d topic=%s partition=%d offset=%lld start=%lld text=\"%s\"",
+                 source->number, unit->unit.topic->name, (int)unit->unit.partition,
+                 (long long)facts->committed, (long long)plan->start,
+                 plan->start < facts->committed
+                     ? "begins earlier than asked: windows are never left incomplete on purpose"
+                     : "begins where asked");
+}
+
+static void decide(struct kafka_source *source, struct kafka_unit *unit)
+{
+    struct kafka_topic *topic = kafka_topic_of(source, unit);
+    struct assign_facts facts = facts_of(source, unit);
+    bool is_empty = facts.log_end <= facts.log_start;
+    bool has_timestamps = is_empty || answer(source, LOOKUP_ZERO, unit)->offset >= 0;
+    int64_t looked_up = answer(source, LOOKUP_SINCE, unit)->offset;
+    struct plan plan;
+    assign_decide(&facts, &topic->needs, has_timestamps, looked_up < 0 ? -1 : looked_up, &plan);
+    report(source, unit, &facts, &plan);
+    unit->next = plan.start;
+    unit->live_at = plan.live_at;
+    unit->reset_done = plan.is_reset ? facts.committed : -1;
+    unit->unit.partition_count = topic->partition_count;
+    unit->unit.is_assigned = unit->is_known = true;
+    unit->waits_lookup = false;
+    source->handler.assigned(source->handler.arg, &unit->unit, &plan);
+}
+
+/* All questions of one attempt in a row. With Kafka away the first one that is not answered ends it,
+ * so the caller's turn is held up for ATTEMPT_MS at most. */
+void lookup_serve(struct kafka_source *source)
+{
+    struct lookup *lookup = &source->lookup;
+    if (!lookup->is_running || clock_mono_ms() < lookup->retry_mono_ms)
+        return;
+    if (!kafka_check_counts(source, ATTEMPT_MS)) {
+        again(source, "partitions", RD_KAFKA_RESP_ERR__TIMED_OUT);
+        return;
+    }
+    if (source->fatal.code != 0)
+        return;
+    int64_t now_ms = clock_wall_ms();
+    for (int step = 0; step < LOOKUP_STEPS; step++) {
+        rd_kafka_resp_err_t code = ask(source, (enum lookup_step)step, now_ms);
+        if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+            again(source, STEP_NAMES[step], code);
+            return;
+        }
+    }
+    FOR_EACH_UNIT(unit, source)
+    {
+        if (unit->waits_lookup)
+            decide(source, unit);
+    }
+    lookup_stop(lookup);
+    kafka_assign(source);
+}

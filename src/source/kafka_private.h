@@ -1,0 +1,114 @@
+/* kafka_private: what the files of the Kafka source share.
+ *
+ *     kafka.c         the interface: poll, commit, pause, restart, close
+ *     kafka_conf.c    librdkafka's configuration, its log and its errors
+ *     kafka_group.c   rebalances, and the list of units
+ *     kafka_lookup.c  from "ours" to "assigned": what Kafka must be asked first
+ *
+ * A unit's way, all of it inside source_poll():
+ *
+ *     on_rebalance(ASSIGN)   owned, waits_lookup; librdkafka is given an empty list
+ *     lookup_serve() ...     counts, committed, end, beginning, timestamps; again until all is known
+ *     handler->assigned      is_assigned; librdkafka is given the full list with explicit offsets
+ *     records                dropped unless is_assigned, not waiting, not paused, offset >= next
+ *     on_rebalance(REVOKE)   handler->revoked; kept, not owned
+ *     on_rebalance(ASSIGN)   not in it: handler->dropped, freed
+ *
+ * Floor: 3. Owner: one worker thread; librdkafka's own threads enter on_log() only.
+ */
+#ifndef TIDEWHEEL_KAFKA_PRIVATE_H
+#define TIDEWHEEL_KAFKA_PRIVATE_H
+
+#include "tidewheel/source.h"
+
+#include <librdkafka/rdkafka.h>
+
+struct kafka_unit {
+    struct unit unit;      /* first: a struct unit that we lend is one of these */
+    int64_t next;          /* the lowest offset that may come next */
+    int64_t live_at;       /* of the last plan */
+    int64_t reset_done;    /* the person's offset that the state was read again for; -1 */
+    int64_t commit_due;    /* not sent yet; -1 */
+    bool is_owned;         /* in the group's newest assignment */
+    bool is_known;         /* the handler has been told of it */
+    bool waits_lookup;
+};
+
+struct kafka_topic {
+    const struct topic *topic;
+    rd_kafka_topic_t *handle;
+    struct kafka_unit **units; /* by partition; NULL where it is not ours */
+    int32_t unit_cap;
+    int32_t partition_count; /* as first seen; 0: not yet */
+    struct assign_needs needs;
+};
+
+/* The questions of a lookup, in this order; the end is read before the timestamps. */
+enum lookup_step {
+    LOOKUP_COMMITTED,
+    LOOKUP_END,
+    LOOKUP_BEGINNING,
+    LOOKUP_ZERO,
+    LOOKUP_SINCE,
+    LOOKUP_STEPS
+};
+
+struct lookup {
+    bool is_running;
+    int64_t retry_mono_ms;
+    int64_t backoff_ms;
+    rd_kafka_topic_partition_list_t *answers[LOOKUP_STEPS];
+};
+
+struct kafka_source {
+    struct source source; /* first */
+    int number;
+    rd_kafka_t *handle;
+    rd_kafka_queue_t *commit_queue;
+    rd_kafka_message_t *message; /* lent to the caller */
+    struct source_handler handler;
+    struct kafka_topic *topics;
+    size_t topic_count;
+    struct kafka_topic *last_topic;
+    struct lookup lookup;
+    bool is_paused;
+    bool is_closing;
+    int commits_in_flight;
+    unsigned polls;
+    int64_t probe_mono_ms;   /* when the partition counts are asked for again */
+    int64_t refused_mono_ms; /* since when our credentials are refused; -1: they are not */
+    bool is_away;
+    char trouble[512]; /* the last reason for is_away or refused */
+    struct err fatal;  /* code 0: none */
+};
+
+/* kafka_conf.c */
+int kafka_conf_new(struct kafka_source *source, const struct options *options,
+                   rd_kafka_conf_t **ret, struct err *err) MUST_CHECK;
+void kafka_error(struct kafka_source *source, rd_kafka_resp_err_t code, const char *reason);
+void kafka_fail(struct kafka_source *source, const char *format, ...) PRINTF_LIKE(2, 3);
+void kafka_away(struct kafka_source *source, const char *advice, const char *reason);
+void kafka_answers(struct kafka_source *source); /* Kafka has answered: it is not away */
+
+/* kafka_group.c */
+void kafka_rebalance(struct kafka_source *source, rd_kafka_resp_err_t code,
+                     const rd_kafka_topic_partition_list_t *partitions);
+void kafka_assign(struct kafka_source *source); /* what is assigned and may be read, to librdkafka */
+void kafka_drop_all(struct kafka_source *source);
+struct kafka_unit *kafka_unit_of(struct kafka_source *source, const rd_kafka_topic_t *handle,
+                                 int32_t partition);
+struct kafka_unit *kafka_unit_next(struct kafka_source *source, const struct kafka_unit *unit);
+struct kafka_topic *kafka_topic_named(struct kafka_source *source, const char *name);
+struct kafka_topic *kafka_topic_of(struct kafka_source *source, const struct kafka_unit *unit);
+
+#define FOR_EACH_UNIT(unit, source)                                                                \
+    for (struct kafka_unit *unit = kafka_unit_next(source, NULL); unit != NULL;                    \
+         unit = kafka_unit_next(source, unit))
+
+/* kafka_lookup.c */
+void lookup_start(struct lookup *lookup);
+void lookup_stop(struct lookup *lookup);
+void lookup_serve(struct kafka_source *source);
+bool kafka_check_counts(struct kafka_source *source, int timeout_ms); /* false: no answer */
+
+#endif

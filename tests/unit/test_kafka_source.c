@@ -1,0 +1,704 @@
+/* The Kafka source against librdkafka's mock cluster. A group join takes 3 s there, so a test does
+ * much with one join. */
+#include "unit.h"
+
+#include "tidewheel/clock.h"
+#include "tidewheel/log.h"
+#include "tidewheel/mem.h"
+#include "tidewheel/source.h"
+
+#include <librdkafka/rdkafka.h>
+#include <librdkafka/rdkafka_mock.h>
+#include <stdio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { PARTITIONS = 4, WAIT_MS = 30000, CLOSE_MS = 10000, LIST_OFFSETS = 2, OFFSET_FETCH = 9 };
+
+/* --- the cluster --- */
+
+struct cluster {
+    rd_kafka_t *handle; /* a producer */
+    rd_kafka_mock_cluster_t *mock;
+    struct topic topic;
+    struct topic *topics[1];
+    struct view view;
+    struct view *views[1];
+    struct catalog catalog;
+    struct options options;
+    struct property properties[8];
+};
+
+static rd_kafka_t *client_new(rd_kafka_type_t type, const char *const *pairs)
+{
+    char reason[256];
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    for (; pairs[0] != NULL; pairs += 2)
+        ck_assert_int_eq(rd_kafka_conf_set(conf, pairs[0], pairs[1], reason, sizeof reason),
+                         RD_KAFKA_CONF_OK);
+    rd_kafka_t *handle = rd_kafka_new(type, conf, reason, sizeof reason);
+    ck_assert_ptr_nonnull(handle);
+    return handle;
+}
+
+static struct cluster *cluster_open(void)
+{
+    log_open(getenv("TEST_LOG") != NULL ? LOG_DEBUG : LOG_ERROR, false);
+    struct cluster *cluster = mem_zalloc(sizeof *cluster);
+    static const char *const pairs[] = {"test.mock.num.brokers", "1", "log_level", "2", NULL};
+    cluster->handle = client_new(RD_KAFKA_PRODUCER, pairs);
+    cluster->mock = rd_kafka_handle_mock_cluster(cluster->handle);
+    ck_assert_int_eq(rd_kafka_mock_topic_create(cluster->mock, "events", PARTITIONS, 1), 0);
+    cluster->view = (struct view){.topic = &cluster->topic,
+                                  .longest_ms = 3600000,
+                                  .longest_hop_ms = 30000,
+                                  .ttl_ms = 7200000,
+                                  .future_max_ms = 60000};
+    cluster->views[0] = &cluster->view;
+    cluster->topic =
+        (struct topic){.name = mem_strdup("events"), .views = cluster->views, .view_count = 1};
+    cluster->topics[0] = &cluster->topic;
+    cluster->catalog = (struct catalog){
+        .topics = cluster->topics, .topic_count = 1, .views = cluster->views, .view_count = 1};
+    static const char *const properties[][2] = {{"session.timeout.ms", "3000"},
+                                                {"heartbeat.interval.ms", "200"},
+                                                {"reconnect.backoff.max.ms", "200"},
+                                                {"log_level", "3"}};
+    for (size_t i = 0; i < 4; i++)
+        cluster->properties[i] = (struct property){.name = mem_strdup(properties[i][0]),
+                                                   .value = mem_strdup(properties[i][1])};
+    cluster->options = (struct options){
+        .kafka_brokers = mem_strdup(rd_kafka_mock_cluster_bootstraps(cluster->mock)),
+        .kafka_group_id = mem_strdup("group"),
+        .librdkafka = cluster->properties,
+        .librdkafka_count = 4};
+    return cluster;
+}
+
+static void property_add(struct cluster *cluster, const char *name, const char *value)
+{
+    cluster->properties[cluster->options.librdkafka_count++] =
+        (struct property){.name = mem_strdup(name), .value = mem_strdup(value)};
+}
+
+static void cluster_close(struct cluster *cluster)
+{
+    rd_kafka_destroy(cluster->handle);
+    for (size_t i = 0; i < cluster->options.librdkafka_count; i++) {
+        free(cluster->properties[i].name);
+        free(cluster->properties[i].value);
+    }
+    free(cluster->options.kafka_brokers);
+    free(cluster->options.kafka_group_id);
+    free(cluster->topic.name);
+    free(cluster);
+}
+
+/* The value of each record is its number within its partition. */
+static void produce(struct cluster *cluster, int32_t partition, int from, int count, size_t size)
+{
+    char *value = mem_zalloc(size + 32);
+    for (int i = from; i < from + count; i++) {
+        int len = snprintf(value, 32, "%d", i);
+        rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
+        do {
+            code = rd_kafka_producev(
+                cluster->handle, RD_KAFKA_V_TOPIC("events"), RD_KAFKA_V_PARTITION(partition),
+                RD_KAFKA_V_VALUE(value, size > 0 ? size : (size_t)len),
+                RD_KAFKA_V_KEY("k", partition == 0 ? 0 : 1), RD_KAFKA_V_TIMESTAMP(1000 + i),
+                RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_END);
+            (void)rd_kafka_poll(cluster->handle,
+                                code == RD_KAFKA_RESP_ERR__QUEUE_FULL ? 10 : 0);
+        } while (code == RD_KAFKA_RESP_ERR__QUEUE_FULL);
+        ck_assert_int_eq(code, 0);
+    }
+    ck_assert_int_eq(rd_kafka_flush(cluster->handle, WAIT_MS), 0);
+    free(value);
+}
+
+static void produce_all(struct cluster *cluster, int from, int count)
+{
+    for (int32_t i = 0; i < PARTITIONS; i++)
+        produce(cluster, i, from, count, 0);
+}
+
+/* What the group has committed; the caller destroys it. */
+static rd_kafka_topic_partition_list_t *committed(struct cluster *cluster)
+{
+    const char *const pairs[] = {"bootstrap.servers", cluster->options.kafka_brokers, "group.id",
+                                 "group", NULL};
+    rd_kafka_t *handle = client_new(RD_KAFKA_CONSUMER, pairs);
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(PARTITIONS);
+    for (int32_t i = 0; i < PARTITIONS; i++)
+        rd_kafka_topic_partition_list_add(list, "events", i);
+    ck_assert_int_eq(rd_kafka_committed(handle, list, WAIT_MS), 0);
+    rd_kafka_destroy(handle);
+    return list;
+}
+
+/* --- a worker that does nothing but count --- */
+
+struct worker {
+    struct source *source;
+    struct unit *units[PARTITIONS]; /* known and not dropped */
+    int64_t position[PARTITIONS];   /* -1: no state */
+    struct plan plans[PARTITIONS];
+    int64_t reached[PARTITIONS];
+    int assigned;
+    int revoked;
+    int lost;
+    int dropped;
+    long records;
+    long gaps;
+    long repeats;
+    long strays; /* of units that are not assigned, or with another value than was sent */
+    int retries;
+    int64_t commit_wait_ms; /* > 0: commits its positions when it is revoked */
+    bool forgets;           /* has no position when it is asked */
+    struct err err;
+};
+
+static int64_t on_position(void *arg, const struct unit *unit)
+{
+    struct worker *worker = arg;
+    return worker->forgets ? -1 : worker->position[unit->partition];
+}
+
+static void on_assigned(void *arg, struct unit *unit, const struct plan *plan)
+{
+    struct worker *worker = arg;
+    int32_t p = unit->partition;
+    ck_assert(unit->is_assigned);
+    ck_assert_int_eq(unit->partition_count, PARTITIONS);
+    worker->assigned++;
+    worker->units[p] = unit;
+    worker->plans[p] = *plan;
+    worker->reached[p] = -1;
+    worker->position[p] = plan->start;
+}
+
+static void commit_positions(struct worker *worker, int64_t wait_ms)
+{
+    struct commit commits[PARTITIONS];
+    size_t count = 0;
+    for (int p = 0; p < PARTITIONS; p++)
+        if (worker->units[p] != NULL && worker->units[p]->is_assigned)
+            commits[count++] = (struct commit){worker->units[p], worker->position[p]};
+    worker->source->ops->commit(worker->source, commits, count, wait_ms);
+}
+
+static void on_revoked(void *arg, bool is_lost)
+{
+    struct worker *worker = arg;
+    worker->revoked++;
+    worker->lost += is_lost;
+    if (worker->commit_wait_ms > 0 && !is_lost)
+        commit_positions(worker, worker->commit_wait_ms);
+}
+
+static void on_dropped(void *arg, struct unit *unit)
+{
+    struct worker *worker = arg;
+    ck_assert_ptr_eq(worker->units[unit->partition], unit);
+    worker->units[unit->partition] = NULL;
+    worker->position[unit->partition] = -1;
+    worker->dropped++;
+}
+
+static void on_reached(void *arg, struct unit *unit, int64_t offset)
+{
+    struct worker *worker = arg;
+    worker->reached[unit->partition] = offset;
+}
+
+static void worker_open(struct worker *worker, struct cluster *cluster, int number)
+{
+    *worker = (struct worker){0};
+    for (int p = 0; p < PARTITIONS; p++)
+        worker->position[p] = worker->reached[p] = -1;
+    struct source_handler handler = {.arg = worker,
+                                     .position = on_position,
+                                     .assigned = on_assigned,
+                                     .revoked = on_revoked,
+                                     .dropped = on_dropped,
+                                     .reached = on_reached};
+    int rc = kafka_source_open(&cluster->options, &cluster->catalog, number, &handler,
+                               &worker->source, &worker->err);
+    ck_assert_msg(rc == 0, "%s", worker->err.text);
+}
+
+static int worker_poll(struct worker *worker, int64_t timeout_ms)
+{
+    struct unit *unit = NULL;
+    struct record record;
+    int rc = worker->source->ops->poll(worker->source, timeout_ms, &unit, &record, &worker->err);
+    worker->retries += rc == ERR_RETRY;
+    if (rc != 1)
+        return rc;
+    int32_t p = unit->partition;
+    ck_assert_int_eq(record.partition, p);
+    int64_t *position = &worker->position[p];
+    worker->records++;
+    worker->gaps += record.offset > *position;
+    worker->repeats += record.offset < *position;
+    worker->strays += worker->units[p] != unit || !unit->is_assigned ||
+                      record.offset != strtoll(record.value.ptr, NULL, 10) ||
+                      record.timestamp_ms != 1000 + record.offset;
+    *position = record.offset + 1;
+    return rc;
+}
+
+static void worker_close(struct worker *worker)
+{
+    ck_assert_int_eq(worker->gaps + worker->repeats + worker->strays, 0);
+    int64_t from_ms = clock_mono_ms();
+    ck_assert(worker->source->ops->close(worker->source, CLOSE_MS));
+    ck_assert_int_lt(clock_mono_ms() - from_ms, CLOSE_MS);
+    for (int p = 0; p < PARTITIONS; p++)
+        ck_assert_ptr_null(worker->units[p]);
+}
+
+/* What is there at once, and a little more. */
+static void worker_step(struct worker *worker)
+{
+    int rc = worker_poll(worker, 5);
+    for (int i = 0; i < 100 && rc == 1; i++)
+        rc = worker_poll(worker, 0);
+    ck_assert_msg(rc != ERR_FATAL, "%s", worker->err.text);
+}
+
+static bool is_at(const struct worker *worker, int64_t offset)
+{
+    for (int p = 0; p < PARTITIONS; p++)
+        if (worker->units[p] == NULL || !worker->units[p]->is_assigned ||
+            worker->position[p] != offset)
+            return false;
+    return true;
+}
+
+static int owned(const struct worker *worker)
+{
+    int count = 0;
+    for (int p = 0; p < PARTITIONS; p++)
+        count += worker->units[p] != NULL && worker->units[p]->is_assigned;
+    return count;
+}
+
+/* Polls until the condition holds. */
+#define POLL_UNTIL(cond, ...)                                                                      \
+    do {                                                                                           \
+        struct worker *polled[] = {__VA_ARGS__};                                                   \
+        int64_t deadline_ms = clock_mono_ms() + WAIT_MS;                                           \
+        while (!(cond)) {                                                                          \
+            ck_assert_msg(clock_mono_ms() < deadline_ms, "never: " #cond);                         \
+            for (size_t w = 0; w < sizeof polled / sizeof *polled; w++)                            \
+                worker_step(polled[w]);                                                            \
+        }                                                                                          \
+    } while (0)
+
+/* --- the tests --- */
+
+START_TEST(records_come_in_order_and_commits_are_read_back)
+{
+    struct cluster *cluster = cluster_open();
+    produce_all(cluster, 0, 1000);
+    struct worker worker;
+    worker_open(&worker, cluster, 1);
+    POLL_UNTIL(is_at(&worker, 1000) && worker.reached[0] == 1000 && worker.reached[3] == 1000,
+               &worker);
+    ck_assert_int_eq(worker.records, 4000);
+    ck_assert_int_eq(worker.plans[2].start, 0);
+    ck_assert_int_eq(worker.plans[2].live_at, 1000);
+    ck_assert_int_eq(worker.source->ops->end(worker.source, worker.units[2]), 1000);
+
+    int64_t from_ms = clock_wall_ms();
+    commit_positions(&worker, WAIT_MS);
+    rd_kafka_topic_partition_list_t *list = committed(cluster);
+    for (int p = 0; p < PARTITIONS; p++) {
+        const rd_kafka_topic_partition_t *one = &list->elems[p];
+        ck_assert_int_eq(one->offset, 1000);
+        int64_t at_ms = commit_metadata_read(one->metadata, one->metadata_size);
+        ck_assert_int_ge(at_ms, from_ms);
+        ck_assert_int_le(at_ms, clock_wall_ms());
+    }
+    rd_kafka_topic_partition_list_destroy(list);
+
+    produce_all(cluster, 1000, 10);
+    worker.commit_wait_ms = 2000; /* while it leaves the group */
+    POLL_UNTIL(is_at(&worker, 1010), &worker);
+    worker_close(&worker);
+    ck_assert_int_eq(worker.revoked, 1);
+    list = committed(cluster);
+    ck_assert_int_eq(list->elems[3].offset, 1010);
+    rd_kafka_topic_partition_list_destroy(list);
+
+    worker_open(&worker, cluster, 1);
+    POLL_UNTIL(is_at(&worker, 1010), &worker);
+    ck_assert_int_eq(worker.plans[3].commit_at_least, 1010);
+    ck_assert(!worker.plans[3].is_reset);
+    worker_close(&worker);
+    cluster_close(cluster);
+}
+END_TEST
+
+START_TEST(commits_without_waiting_arrive_and_the_newest_wins)
+{
+    struct cluster *cluster = cluster_open();
+    produce_all(cluster, 0, 100);
+    struct worker worker;
+    worker_open(&worker, cluster, 1);
+    POLL_UNTIL(owned(&worker) == PARTITIONS, &worker);
+    while (!is_at(&worker, 100)) {
+        ck_assert_int_ge(worker_poll(&worker, 100), 0);
+        commit_positions(&worker, 0);
+    }
+    rd_kafka_topic_partition_list_t *list = NULL;
+    for (int64_t at = -1, from_ms = clock_mono_ms(); at != 100;) {
+        ck_assert_int_lt(clock_mono_ms() - from_ms, WAIT_MS);
+        for (int i = 0; i < 10; i++)
+            (void)worker_poll(&worker, 10);
+        list = committed(cluster);
+        at = list->elems[1].offset;
+        rd_kafka_topic_partition_list_destroy(list);
+    }
+    worker_close(&worker);
+    cluster_close(cluster);
+}
+END_TEST
+
+START_TEST(units_that_stay_read_nothing_twice_and_those_that_leave_are_dropped)
+{
+    struct cluster *cluster = cluster_open();
+    produce_all(cluster, 0, 500);
+    struct worker first;
+    struct worker second;
+    worker_open(&first, cluster, 1);
+    POLL_UNTIL(is_at(&first, 500), &first);
+    worker_open(&second, cluster, 2);
+    POLL_UNTIL(owned(&first) == 2 && owned(&second) == 2, &first, &second);
+    produce_all(cluster, 500, 100);
+    POLL_UNTIL(first.records == 2200 && second.records == 1200, &first, &second);
+    ck_assert_int_eq(first.revoked, 1);
+    ck_assert_int_eq(first.dropped, 2);
+    for (int p = 0; p < PARTITIONS; p++) {
+        ck_assert((first.units[p] == NULL) != (second.units[p] == NULL));
+        if (first.units[p] != NULL)
+            ck_assert_int_eq(first.plans[p].start, 500); /* went on where it was parked */
+    }
+    worker_close(&second);
+    POLL_UNTIL(is_at(&first, 600), &first);
+    ck_assert_int_eq(first.records, 2200 + 1200);
+    ck_assert_int_eq(first.dropped, 2);
+    worker_close(&first);
+    cluster_close(cluster);
+}
+END_TEST
+
+START_TEST(a_pause_hands_out_nothing_and_loses_nothing)
+{
+    struct cluster *cluster = cluster_open();
+    produce_all(cluster, 0, 5000);
+    struct worker worker;
+    worker_open(&worker, cluster, 1);
+    POLL_UNTIL(worker.records >= 1000, &worker);
+    for (int round = 0; round < 5; round++) {
+        long before = worker.records;
+        worker.source->ops->pause(worker.source, true);
+        for (int i = 0; i < 20; i++)
+            ck_assert_int_eq(worker_poll(&worker, 5), 0);
+        ck_assert_int_eq(worker.records, before);
+        worker.source->ops->pause(worker.source, false);
+        POLL_UNTIL(worker.records >= before + 1000, &worker);
+    }
+    POLL_UNTIL(is_at(&worker, 5000), &worker);
+    ck_assert_int_eq(worker.records, 20000);
+
+    /* Membership is kept beyond the session, and another member may come and go meanwhile. */
+    worker.source->ops->pause(worker.source, true);
+    struct worker other;
+    worker_open(&other, cluster, 2);
+    POLL_UNTIL(owned(&worker) == 2 && owned(&other) == 2, &worker, &other);
+    produce_all(cluster, 5000, 10);
+    POLL_UNTIL(other.records == 2 * 5010, &worker, &other);
+    worker_close(&other);
+    POLL_UNTIL(owned(&worker) == PARTITIONS, &worker);
+    ck_assert_int_eq(worker.records, 20000);
+    worker.source->ops->pause(worker.source, false);
+    POLL_UNTIL(is_at(&worker, 5010), &worker);
+    ck_assert_int_eq(worker.records, 20000 + 2 * 10 + 2 * 5010);
+    worker_close(&worker);
+    cluster_close(cluster);
+}
+END_TEST
+
+START_TEST(a_restart_reads_everything_again_without_a_rejoin)
+{
+    struct cluster *cluster = cluster_open();
+    produce_all(cluster, 0, 5000);
+    struct worker worker;
+    worker_open(&worker, cluster, 1);
+    POLL_UNTIL(worker.records >= 1, &worker);
+    for (int round = 0; round < 10; round++) {
+        long before = worker.records;
+        POLL_UNTIL(worker.records >= before + 500, &worker); /* more waits in the queue */
+        worker.forgets = true;
+        worker.source->ops->restart(worker.source);
+        worker.assigned = 0;
+        POLL_UNTIL(worker.assigned == PARTITIONS, &worker);
+        worker.forgets = false;
+    }
+    POLL_UNTIL(is_at(&worker, 5000), &worker);
+    ck_assert_int_eq(worker.revoked, 0);
+    worker_close(&worker);
+    cluster_close(cluster);
+}
+END_TEST
+
+START_TEST(it_waits_while_kafka_is_away_and_goes_on_by_itself)
+{
+    struct cluster *cluster = cluster_open();
+    produce_all(cluster, 0, 100);
+    struct worker worker;
+    worker_open(&worker, cluster, 1);
+    POLL_UNTIL(is_at(&worker, 100), &worker);
+    ck_assert_int_eq(rd_kafka_mock_broker_set_down(cluster->mock, -1), 0);
+    POLL_UNTIL(worker.retries > 0, &worker);
+    ck_assert_uint_gt(strlen(worker.err.text), 0);
+    ck_assert_int_eq(rd_kafka_mock_broker_set_up(cluster->mock, -1), 0);
+    produce_all(cluster, 100, 100);
+    POLL_UNTIL(is_at(&worker, 200), &worker);
+    POLL_UNTIL(worker_poll(&worker, 10) == 0, &worker);
+    ck_assert_int_eq(worker.records, 800);
+    worker_close(&worker);
+    cluster_close(cluster);
+}
+END_TEST
+
+START_TEST(an_idle_source_notices_that_kafka_is_back)
+{
+    struct cluster *cluster = cluster_open();
+    struct worker worker;
+    worker_open(&worker, cluster, 1);
+    POLL_UNTIL(is_at(&worker, 0), &worker);
+    ck_assert_int_eq(rd_kafka_mock_broker_set_down(cluster->mock, -1), 0);
+    POLL_UNTIL(worker.retries > 0, &worker);
+    ck_assert_int_eq(rd_kafka_mock_broker_set_up(cluster->mock, -1), 0);
+    POLL_UNTIL(worker_poll(&worker, 10) == 0, &worker);
+    worker_close(&worker);
+    cluster_close(cluster);
+}
+END_TEST
+
+START_TEST(it_can_be_closed_in_time_with_kafka_away)
+{
+    struct cluster *cluster = cluster_open();
+    produce_all(cluster, 0, 100);
+    struct worker worker;
+    worker_open(&worker, cluster, 1);
+    POLL_UNTIL(is_at(&worker, 100), &worker);
+    ck_assert_int_eq(rd_kafka_mock_broker_set_down(cluster->mock, -1), 0);
+    POLL_UNTIL(worker.retries > 0, &worker);
+    worker.commit_wait_ms = 500;
+    int64_t from_ms = clock_mono_ms();
+    (void)worker.source->ops->close(worker.source, 3000); /* either way, it returns */
+    ck_assert_int_lt(clock_mono_ms() - from_ms, 4000);
+    _Exit(EXIT_SUCCESS); /* as the caller does past the deadline */
+}
+END_TEST
+
+START_TEST(a_lookup_that_fails_is_tried_again_and_never_taken_for_an_answer)
+{
+    struct cluster *cluster = cluster_open();
+    produce_all(cluster, 0, 100);
+    rd_kafka_mock_push_request_errors(cluster->mock, LIST_OFFSETS, 5,
+                                      RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION,
+                                      RD_KAFKA_RESP_ERR__TRANSPORT, RD_KAFKA_RESP_ERR_NO_ERROR,
+                                      RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE,
+                                      RD_KAFKA_RESP_ERR_UNKNOWN);
+    rd_kafka_mock_push_request_errors(cluster->mock, OFFSET_FETCH, 2,
+                                      RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS,
+                                      RD_KAFKA_RESP_ERR_NOT_COORDINATOR);
+    struct worker worker;
+    worker_open(&worker, cluster, 1);
+    POLL_UNTIL(is_at(&worker, 100), &worker);
+    ck_assert_int_eq(worker.records, 400);
+    ck_assert_int_eq(worker.assigned, PARTITIONS);
+    worker_close(&worker);
+    cluster_close(cluster);
+}
+END_TEST
+
+START_TEST(a_rebalance_in_the_middle_of_a_lookup_starts_it_over)
+{
+    struct cluster *cluster = cluster_open();
+    produce_all(cluster, 0, 100);
+    rd_kafka_resp_err_t errors[200];
+    for (size_t i = 0; i < 200; i++)
+        errors[i] = RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE;
+    rd_kafka_mock_push_request_errors_array(cluster->mock, LIST_OFFSETS, 200, errors);
+    struct worker first;
+    struct worker second;
+    worker_open(&first, cluster, 1);
+    POLL_UNTIL(first.retries > 0, &first); /* the group has it, the lookup fails */
+    worker_open(&second, cluster, 2);
+    POLL_UNTIL(first.retries > 0 && second.retries > 0, &first, &second);
+    ck_assert_int_eq(first.assigned + second.assigned, 0);
+    rd_kafka_mock_clear_request_errors(cluster->mock, LIST_OFFSETS);
+    POLL_UNTIL(first.records == 200 && second.records == 200, &first, &second);
+    ck_assert_int_eq(first.assigned, 2);
+    ck_assert_int_eq(first.revoked + first.dropped, 0); /* it never knew of the others */
+    worker_close(&first);
+    worker_close(&second);
+    cluster_close(cluster);
+}
+END_TEST
+
+START_TEST(records_lost_behind_our_back_are_noticed_and_reading_goes_on)
+{
+    struct cluster *cluster = cluster_open();
+    produce(cluster, 0, 0, 10, 0);
+    struct worker worker;
+    worker_open(&worker, cluster, 1);
+    POLL_UNTIL(worker.position[0] == 10, &worker);
+    worker.source->ops->pause(worker.source, true);
+    produce(cluster, 0, 10, 12000, 1000); /* the mock keeps 5 MiB of a partition */
+    worker.source->ops->pause(worker.source, false);
+    POLL_UNTIL(worker.position[0] == 12010, &worker);
+    ck_assert_int_eq(worker.assigned, PARTITIONS + 1);
+    ck_assert_int_eq(worker.plans[0].wanted, 10);
+    ck_assert_int_gt(worker.plans[0].start, 10);
+    ck_assert_int_eq(worker.plans[0].start, worker.plans[0].log_start);
+    worker_close(&worker);
+    cluster_close(cluster);
+}
+END_TEST
+
+START_TEST(a_topic_that_is_not_there_yet_is_waited_for)
+{
+    struct cluster *cluster = cluster_open();
+    property_add(cluster, "topic.metadata.refresh.interval.ms", "300");
+    rd_kafka_mock_topic_set_error(cluster->mock, "events",
+                                  RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART);
+    struct worker worker;
+    worker_open(&worker, cluster, 1);
+    for (int i = 0; i < 100; i++)
+        ck_assert_int_ne(worker_poll(&worker, 10), ERR_FATAL);
+    rd_kafka_mock_topic_set_error(cluster->mock, "events", RD_KAFKA_RESP_ERR_NO_ERROR);
+    produce_all(cluster, 0, 10);
+    POLL_UNTIL(is_at(&worker, 10), &worker);
+    worker_close(&worker);
+    cluster_close(cluster);
+}
+END_TEST
+
+START_TEST(a_topic_that_we_may_not_read_is_fatal)
+{
+    struct cluster *cluster = cluster_open();
+    rd_kafka_mock_topic_set_error(cluster->mock, "events",
+                                  RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED);
+    struct worker worker;
+    worker_open(&worker, cluster, 1);
+    int64_t from_ms = clock_mono_ms();
+    while (worker_poll(&worker, 10) != ERR_FATAL)
+        ck_assert_int_lt(clock_mono_ms() - from_ms, WAIT_MS);
+    ck_assert_msg(strstr(worker.err.text, "events") != NULL, "%s", worker.err.text);
+    worker_close(&worker);
+    cluster_close(cluster);
+}
+END_TEST
+
+START_TEST(properties_that_are_ours_or_unknown_are_refused)
+{
+    static const char *const refused[][2] = {{"enable.auto.commit", "true"},
+                                             {"auto.offset.reset", "latest"},
+                                             {"group.id", "other"},
+                                             {"bootstrap.servers", "other"},
+                                             {"no.such.property", "1"},
+                                             {"session.timeout.ms", "soon"}};
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+        char name[64];
+        char value[64];
+        (void)snprintf(name, sizeof name, "%s", refused[i][0]);
+        (void)snprintf(value, sizeof value, "%s", refused[i][1]);
+        struct property property = {name, value};
+        char brokers[] = "127.0.0.1:1";
+        char group[] = "group";
+        struct options options = {.kafka_brokers = brokers,
+                                  .kafka_group_id = group,
+                                  .librdkafka = &property,
+                                  .librdkafka_count = 1};
+        struct catalog catalog = {0};
+        struct source_handler handler = {0};
+        struct source *source = NULL;
+        struct err err = {0};
+        ck_assert_int_eq(kafka_source_open(&options, &catalog, 1, &handler, &source, &err),
+                         ERR_CONFIG);
+        ck_assert_ptr_nonnull(strstr(err.text, name));
+        ck_assert_ptr_null(source);
+    }
+}
+END_TEST
+
+enum { AT_A_TIME = 5 };
+
+static int run_one(const TTest *test)
+{
+    (void)alarm(60);
+    TCase *tcase = tcase_create("kafka_source");
+    tcase_add_test(tcase, test);
+    Suite *suite = suite_create("kafka_source");
+    suite_add_tcase(suite, tcase);
+    SRunner *runner = srunner_create(suite);
+    srunner_set_fork_status(runner, CK_NOFORK);
+    srunner_run_all(runner, CK_SILENT);
+    int failed = srunner_ntests_failed(runner);
+    srunner_print(runner, failed > 0 ? CK_NORMAL : CK_SILENT);
+    srunner_free(runner);
+    return failed;
+}
+
+static int wait_for_one(void)
+{
+    int status = 0;
+    (void)wait(&status);
+    if (WIFSIGNALED(status))
+        printf("a test was ended by signal %d\n", WTERMSIG(status));
+    return status != 0;
+}
+
+/* The tests mostly wait for the group, so each runs in a process of its own, some at a time; libcheck
+ * would run one after the other. The last line is libcheck's. */
+int main(void)
+{
+    const TTest *const tests[] = {
+        properties_that_are_ours_or_unknown_are_refused,
+        records_come_in_order_and_commits_are_read_back,
+        commits_without_waiting_arrive_and_the_newest_wins,
+        units_that_stay_read_nothing_twice_and_those_that_leave_are_dropped,
+        a_pause_hands_out_nothing_and_loses_nothing,
+        a_restart_reads_everything_again_without_a_rejoin,
+        it_waits_while_kafka_is_away_and_goes_on_by_itself,
+        an_idle_source_notices_that_kafka_is_back,
+        it_can_be_closed_in_time_with_kafka_away,
+        a_lookup_that_fails_is_tried_again_and_never_taken_for_an_answer,
+        a_rebalance_in_the_middle_of_a_lookup_starts_it_over,
+        records_lost_behind_our_back_are_noticed_and_reading_goes_on,
+        a_topic_that_is_not_there_yet_is_waited_for,
+        a_topic_that_we_may_not_read_is_fatal,
+    };
+    int count = sizeof tests / sizeof *tests;
+    int failed = 0;
+    printf("Running suite(s): kafka_source\n");
+    for (int i = 0; i < count; i++) {
+        if (i >= AT_A_TIME)
+            failed += wait_for_one();
+        (void)fflush(stdout);
+        if (fork() == 0)
+            exit(run_one(tests[i]));
+    }
+    for (int i = 0; i < count && i < AT_A_TIME; i++)
+        failed += wait_for_one();
+    printf("%d%%: Checks: %d, Failures: %d, Errors: 0\n", (count - failed) * 100 / count, count,
+           failed);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
