@@ -373,7 +373,7 @@ int options_read(const struct options_source *source, struct buf *report, struct
         yaml_report(loader.yaml, report);
     buf_add(report, loader.problems.ptr, loader.problems.len);
     buf_fini(&loader.problems);
-    yaml_free(loader.yaml);
+    yaml_close(loader.yaml);
     return is_wrong ? ERR_CONFIG : 0;
 }
 
