@@ -158,7 +158,7 @@ def records_older_than_every_window_are_not_read_again(scene):
     assert worker.counters()["records"] == 500, worker.counters()
 
 
-@test(needs={"tools", "metadata"})
+@test(needs={"tools"})
 def a_persons_reset_to_the_beginning_reads_everything_again(scene):
     topic, redis = scene.topic(2), scene.redis()
     views = [shop(topic, "[1m, 1h]")]
@@ -183,7 +183,7 @@ def a_persons_reset_to_the_beginning_reads_everything_again(scene):
     assert worker.counters()["records"] == 200, worker.counters()
 
 
-@test(needs={"tools", "metadata"})
+@test(needs={"tools"})
 def a_persons_reset_to_the_end_leaves_no_window_incomplete(scene):
     topic, redis = scene.topic(2), scene.redis()
     views = [shop(topic, "[1m, 1h]")]
@@ -209,7 +209,7 @@ def a_partition_count_that_grows_stops_the_worker_with_a_clear_sentence(scene):
     scene.until_right(redis, views)
 
 
-@test(needs={"metadata"})
+@test(needs={"commits in a rebalance"})
 def sigterm_drains_and_commits_everything_that_was_read(scene):
     topic, redis = scene.topic(4), scene.redis()
     views = [shop(topic, "[1m, 1h]")]
@@ -319,6 +319,7 @@ def a_pipeline_on_event_time_reads_from_the_beginning(scene):
                           for turn in range(30) for user in range(10)])
     for _ in range(2):
         worker = scene.worker(redis, views)
+        until(lambda: worker.live_units() == 2, 60, "it has read everything")  # pylint: disable=all
         scene.until_committed(topic)
         scene.until_right(redis, views)
         worker.drain()

@@ -217,6 +217,8 @@ def bad_input_is_counted_by_reason_and_stops_nothing(scene):
     now = now_ms()
     wanted = {}
     for reason, value in BAD:
+        if "large records" in scene.kafka.lacks and len(value or b"") > 4_000_000:
+            continue
         filled = value.replace(b"%d", str(now).encode()) if value else value
         scene.produce(topic, [Record(filled, key="k", timestamp_ms=now)])
         wanted[reason] = wanted.get(reason, 0) + 1
