@@ -17,6 +17,7 @@
 enum setting_type {
     SETTING_TEXT,       /* one line; min, max: its length in bytes */
     SETTING_PROSE,      /* the same, of any number of lines */
+    SETTING_PATH,       /* dotted, into an event */
     SETTING_NAME,       /* a letter or _, then letters, digits, _ - and dots */
     SETTING_TOPIC,      /* as Kafka has them */
     SETTING_INT,        /* min, max: its value, as of the next two */
@@ -47,6 +48,7 @@ struct setting {
     size_t item_count;
     size_t offset; /* of the member that it fills, where the table says so */
     const char *help;
+    const char *example; /* of a value, in sentences about a wrong one; NULL: the type says enough */
 };
 
 struct setting_value {

@@ -128,9 +128,9 @@ static void print_command_help(const struct command *command)
             (void)snprintf(left, sizeof left, "    --%s %s", flag->name, flag->value);
         else
             (void)snprintf(left, sizeof left, "-%c, --%s %s", flag->letter, flag->name, flag->value);
-        (void)printf("%s  %-26s%s\n", shown++ == 0 ? "\n" : "", left, flag->help);
+        (void)printf("%s  %-28s%s\n", shown++ == 0 ? "\n" : "", left, flag->help);
         if (flag->env != NULL)
-            (void)printf("  %-26s(or %s)\n", "", flag->env);
+            (void)printf("  %-28s(or %s)\n", "", flag->env);
     }
     (void)printf("\n%s", command->more);
 }

@@ -91,7 +91,7 @@ static void read_properties(struct loader *loader)
         if (node->kind != YAML_TEXT)
             yaml_error(node, "is no scalar; expected the property's value");
         else if (reason != NULL)
-            yaml_error_key(node, "is not for the file to set: %s", reason);
+            yaml_error_key(node, "is not to be set: %s", reason);
         else
             put_property(loader->options, node->key, node->text);
     }

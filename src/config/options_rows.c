@@ -17,6 +17,7 @@ const struct setting option_rows[] = {
     [OPTION_KAFKA_BROKERS] = {
         .path = "kafka.brokers", .type = SETTING_TEXT, .preset = "localhost:9092", .min = 1, .max = 4096,
         .offset = offsetof(struct options, kafka_brokers),
+        .example = "localhost:9092",
         .help = "Kafka's bootstrap servers, host:port with commas."},
     [OPTION_KAFKA_GROUP_ID] = {
         .path = "kafka.group_id", .type = SETTING_TEXT, .preset = "tidewheel", .min = 1, .max = 249,

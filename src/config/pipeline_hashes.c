@@ -16,6 +16,7 @@ struct hash {
     struct draft *draft;
     enum view_key key; /* VIEW_OUTPUT_KEY or VIEW_FRESHNESS_KEY */
     struct buf pattern;
+    bool is_refused;
     size_t shared; /* the number of the first hash of the same pattern */
     int64_t ttl_ms; /* in the first: the largest of all */
 };
@@ -53,10 +54,11 @@ static void check_names(struct draft *drafts, size_t count)
 
 /* --- patterns ---------------------------------------------------------------------------------- */
 
-static void check_pattern(const struct hash *hash)
+static void check_pattern(struct hash *hash)
 {
     struct slice pattern = buf_slice(&hash->pattern);
-    if (key_pattern_can_begin_with(pattern, OWN_PREFIX))
+    hash->is_refused = key_pattern_can_begin_with(pattern, OWN_PREFIX);
+    if (hash->is_refused)
         draft_error(hash->draft, hash->key,
                     "could make a key that begins with '" OWN_PREFIX "', as the worker's own do");
     if (key_pattern_is_ambiguous(pattern))
@@ -102,8 +104,8 @@ static void check_overlaps(const struct hash *hashes, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         for (size_t j = 0; j < i; j++) {
-            if (hashes[i].shared == hashes[j].shared || hashes[j].shared != j ||
-                hashes[i].shared != i)
+            bool are_firsts = hashes[i].shared == i && hashes[j].shared == j;
+            if (!are_firsts || hashes[i].is_refused || hashes[j].is_refused)
                 continue;
             if (key_pattern_overlaps(buf_slice(&hashes[i].pattern), buf_slice(&hashes[j].pattern))) {
                 check_overlap(&hashes[i], &hashes[j]);
@@ -213,7 +215,6 @@ void hashes_check(struct draft *drafts, size_t count)
         add_hash(hashes, &hash_count, &drafts[i], VIEW_FRESHNESS_KEY,
                  &drafts[i].view->freshness_key);
     }
-    check_overlaps(hashes, hash_count);
     for (size_t i = 0; i < hash_count; i++) {
         struct view *view = hashes[i].draft->view;
         int64_t ttl_ms = hashes[hashes[i].shared].ttl_ms;
@@ -222,6 +223,7 @@ void hashes_check(struct draft *drafts, size_t count)
         if (hashes[i].shared == i)
             check_fields(hashes, hash_count, i);
     }
+    check_overlaps(hashes, hash_count);
     for (size_t i = 0; i < hash_count; i++)
         buf_fini(&hashes[i].pattern);
     free(hashes);

@@ -217,7 +217,7 @@ static void add_row(struct json *json, const struct setting *row, const char *na
     open(json, name, '{');
     text(json, "description", row->help);
     add_preset(json, row);
-    if (row->type == SETTING_TEXT || row->type == SETTING_PROSE) {
+    if (row->type == SETTING_TEXT || row->type == SETTING_PROSE || row->type == SETTING_PATH) {
         add_scalar_types(json);
         if (row->min > 0)
             number(json, "minLength", row->min);

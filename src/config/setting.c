@@ -103,7 +103,8 @@ static parse_fn parse_number;
 static const struct type_row TYPES[SETTING_TYPES] = {
     [SETTING_TEXT]       = {"text", "text", YAML_TEXT, parse_text, NULL, NULL},
     [SETTING_PROSE]      = {"text", "text", YAML_TEXT, parse_text, NULL, NULL},
-    [SETTING_NAME]       = {"name", "a name like user_activity (a letter or _, then letters, digits and _ - .)",
+    [SETTING_PATH]       = {"path", "a dotted path into the event like order.total", YAML_TEXT, parse_text, NULL, NULL},
+    [SETTING_NAME]       = {"name", "a name like user_activity (letters, digits and _ - ., first a letter or _)",
                             YAML_TEXT, parse_name, NULL, NULL},
     [SETTING_TOPIC]      = {"topic", "a Kafka topic's name (letters, digits and _ - .)",
                             YAML_TEXT, parse_topic, NULL, NULL},
@@ -146,8 +147,10 @@ static struct expected expected_of(const struct setting *setting)
 {
     struct expected ret;
     bool is_choice = setting->type == SETTING_CHOICE;
-    size_t len = (size_t)snprintf(ret.text, sizeof ret.text, "%s",
-                                  TYPES[setting->type].expected);
+    size_t len = (size_t)snprintf(ret.text, sizeof ret.text, "%s%s%s",
+                                  TYPES[setting->type].expected,
+                                  setting->example != NULL ? " like " : "",
+                                  setting->example != NULL ? setting->example : "");
     for (size_t i = 0; is_choice && setting->choices[i] != NULL && len < sizeof ret.text; i++)
         len += (size_t)snprintf(ret.text + len, sizeof ret.text - len, "%s %s", i > 0 ? "," : "",
                                 setting->choices[i]);
@@ -219,29 +222,44 @@ static bool is_group(const struct setting *settings, size_t count, const char *p
     return false;
 }
 
-/* Names that stand beside path in the tables; then whole paths that end in its last segment. */
-static void suggest_key(const struct setting *settings, size_t count, const struct yaml_node *node,
-                        const char *path)
+/* The names that may stand where path's last segment does. */
+static void suggest_sibling(const struct setting *settings, size_t count, const char *path,
+                            char names[SETTINGS_MAX][SUGGEST_LEN_MAX + 1], struct suggest *suggest)
 {
-    size_t prefix = strlen(path) - strlen(node->key);
-    struct suggest suggest = suggest_for(node->key);
-    char names[SETTINGS_MAX][SUGGEST_LEN_MAX + 1];
+    size_t prefix = strlen(path) - strlen(suggest->word);
     for (size_t i = 0; i < count && i < SETTINGS_MAX; i++) {
         const char *name = settings[i].path + prefix;
-        size_t len = strlen(settings[i].path) > prefix ? strcspn(name, ".") : SUGGEST_LEN_MAX + 1;
-        if (len > SUGGEST_LEN_MAX || strncmp(settings[i].path, path, prefix) != 0)
+        if (strncmp(settings[i].path, path, prefix) != 0)
+            continue;
+        size_t len = strcspn(name, ".");
+        if (len > SUGGEST_LEN_MAX)
             continue;
         memcpy(names[i], name, len);
         names[i][len] = '\0';
-        suggest_try(&suggest, names[i]);
+        suggest_try(suggest, names[i]);
     }
+}
+
+/* First a name that is right elsewhere, then one that is nearly right here, then a whole path. */
+static void unknown_key(const struct setting *settings, size_t count, const struct yaml_node *node,
+                        const char *path)
+{
+    struct suggest suggest = suggest_for(node->key);
+    char names[SETTINGS_MAX][SUGGEST_LEN_MAX + 1];
+    char hint[SUGGEST_TEXT_MAX];
     for (size_t i = 0; i < count && suggest.best == NULL; i++) {
         const char *last = strrchr(settings[i].path, '.');
         if (last != NULL && strcmp(last + 1, node->key) == 0)
             suggest.best = settings[i].path;
     }
-    char hint[SUGGEST_TEXT_MAX];
-    yaml_error_key(node, "unknown key%s", suggest_text(&suggest, hint));
+    if (suggest.best == NULL)
+        suggest_sibling(settings, count, path, names, &suggest);
+    for (size_t i = 0; i < count && suggest.best == NULL; i++)
+        suggest_try(&suggest, settings[i].path);
+    if (strchr(node->key, '.') != NULL)
+        yaml_error_key(node, "unknown key; the parts of a path are written as nested mappings");
+    else
+        yaml_error_key(node, "unknown key%s", suggest_text(&suggest, hint));
 }
 
 static void check_count(const struct setting *setting, const struct yaml_node *node)
@@ -333,7 +351,7 @@ void settings_read(const struct setting *settings, size_t count, const struct ya
         if (setting != NULL)
             read_value(setting, node, &ret[setting - settings]);
         else if (!opens)
-            suggest_key(settings, count, node, fits ? path : node->key);
+            unknown_key(settings, count, node, fits ? path : node->key);
         else if (node->kind != YAML_MAP && !yaml_is_null(node))
             yaml_error(node, "is %s; expected a mapping", kind_name(node));
         node = next_key(node, map, opens && node->kind == YAML_MAP);
