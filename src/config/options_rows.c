@@ -2,9 +2,9 @@
 
 #include "tidewheel/options.h"
 
-#define KIB (INT64_C(1) << 10)
-#define MIB (INT64_C(1) << 20)
-#define GIB (INT64_C(1) << 30)
+#define KIB       (INT64_C(1) << 10)
+#define MIB       (INT64_C(1) << 20)
+#define GIB       (INT64_C(1) << 30)
 #define MINUTE_MS INT64_C(60000)
 #define HOUR_MS   INT64_C(3600000)
 

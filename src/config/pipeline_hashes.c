@@ -17,7 +17,7 @@ struct hash {
     enum view_key key; /* VIEW_OUTPUT_KEY or VIEW_FRESHNESS_KEY */
     struct buf pattern;
     bool is_refused;
-    size_t shared; /* the number of the first hash of the same pattern */
+    size_t shared;  /* the number of the first hash of the same pattern */
     int64_t ttl_ms; /* in the first: the largest of all */
 };
 
@@ -34,7 +34,7 @@ struct fields {
     size_t cap;
 };
 
-/* --- names ------------------------------------------------------------------------------------- */
+/* ---- names ---- */
 
 static void check_names(struct draft *drafts, size_t count)
 {
@@ -43,7 +43,8 @@ static void check_names(struct draft *drafts, size_t count)
             char sentence[512];
             if (strcmp(drafts[i].view->name, drafts[j].view->name) != 0)
                 continue;
-            (void)snprintf(sentence, sizeof sentence, "%s is the name of another view, in %.300s:%d",
+            (void)snprintf(sentence, sizeof sentence,
+                           "%s is the name of another view, in %.300s:%d",
                            cite(drafts[i].view->name).text, drafts[j].view->file,
                            drafts[j].values[VIEW_NAME].node->line);
             draft_error(&drafts[i], VIEW_NAME, sentence);
@@ -52,7 +53,7 @@ static void check_names(struct draft *drafts, size_t count)
     }
 }
 
-/* --- patterns ---------------------------------------------------------------------------------- */
+/* ---- patterns ---- */
 
 static void check_pattern(struct hash *hash)
 {
@@ -107,7 +108,8 @@ static void check_overlaps(const struct hash *hashes, size_t count)
             bool are_firsts = hashes[i].shared == i && hashes[j].shared == j;
             if (!are_firsts || hashes[i].is_refused || hashes[j].is_refused)
                 continue;
-            if (key_pattern_overlaps(buf_slice(&hashes[i].pattern), buf_slice(&hashes[j].pattern))) {
+            if (key_pattern_overlaps(buf_slice(&hashes[i].pattern),
+                                     buf_slice(&hashes[j].pattern))) {
                 check_overlap(&hashes[i], &hashes[j]);
                 break;
             }
@@ -115,7 +117,7 @@ static void check_overlaps(const struct hash *hashes, size_t count)
     }
 }
 
-/* --- fields ------------------------------------------------------------------------------------ */
+/* ---- fields ---- */
 
 static void add_field(struct fields *fields, char *name, struct draft *draft, int feature)
 {
@@ -177,10 +179,13 @@ static void accuse(const struct field *field, const struct field *first)
         yaml_error(node, "makes the field %s, which is the freshness of view %s in the same hash",
                    cite(field->name).text, other->name);
     else if (first->draft == draft && first->feature == field->feature)
-        yaml_error(node, "makes the field %s twice; output.field must tell its windows and "
-                         "aggregates apart", cite(field->name).text);
+        yaml_error(node,
+                   "makes the field %s twice; output.field must tell its windows and "
+                   "aggregates apart",
+                   cite(field->name).text);
     else
-        yaml_error(node, "makes the field %s, as feature %s of view %s (%s:%d) does in the same hash",
+        yaml_error(node,
+                   "makes the field %s, as feature %s of view %s (%s:%d) does in the same hash",
                    cite(field->name).text, other->features[first->feature].name, other->name,
                    other->file, first->draft->feature_nodes[first->feature]->line);
 }

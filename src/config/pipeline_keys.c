@@ -6,9 +6,10 @@ enum { PATH_BYTES_MAX = 256, TEMPLATE_BYTES_MAX = 512 };
 
 #define DAY_MS INT64_C(86400000)
 
-static const char *const TIME_UNITS[] = {"s", "ms", "us", "ns", "rfc3339", NULL}; /* enum time_unit */
-static const char *const KEY_TYPES[] = {"string", "int64", NULL};                /* enum key_type */
-static const char *const CLOCKS[] = {"wall", "event", NULL};                     /* enum clock_kind */
+static const char *const TIME_UNITS[] = {"s",  "ms",      "us",
+                                         "ns", "rfc3339", NULL};  /* enum time_unit */
+static const char *const KEY_TYPES[] = {"string", "int64", NULL}; /* enum key_type */
+static const char *const CLOCKS[] = {"wall", "event", NULL};      /* enum clock_kind */
 
 /* clang-format off */
 const struct setting window_rows[WINDOW_KEYS] = {

@@ -13,13 +13,14 @@ enum { PATH_LEN_MAX = 512, NAME_LEN_MAX = 128, TOPIC_LEN_MAX = 249 };
 #define DIGITS     "0123456789"
 #define NAME_CHARS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_" DIGITS "-."
 
-typedef int parse_fn(const struct setting *setting, const char *text, int64_t *ret, struct err *err);
+typedef int parse_fn(const struct setting *setting, const char *text, int64_t *ret,
+                     struct err *err);
 
 struct type_row {
     const char *name;
     const char *expected;
     enum yaml_kind kind;
-    parse_fn *parse;                        /* of scalars */
+    parse_fn *parse;                              /* of scalars */
     bool (*read)(const char *text, int64_t *ret); /* of numbers: text to number and back */
     void (*format)(int64_t number, char *ret);
 };
@@ -36,7 +37,8 @@ static int refuse(const struct setting *setting, const char *text, struct err *e
     return err_set(err, ERR_CONFIG, "%s is not %s", cite(text).text, expected_of(setting).text);
 }
 
-static int parse_text(const struct setting *setting, const char *text, int64_t *ret, struct err *err)
+static int parse_text(const struct setting *setting, const char *text, int64_t *ret,
+                      struct err *err)
 {
     (void)ret;
     size_t len = strlen(text);
@@ -52,7 +54,8 @@ static int parse_text(const struct setting *setting, const char *text, int64_t *
     return 0;
 }
 
-static int parse_name(const struct setting *setting, const char *text, int64_t *ret, struct err *err)
+static int parse_name(const struct setting *setting, const char *text, int64_t *ret,
+                      struct err *err)
 {
     (void)ret;
     size_t len = strlen(text);
@@ -61,7 +64,8 @@ static int parse_name(const struct setting *setting, const char *text, int64_t *
     return is_name ? 0 : refuse(setting, text, err);
 }
 
-static int parse_topic(const struct setting *setting, const char *text, int64_t *ret, struct err *err)
+static int parse_topic(const struct setting *setting, const char *text, int64_t *ret,
+                       struct err *err)
 {
     (void)ret;
     size_t len = strlen(text);
@@ -147,10 +151,9 @@ static struct expected expected_of(const struct setting *setting)
 {
     struct expected ret;
     bool is_choice = setting->type == SETTING_CHOICE;
-    size_t len = (size_t)snprintf(ret.text, sizeof ret.text, "%s%s%s",
-                                  TYPES[setting->type].expected,
-                                  setting->example != NULL ? " like " : "",
-                                  setting->example != NULL ? setting->example : "");
+    size_t len = (size_t)snprintf(
+        ret.text, sizeof ret.text, "%s%s%s", TYPES[setting->type].expected,
+        setting->example != NULL ? " like " : "", setting->example != NULL ? setting->example : "");
     for (size_t i = 0; is_choice && setting->choices[i] != NULL && len < sizeof ret.text; i++)
         len += (size_t)snprintf(ret.text + len, sizeof ret.text - len, "%s %s", i > 0 ? "," : "",
                                 setting->choices[i]);
@@ -204,8 +207,7 @@ static bool path_below(const struct yaml_node *base, const struct yaml_node *nod
     return true;
 }
 
-static const struct setting *find(const struct setting *settings, size_t count,
-                                  const char *path)
+static const struct setting *find(const struct setting *settings, size_t count, const char *path)
 {
     for (size_t i = 0; i < count; i++)
         if (strcmp(settings[i].path, path) == 0)
@@ -286,7 +288,8 @@ static void read_value(const struct setting *setting, const struct yaml_node *no
     ret->node = node;
     ret->is_refused = true;
     ret->text = NULL;
-    if (node->kind != TYPES[setting->type].kind || (node->kind == YAML_TEXT && yaml_is_null(node))) {
+    if (node->kind != TYPES[setting->type].kind ||
+        (node->kind == YAML_TEXT && yaml_is_null(node))) {
         yaml_error(node, "is %s; expected %s", kind_name(node), expected_of(setting).text);
     } else if (node->kind != YAML_TEXT) {
         check_count(setting, node);

@@ -15,7 +15,8 @@ struct builder {
     struct yaml *yaml;
     yaml_parser_t parser;
     struct yaml_node *open;
-    struct yaml_node *last[YAML_DEPTH_MAX + 1]; /* by depth: the open collections' newest children */
+    struct yaml_node
+        *last[YAML_DEPTH_MAX + 1]; /* by depth: the open collections' newest children */
     int depth;
     char *key; /* of the pair whose value comes next, or NULL */
     int key_line;
@@ -158,7 +159,8 @@ static int on_scalar(struct builder *builder, const yaml_event_t *event)
 static int on_open(struct builder *builder, enum yaml_kind kind, const yaml_event_t *event)
 {
     if (builder->open != NULL && builder->open->kind == YAML_MAP && builder->key == NULL)
-        return refuse(builder, event->start_mark, "a key must be plain text, not a mapping or list");
+        return refuse(builder, event->start_mark,
+                      "a key must be plain text, not a mapping or list");
     if (builder->depth == YAML_DEPTH_MAX)
         return refuse_limit(builder, event->start_mark, "levels of nesting", YAML_DEPTH_MAX);
     struct yaml_node *node = node_new(builder->yaml, kind, event->start_mark);

@@ -1,7 +1,8 @@
 /* fuzz_pipeline: any bytes as a pipeline file.
  *
  * What is refused says why, a line for each problem; what is accepted is whole: every feature has
- * windows that nest and fields that read off it, and every entity gets a key that is not the worker's.
+ * windows that nest and fields that read off it, and every entity gets a key that is not the
+ * worker's.
  */
 #include "tidewheel/pipeline.h"
 
@@ -57,7 +58,8 @@ static void check_view(const struct view *view)
     CHECK(view->feature_count > 0 && fields == view->field_count && fields <= OUTPUT_FIELDS_MAX);
     for (size_t i = 0; i < fields; i++)
         CHECK(*view->fields[i].name != '\0');
-    CHECK(view->key_count > view->has_tenant && view->ttl_ms >= view->longest_ms + view->longest_hop_ms);
+    CHECK(view->key_count > view->has_tenant &&
+          view->ttl_ms >= view->longest_ms + view->longest_hop_ms);
     CHECK(view->key_ttl_ms == view->ttl_ms && view->freshness_ttl_ms == view->ttl_ms);
     check_key(view, &view->key);
     check_key(view, &view->freshness_key);

@@ -141,11 +141,13 @@ START_TEST(properties_are_gathered_and_the_last_value_counts)
     static const char *const PROPERTIES[] = {"b=4", "sasl.password=a=b;c"};
     write_config("kafka: {librdkafka: {a: 1, b: true}}\n");
     (void)setenv("TIDEWHEEL_KAFKA_LIBRDKAFKA", "b=3;c=5", 1);
-    struct options options = load(&(struct options_source){
-        config, ASSIGNMENTS, 1, PROPERTIES, 2, false});
-    static const struct property EXPECTED[] = {
-        {(char *)"a", (char *)"1"}, {(char *)"b", (char *)"4"}, {(char *)"c", (char *)"5"},
-        {(char *)"debug", (char *)"cgrp"}, {(char *)"sasl.password", (char *)"a=b;c"}};
+    struct options options =
+        load(&(struct options_source){config, ASSIGNMENTS, 1, PROPERTIES, 2, false});
+    static const struct property EXPECTED[] = {{(char *)"a", (char *)"1"},
+                                               {(char *)"b", (char *)"4"},
+                                               {(char *)"c", (char *)"5"},
+                                               {(char *)"debug", (char *)"cgrp"},
+                                               {(char *)"sasl.password", (char *)"a=b;c"}};
     ck_assert_uint_eq(options.librdkafka_count, 5);
     for (size_t i = 0; i < 5; i++) {
         ck_assert_str_eq(options.librdkafka[i].name, EXPECTED[i].name);
@@ -160,8 +162,8 @@ START_TEST(properties_that_are_ours_are_refused_with_the_reason)
 {
     static const char *const PROPERTIES[] = {"group.id=x", "enable.auto.commit=true",
                                              "partition.assignment.strategy=roundrobin"};
-    const char *text = load_wrong(&(struct options_source){.properties = PROPERTIES,
-                                                           .property_count = 3});
+    const char *text =
+        load_wrong(&(struct options_source){.properties = PROPERTIES, .property_count = 3});
     ck_assert_ptr_nonnull(strstr(text, "-X: 'group.id': is not to be set: set kafka.group_id"));
     ck_assert_ptr_nonnull(strstr(text, "'enable.auto.commit'"));
     ck_assert_ptr_nonnull(strstr(text, "'partition.assignment.strategy'"));
@@ -183,8 +185,10 @@ START_TEST(secrets_are_never_shown)
 {
     static const char *const PROPERTIES[] = {"group.id=hunter2"};
     static const char *const ASSIGNMENTS[] = {"redis.url=redis://me:hunter2@/"};
-    const char *text = load_wrong(&(struct options_source){
-        .assignments = ASSIGNMENTS, .assignment_count = 1, .properties = PROPERTIES, .property_count = 1});
+    const char *text = load_wrong(&(struct options_source){.assignments = ASSIGNMENTS,
+                                                           .assignment_count = 1,
+                                                           .properties = PROPERTIES,
+                                                           .property_count = 1});
     ck_assert_ptr_nonnull(strstr(text, "redis://***@/"));
     ck_assert_ptr_null(strstr(text, "hunter2"));
 }
@@ -221,7 +225,8 @@ START_TEST(a_variables_name_that_just_misses_is_an_error)
     (void)setenv("TIDEWHEEL_WORKRES", "5", 1);
     (void)setenv("TIDEWHEEL_PORT_4196_TCP", "tcp://10.0.0.1", 1);
     const char *text = load_wrong(&(struct options_source){.file = NULL});
-    ck_assert_str_eq(text, "TIDEWHEEL_WORKRES: unknown variable; did you mean 'TIDEWHEEL_WORKERS'?\n");
+    ck_assert_str_eq(text,
+                     "TIDEWHEEL_WORKRES: unknown variable; did you mean 'TIDEWHEEL_WORKERS'?\n");
 }
 END_TEST
 
@@ -265,11 +270,30 @@ END_TEST
 
 START_TEST(other_urls_are_refused)
 {
-    static const char *const WRONG[] = {
-        "", "there", "http://there", "redis://", "redis://:6379", "redis://a:b", "redis://a:0",
-        "redis://a:65536", "redis://a/x", "redis://a/1/2", "redis://a?db=1", "redis://a b",
-        "redis://a/-1", "redis://%@a", "redis://%4@a", "redis://%00@a", "redis://[::1", "redis://[]",
-        "unix://", "unix:///", "unix://a/b", "unix:///a?db=", "unix:///a?x=1", "redis://a\n"};
+    static const char *const WRONG[] = {"",
+                                        "there",
+                                        "http://there",
+                                        "redis://",
+                                        "redis://:6379",
+                                        "redis://a:b",
+                                        "redis://a:0",
+                                        "redis://a:65536",
+                                        "redis://a/x",
+                                        "redis://a/1/2",
+                                        "redis://a?db=1",
+                                        "redis://a b",
+                                        "redis://a/-1",
+                                        "redis://%@a",
+                                        "redis://%4@a",
+                                        "redis://%00@a",
+                                        "redis://[::1",
+                                        "redis://[]",
+                                        "unix://",
+                                        "unix:///",
+                                        "unix://a/b",
+                                        "unix:///a?db=",
+                                        "unix:///a?x=1",
+                                        "redis://a\n"};
     for (size_t i = 0; i < sizeof WRONG / sizeof *WRONG; i++) {
         struct redis_url url;
         struct err err;

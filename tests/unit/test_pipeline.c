@@ -12,7 +12,8 @@
     "entity: {type: user, keys: [{field: user_id}, {field: n, type: int64}]}\n"
 #define FEATURE                                                                                    \
     "features:\n"                                                                                  \
-    "  - {name: buy, value: amount, aggregates: [count, avg], windows: [1h, {length: 24h, hop: 1h}]}\n"
+    "  - {name: buy, value: amount, aggregates: [count, avg], windows: [1h, {length: 24h, hop: "   \
+    "1h}]}\n"
 
 static struct buf report;
 
@@ -35,7 +36,8 @@ static const char *load_wrong(const char *text)
 
 START_TEST(a_view_is_as_its_file_says)
 {
-    struct catalog *catalog = load(HEAD FEATURE "owner: me\nversion: 7\nclock: event\nfuture_max: 5s\n");
+    struct catalog *catalog =
+        load(HEAD FEATURE "owner: me\nversion: 7\nclock: event\nfuture_max: 5s\n");
     const struct view *view = catalog_view(catalog, "activity");
     ck_assert_ptr_nonnull(view);
     ck_assert_str_eq(view->file, "p.yaml");
@@ -70,9 +72,10 @@ END_TEST
 
 START_TEST(what_is_left_out_has_its_default)
 {
-    struct catalog *catalog = load("view: v\nsource: {topic: t}\n"
-                                   "entity: {type: user, keys: [{field: id}]}\n"
-                                   "features: [{name: f, aggregates: [count], windows: [7d, 1h]}]\n");
+    struct catalog *catalog =
+        load("view: v\nsource: {topic: t}\n"
+             "entity: {type: user, keys: [{field: id}]}\n"
+             "features: [{name: f, aggregates: [count], windows: [7d, 1h]}]\n");
     const struct view *view = catalog->views[0];
     ck_assert_int_eq(view->time_unit, TIME_RECORD);
     ck_assert_int_eq(view->time_slot, PATH_NONE);
@@ -94,7 +97,8 @@ END_TEST
 
 START_TEST(fields_are_in_the_order_feature_window_aggregate)
 {
-    static const char *const NAMES[] = {"buy_1h_count", "buy_1h_avg", "buy_24h_count", "buy_24h_avg"};
+    static const char *const NAMES[] = {"buy_1h_count", "buy_1h_avg", "buy_24h_count",
+                                        "buy_24h_avg"};
     struct catalog *catalog = load(HEAD FEATURE);
     const struct view *view = catalog->views[0];
     ck_assert_uint_eq(view->field_count, 4);
@@ -109,9 +113,10 @@ END_TEST
 
 START_TEST(a_tenant_is_the_first_part_and_leads_the_default_templates)
 {
-    struct catalog *catalog = load("view: v\nsource: {topic: t}\n"
-                                   "entity: {type: post, tenant: {field: org}, keys: [{field: id}]}\n"
-                                   "features: [{name: f, aggregates: [count], windows: [1h]}]\n");
+    struct catalog *catalog =
+        load("view: v\nsource: {topic: t}\n"
+             "entity: {type: post, tenant: {field: org}, keys: [{field: id}]}\n"
+             "features: [{name: f, aggregates: [count], windows: [1h]}]\n");
     const struct view *view = catalog->views[0];
     struct buf key = {NULL, 0, 0};
     ck_assert(view->has_tenant);
@@ -127,12 +132,13 @@ START_TEST(a_tenant_is_the_first_part_and_leads_the_default_templates)
 }
 END_TEST
 
-
 static bool holds(const char *where, struct value a, struct value b)
 {
     struct buf text = {NULL, 0, 0};
-    buf_printf(&text, "view: v\nsource: {topic: t}\nentity: {type: user, keys: [{field: id}]}\n"
-                      "features: [{name: f, where: %s, aggregates: [count], windows: [1h]}]\n", where);
+    buf_printf(&text,
+               "view: v\nsource: {topic: t}\nentity: {type: user, keys: [{field: id}]}\n"
+               "features: [{name: f, where: %s, aggregates: [count], windows: [1h]}]\n",
+               where);
     struct catalog *catalog = load(buf_text(&text));
     const struct topic *topic = catalog->topics[0];
     struct value values[8] = {0};
@@ -194,7 +200,8 @@ START_TEST(views_of_one_topic_share_their_paths)
     static const char *const TEXTS[] = {
         HEAD FEATURE,
         "view: other\nsource: {topic: events}\nentity: {type: card, keys: [{field: user_id}]}\n"
-        "features: [{name: f, value: amount, where: {kind: x}, aggregates: [count], windows: [1h]}]\n"};
+        "features: [{name: f, value: amount, where: {kind: x}, aggregates: [count], windows: "
+        "[1h]}]\n"};
     char files[2][40] = {"/tmp/tidewheel-pipeline-XXXXXX", "/tmp/tidewheel-pipeline-XXXXXX"};
     const char *names[2] = {files[0], files[1]};
     struct catalog *catalog = NULL;
@@ -223,15 +230,15 @@ START_TEST(all_errors_are_said_at_once)
     const char *text = load_wrong("view: v\nsource: {topik: t}\nclock: walk\n"
                                   "entity: {type: user, keys: [{field: id}]}\n"
                                   "features: [{name: f, aggregates: [sum], windows: [1x]}]\n");
-    ck_assert_str_eq(text,
-                     "p.yaml:2:9: source.topic: is missing; expected a Kafka topic's name (letters, "
-                     "digits and _ - .)\n"
-                     "p.yaml:2:10: source.topik: unknown key; did you mean 'topic'?\n"
-                     "p.yaml:3:8: clock: 'walk' is not one of wall, event; did you mean 'wall'?\n"
-                     "p.yaml:5:35: features[0].aggregates[0]: sum needs a number to work on, and this "
-                     "feature has no `value:`\n"
-                     "p.yaml:5:51: features[0].windows[0]: '1x' is not a duration like 500ms, 30s, 5m, "
-                     "24h or 7d\n");
+    ck_assert_str_eq(
+        text, "p.yaml:2:9: source.topic: is missing; expected a Kafka topic's name (letters, "
+              "digits and _ - .)\n"
+              "p.yaml:2:10: source.topik: unknown key; did you mean 'topic'?\n"
+              "p.yaml:3:8: clock: 'walk' is not one of wall, event; did you mean 'wall'?\n"
+              "p.yaml:5:35: features[0].aggregates[0]: sum needs a number to work on, and this "
+              "feature has no `value:`\n"
+              "p.yaml:5:51: features[0].windows[0]: '1x' is not a duration like 500ms, 30s, 5m, "
+              "24h or 7d\n");
 }
 END_TEST
 
@@ -273,4 +280,5 @@ UNIT_MAIN("pipeline", a_view_is_as_its_file_says, what_is_left_out_has_its_defau
           fields_are_in_the_order_feature_window_aggregate,
           a_tenant_is_the_first_part_and_leads_the_default_templates, conditions_mean_what_they_say,
           views_of_one_topic_share_their_paths, all_errors_are_said_at_once,
-          an_expiry_covers_the_longest_window_and_its_hop, fields_have_a_limit, a_catalog_may_be_empty)
+          an_expiry_covers_the_longest_window_and_its_hop, fields_have_a_limit,
+          a_catalog_may_be_empty)

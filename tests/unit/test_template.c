@@ -6,13 +6,17 @@
 #include "unit.h"
 
 static const struct placeholder PLACEHOLDERS[] = {
-    {"entity_type", TEMPLATE_LITERAL, "user"}, {"entity_id", TEMPLATE_ENTITY_ID, NULL},
-    {"tenant", 0, NULL}, {"shop.id", 1, NULL}, {"user_id", 2, NULL},
+    {"entity_type", TEMPLATE_LITERAL, "user"},
+    {"entity_id", TEMPLATE_ENTITY_ID, NULL},
+    {"tenant", 0, NULL},
+    {"shop.id", 1, NULL},
+    {"user_id", 2, NULL},
 };
 
 static int compile(const char *source, struct template *ret, struct err *err)
 {
-    return template_compile(source, PLACEHOLDERS, sizeof PLACEHOLDERS / sizeof *PLACEHOLDERS, ret, err);
+    return template_compile(source, PLACEHOLDERS, sizeof PLACEHOLDERS / sizeof *PLACEHOLDERS, ret,
+                            err);
 }
 
 static const char *render(const char *source, const char *identity, bool has_tenant)
@@ -64,8 +68,9 @@ END_TEST
 
 START_TEST(unknown_placeholders_and_lonely_braces_are_refused)
 {
-    static const char *const WRONG[] = {"{entity}", "{}", "{user_id", "user_id}", "a}b", "{a{b}}",
-                                        "{entity_id}}", "{", "}", "{{{user_id}}"};
+    static const char *const WRONG[] = {"{entity}", "{}",          "{user_id",     "user_id}",
+                                        "a}b",      "{a{b}}",      "{entity_id}}", "{",
+                                        "}",        "{{{user_id}}"};
     for (size_t i = 0; i < sizeof WRONG / sizeof *WRONG; i++) {
         struct template template = {NULL, NULL, 0};
         struct err err;
@@ -82,10 +87,12 @@ START_TEST(no_event_reaches_keys_that_begin_with_the_workers_prefix)
         size_t id_parts;
         bool can;
     } ROWS[] = {
-        {"{{tw:{entity_id}}}", 1, true},  {"{{t{user_id}:x", 1, true},   {"{{{user_id}:x", 1, true},
-        {"{{{entity_id}}}", 2, true},     {"{{{entity_id}}}", 1, false}, {"{{{user_id}}}:x", 1, false},
-        {"{entity_id}", 3, false},        {"tw:{entity_id}", 1, false},  {"{{tw{user_id}}}", 1, false},
-        {"{{tx:{entity_id}}}", 1, false}, {"x{{tw:{entity_id}", 1, false},
+        {"{{tw:{entity_id}}}", 1, true}, {"{{t{user_id}:x", 1, true},
+        {"{{{user_id}:x", 1, true},      {"{{{entity_id}}}", 2, true},
+        {"{{{entity_id}}}", 1, false},   {"{{{user_id}}}:x", 1, false},
+        {"{entity_id}", 3, false},       {"tw:{entity_id}", 1, false},
+        {"{{tw{user_id}}}", 1, false},   {"{{tx:{entity_id}}}", 1, false},
+        {"x{{tw:{entity_id}", 1, false},
     };
     for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {
         struct buf pattern = pattern_of(ROWS[i].source, ROWS[i].id_parts);
@@ -98,9 +105,10 @@ END_TEST
 
 START_TEST(parts_must_be_kept_apart_by_what_neither_can_contain)
 {
-    static const char *const WRONG[] = {"{user_id}{shop.id}", "{user_id}-{shop.id}", "{user_id}.x_{tenant}"};
-    static const char *const RIGHT[] = {"{user_id}:{shop.id}", "x-{user_id}-y", "{user_id}-:-{shop.id}",
-                                        "{entity_id}/{tenant}"};
+    static const char *const WRONG[] = {"{user_id}{shop.id}", "{user_id}-{shop.id}",
+                                        "{user_id}.x_{tenant}"};
+    static const char *const RIGHT[] = {"{user_id}:{shop.id}", "x-{user_id}-y",
+                                        "{user_id}-:-{shop.id}", "{entity_id}/{tenant}"};
     for (size_t i = 0; i < sizeof WRONG / sizeof *WRONG; i++) {
         struct buf pattern = pattern_of(WRONG[i], 1);
         ck_assert(key_pattern_is_ambiguous(buf_slice(&pattern)));
@@ -135,8 +143,8 @@ START_TEST(templates_that_can_make_the_same_key_are_found)
     for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {
         struct buf a = pattern_of(ROWS[i].a, 1);
         struct buf b = pattern_of(ROWS[i].b, ROWS[i].b_parts);
-        ck_assert_msg(key_pattern_overlaps(buf_slice(&a), buf_slice(&b)) == ROWS[i].overlap, "%s %s",
-                      ROWS[i].a, ROWS[i].b);
+        ck_assert_msg(key_pattern_overlaps(buf_slice(&a), buf_slice(&b)) == ROWS[i].overlap,
+                      "%s %s", ROWS[i].a, ROWS[i].b);
         ck_assert(key_pattern_overlaps(buf_slice(&b), buf_slice(&a)) == ROWS[i].overlap);
         buf_fini(&a);
         buf_fini(&b);

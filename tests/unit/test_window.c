@@ -14,15 +14,15 @@ START_TEST(the_default_hop_is_the_largest_of_the_ladder_within_a_hundredth)
         int64_t length_ms;
         int64_t hop_ms;
     } ROWS[] = {
-        {1 * SECOND, 10},        {9999, 10},
-        {10 * SECOND, 100},      {99999, 100},
-        {100 * SECOND, SECOND},  {5 * MINUTE, SECOND},
+        {1 * SECOND, 10},          {9999, 10},
+        {10 * SECOND, 100},        {99999, 100},
+        {100 * SECOND, SECOND},    {5 * MINUTE, SECOND},
         {10 * MINUTE, 5 * SECOND}, {1000 * SECOND, 10 * SECOND},
-        {HOUR, 30 * SECOND},     {100 * MINUTE, MINUTE},
-        {24 * HOUR, 10 * MINUTE}, {7 * DAY, HOUR},
-        {7 * DAY - 1, HOUR},     {100 * HOUR - 1, 30 * MINUTE},
-        {30 * DAY, 6 * HOUR},    {400 * DAY, DAY},
-        {100 * DAY, DAY},        {100 * DAY - 1, 6 * HOUR},
+        {HOUR, 30 * SECOND},       {100 * MINUTE, MINUTE},
+        {24 * HOUR, 10 * MINUTE},  {7 * DAY, HOUR},
+        {7 * DAY - 1, HOUR},       {100 * HOUR - 1, 30 * MINUTE},
+        {30 * DAY, 6 * HOUR},      {400 * DAY, DAY},
+        {100 * DAY, DAY},          {100 * DAY - 1, 6 * HOUR},
     };
     for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++)
         ck_assert_int_eq(window_default_hop(ROWS[i].length_ms), ROWS[i].hop_ms);
@@ -45,7 +45,7 @@ END_TEST
 START_TEST(hops_nest_only_if_each_divides_every_larger_one)
 {
     const struct window nests[] = {{HOUR, 5000, NULL}, {DAY, 60000, NULL}, {HOUR, 10000, NULL}};
-    const struct window not[] = {{HOUR, 60000, NULL}, {DAY, 4000, NULL}, {HOUR, 10000, NULL}};
+    const struct window not [] = {{HOUR, 60000, NULL}, {DAY, 4000, NULL}, {HOUR, 10000, NULL}};
     ck_assert(window_hops_nest(nests, 3));
     ck_assert(!window_hops_nest(not, 3));
     ck_assert(window_hops_nest(not, 2));
@@ -69,10 +69,26 @@ START_TEST(durations_are_a_whole_number_and_one_unit)
     static const struct {
         const char *text;
         int64_t ms;
-    } RIGHT[] = {{"0ms", 0}, {"500ms", 500}, {"30s", 30000}, {"5m", 300000}, {"24h", DAY},
-                 {"7d", 7 * DAY}, {"106751991167d", INT64_C(106751991167) * DAY}};
-    static const char *const WRONG[] = {"", "1", "h", "1 h", "1H", "-1h", "+1h", "01h", "1.5h",
-                                        "1h30m", "1hh", "106751991168d", "9223372036854775808ms"};
+    } RIGHT[] = {{"0ms", 0},
+                 {"500ms", 500},
+                 {"30s", 30000},
+                 {"5m", 300000},
+                 {"24h", DAY},
+                 {"7d", 7 * DAY},
+                 {"106751991167d", INT64_C(106751991167) * DAY}};
+    static const char *const WRONG[] = {"",
+                                        "1",
+                                        "h",
+                                        "1 h",
+                                        "1H",
+                                        "-1h",
+                                        "+1h",
+                                        "01h",
+                                        "1.5h",
+                                        "1h30m",
+                                        "1hh",
+                                        "106751991168d",
+                                        "9223372036854775808ms"};
     int64_t ms = 0;
     for (size_t i = 0; i < sizeof RIGHT / sizeof *RIGHT; i++) {
         ck_assert(duration_parse(RIGHT[i].text, &ms));
@@ -96,8 +112,9 @@ END_TEST
 
 START_TEST(what_is_formatted_reads_back)
 {
-    static const int64_t VALUES[] = {0, 1, 10, 999, 1000, 1024, 60000, 90000, 3600000, 86400000,
-                                     1 << 20, INT64_C(3) << 30, INT64_MAX};
+    static const int64_t VALUES[] = {0,        1,     10,      999,      1000,    1024,
+                                     60000,    90000, 3600000, 86400000, 1 << 20, INT64_C(3) << 30,
+                                     INT64_MAX};
     for (size_t i = 0; i < sizeof VALUES / sizeof *VALUES; i++) {
         char text[QUANTITY_TEXT_MAX];
         int64_t back = -1;
@@ -112,8 +129,7 @@ START_TEST(what_is_formatted_reads_back)
 END_TEST
 
 UNIT_MAIN("window", the_default_hop_is_the_largest_of_the_ladder_within_a_hundredth,
-          default_hops_of_any_two_windows_nest,
-          hops_nest_only_if_each_divides_every_larger_one,
+          default_hops_of_any_two_windows_nest, hops_nest_only_if_each_divides_every_larger_one,
           a_window_lets_go_of_an_event_at_the_first_moment_that_does_not_cover_it,
           durations_are_a_whole_number_and_one_unit, sizes_may_do_without_a_unit,
           what_is_formatted_reads_back)

@@ -87,9 +87,20 @@ END_TEST
 
 START_TEST(what_is_no_single_mapping_has_no_root)
 {
-    static const char *const TEXTS[] = {"", "# c\n", "---\n", "- a\n", "a\n", "a: 1\n---\nb: 2\n",
-                                        "a: [\n", "a: 'b\n", "\xff", "a: \"\\0\n", "? [a]\n: b\n",
-                                        "? {a: b}\n: c\n", "*a : b\n", "%YAML 9.9\n---\na: b\n"};
+    static const char *const TEXTS[] = {"",
+                                        "# c\n",
+                                        "---\n",
+                                        "- a\n",
+                                        "a\n",
+                                        "a: 1\n---\nb: 2\n",
+                                        "a: [\n",
+                                        "a: 'b\n",
+                                        "\xff",
+                                        "a: \"\\0\n",
+                                        "? [a]\n: b\n",
+                                        "? {a: b}\n: c\n",
+                                        "*a : b\n",
+                                        "%YAML 9.9\n---\na: b\n"};
     for (size_t i = 0; i < sizeof TEXTS / sizeof *TEXTS; i++) {
         struct yaml *yaml = parse(TEXTS[i]);
         ck_assert_msg(yaml_root(yaml) == NULL, "%s", TEXTS[i]);
@@ -124,7 +135,8 @@ START_TEST(limits_end_the_reading)
     struct buf text = {NULL, 0, 0};
     for (int i = 0; i < 1000000; i++)
         buf_add_char(&text, '[');
-    ck_assert_str_eq(report_of(buf_text(&text)), "f.yaml:1:33: has more than 32 levels of nesting\n");
+    ck_assert_str_eq(report_of(buf_text(&text)),
+                     "f.yaml:1:33: has more than 32 levels of nesting\n");
     buf_reset(&text);
     for (int i = 0; i <= YAML_KEYS_MAX; i++)
         buf_printf(&text, "k%d: 1\n", i);
@@ -220,8 +232,13 @@ START_TEST(the_nearest_name_is_suggested)
     static const struct {
         const char *word;
         const char *best;
-    } ROWS[] = {{"feature", "features"}, {"fetaures", "features"}, {"FIELD", "field"},
-                {"futuremax", "future_max"}, {"veiw", "view"}, {"colour", NULL}, {"", NULL},
+    } ROWS[] = {{"feature", "features"},
+                {"fetaures", "features"},
+                {"FIELD", "field"},
+                {"futuremax", "future_max"},
+                {"veiw", "view"},
+                {"colour", NULL},
+                {"", NULL},
                 {"x", NULL}};
     for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {
         struct suggest suggest = suggest_for(ROWS[i].word);
@@ -236,8 +253,9 @@ START_TEST(the_nearest_name_is_suggested)
 END_TEST
 
 UNIT_MAIN("yaml", every_node_knows_where_it_stands, problems_are_reported_in_the_order_of_the_file,
-          a_key_given_twice_is_a_problem_and_the_first_counts, what_is_no_single_mapping_has_no_root,
-          a_byte_order_mark_and_windows_line_ends_do_no_harm, a_refused_node_is_said_once,
-          limits_end_the_reading, only_so_many_problems_are_kept, variables_are_replaced_in_scalars,
-          variables_that_are_not_set_or_not_closed_are_problems, a_variable_cannot_fill_the_memory,
-          citations_are_cut_and_tame, the_nearest_name_is_suggested)
+          a_key_given_twice_is_a_problem_and_the_first_counts,
+          what_is_no_single_mapping_has_no_root, a_byte_order_mark_and_windows_line_ends_do_no_harm,
+          a_refused_node_is_said_once, limits_end_the_reading, only_so_many_problems_are_kept,
+          variables_are_replaced_in_scalars, variables_that_are_not_set_or_not_closed_are_problems,
+          a_variable_cannot_fill_the_memory, citations_are_cut_and_tame,
+          the_nearest_name_is_suggested)
