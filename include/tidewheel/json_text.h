@@ -3,8 +3,8 @@
  *     caf\u00e9 \ud83d\ude00      -> café 😀
  *     \ud83d x   \u0000   C0 80   -> refused
  *
- * Strict means: Unicode scalar values in well-formed UTF-8 (RFC 3629: no overlong form, no surrogate,
- * nothing beyond U+10FFFF), and no NUL.
+ * Strict means: Unicode scalar values in well-formed UTF-8 (RFC 3629: no overlong form, no
+ * surrogate, nothing beyond U+10FFFF), and no NUL.
  *
  * Floor: 0. Owner: pure.
  */

@@ -1,16 +1,17 @@
 /* keyed: is a view's entity what its topic is keyed by?
  *
  * A view's values are right only if all events of an entity lie in one partition. That cannot be
- * proved from a part of the stream, but the usual mistake shows at once: of the first 1,000 distinct
- * entities, how many neither equal the record's key nor fall on the partition on which they lie, by
- * either of the hashes that producers use for keys?
+ * proved from a part of the stream, but the usual mistake shows at once: of the first 1,000
+ * distinct entities, how many neither equal the record's key nor fall on the partition on which
+ * they lie, by either of the hashes that producers use for keys?
  *
- *     murmur2   Kafka's Java client and whatever follows it: (murmur2(key) & 0x7fffffff) % partitions
- *     CRC32     librdkafka's default, `consistent` and `consistent_random`: crc32(key) % partitions
+ *     murmur2   Kafka's Java client and whatever follows it: (murmur2(key) & 0x7fffffff) %
+ * partitions CRC32     librdkafka's default, `consistent` and `consistent_random`: crc32(key) %
+ * partitions
  *
- * An entity stands for itself raw: a composite key's parts joined by ':'; in a view with a tenant it
- * is tried with the tenant in front and without. An entity is judged by the first event that brings
- * it. Once decided, nothing is noted any more and no memory is held but the answer.
+ * An entity stands for itself raw: a composite key's parts joined by ':'; in a view with a tenant
+ * it is tried with the tenant in front and without. An entity is judged by the first event that
+ * brings it. Once decided, nothing is noted any more and no memory is held but the answer.
  *
  * Floor: 2. Owner: one worker thread.
  */
@@ -31,7 +32,7 @@ void keyed_free(struct keyed *keyed);
 void keyed_note(struct keyed *keyed, struct slice identity, bool has_tenant, struct slice key,
                 int32_t partition, int32_t partition_count);
 
-bool keyed_is_decided(const struct keyed *keyed); /* KEYED_ENTITIES distinct ones were seen */
+bool keyed_is_decided(const struct keyed *keyed);  /* KEYED_ENTITIES distinct ones were seen */
 size_t keyed_strangers(const struct keyed *keyed); /* those so far that matched neither */
 
 /* Decided, and the view groups by something else than its topic: the worker warns once. */

@@ -47,6 +47,7 @@ struct shard {
     int64_t *clock_ms;      /* A of each view */
     struct slab *slab;
     struct tally *tallies;  /* of each view by its number in the catalog; the worker's */
+    bool is_on_event_time; /* every view, whatever it says: eval */
     bool is_live;
     int64_t live_at;        /* silent until the position has reached it */
     int64_t committed_at_ms; /* monotonic clock; 0: never */

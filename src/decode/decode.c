@@ -41,8 +41,7 @@ enum verdict decode(struct decoder *decoder, const struct topic *topic, const st
         return VERDICT_TOO_BIG;
     if (topic->paths->count > decoder->value_cap) {
         decoder->value_cap = topic->paths->count;
-        decoder->values =
-            mem_resize(decoder->values, decoder->value_cap, sizeof *decoder->values);
+        decoder->values = mem_resize(decoder->values, decoder->value_cap, sizeof *decoder->values);
     }
     ret->values = decoder->values;
     return event_reader_read(decoder->reader, topic->paths, record->value, decoder->values,

@@ -98,8 +98,9 @@ int paths_add(struct paths *paths, const char *path, int *ret_slot, struct err *
         return error;
     int slot = path_find(paths, path);
     if (slot == PATH_NONE && paths->count >= PATHS_MAX)
-        return err_set(err, ERR_CONFIG, "'%s' is one path too many: a topic's views read at most %d",
-                       path, PATHS_MAX);
+        return err_set(err, ERR_CONFIG,
+                       "'%s' is one path too many: a topic's views read at most %d", path,
+                       PATHS_MAX);
     if (slot == PATH_NONE) {
         struct path_node *node = &paths->root;
         for (const char *at = path;; at++) {

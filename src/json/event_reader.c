@@ -69,14 +69,18 @@ static void *arena_alloc(void *ctx, size_t size)
     return at + ARENA_ALIGN;
 }
 
+/* Twice as much as before at the least: yajl's stack of states asks for 128 bytes more each time,
+ * and what is outgrown is not given back before the event is done. */
 static void *arena_realloc(void *ctx, void *ptr, size_t size)
 {
-    void *bigger = arena_alloc(ctx, size);
     size_t old = 0;
     if (ptr != NULL)
         memcpy(&old, (char *)ptr - ARENA_ALIGN, sizeof old);
+    if (ptr != NULL && size <= old)
+        return ptr;
+    void *bigger = arena_alloc(ctx, size < 2 * old ? 2 * old : size);
     if (old > 0)
-        memcpy(bigger, ptr, old < size ? old : size);
+        memcpy(bigger, ptr, old);
     return bigger;
 }
 
@@ -103,8 +107,8 @@ static bool is_lent(const struct event_reader *reader, const char *ptr)
 }
 
 /* The text of the string that yajl stands behind, decoded by ourselves: what yajl makes of a lone
- * surrogate cannot be told from a question mark. Looks back for the opening quote, which is the first
- * one without a backslash in front. */
+ * surrogate cannot be told from a question mark. Looks back for the opening quote, which is the
+ * first one without a backslash in front. */
 static bool decode_escaped(struct event_reader *reader, struct slice *ret)
 {
     const char *bytes = reader->bytes.ptr;
@@ -267,8 +271,8 @@ void event_reader_free(struct event_reader *reader)
     free(reader);
 }
 
-static void reader_reset(struct event_reader *reader, const struct paths *paths,
-                         struct slice bytes, struct value *values)
+static void reader_reset(struct event_reader *reader, const struct paths *paths, struct slice bytes,
+                         struct value *values)
 {
     if (paths->node_count > reader->seen_cap) {
         reader->seen = mem_resize(reader->seen, paths->node_count, sizeof *reader->seen);
@@ -290,11 +294,20 @@ static void reader_reset(struct event_reader *reader, const struct paths *paths,
     reader->is_object = false;
 }
 
-/* yajl takes an unfinished token behind the last value for nothing at all, so `{} "` would be whole. A
- * line feed settles it: it is white space between tokens and an error in the middle of a string. */
+/* To yajl these two are white space; to RFC 8259 they have no place in a text, strings included. */
+static bool has_foreign_space(struct slice bytes)
+{
+    return bytes.len > 0 && (memchr(bytes.ptr, '\v', bytes.len) != NULL ||
+                             memchr(bytes.ptr, '\f', bytes.len) != NULL);
+}
+
+/* yajl takes an unfinished token behind the last value for nothing at all, so `{} "` would be
+ * whole. A line feed settles it: it is white space between tokens and an error in the middle of a
+ * string. */
 static bool is_whole(yajl_handle handle, struct slice bytes)
 {
-    return yajl_parse(handle, (const unsigned char *)bytes.ptr, bytes.len) == yajl_status_ok &&
+    return !has_foreign_space(bytes) &&
+           yajl_parse(handle, (const unsigned char *)bytes.ptr, bytes.len) == yajl_status_ok &&
            yajl_get_bytes_consumed(handle) == bytes.len &&
            yajl_parse(handle, (const unsigned char *)"\n", 1) == yajl_status_ok &&
            yajl_complete_parse(handle) == yajl_status_ok;

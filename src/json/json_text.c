@@ -3,8 +3,8 @@
 #include <stdint.h>
 #include <string.h>
 
-/* True if none of the eight bytes is NUL or outside ASCII. A zero byte borrows its top bit; a byte of
- * 0x80 and more has it already. */
+/* True if none of the eight bytes is NUL or outside ASCII. A zero byte borrows its top bit; a byte
+ * of 0x80 and more has it already. */
 static bool is_plain_word(const char *at)
 {
     const uint64_t ones = 0x0101010101010101u;

@@ -9,7 +9,8 @@
 enum { SLOTS = 2048 }; /* a power of two, at most half full */
 
 /* The distinct entities are kept as hashes, unseeded as they count no more than this: two that
- * collide are one, and the worst that ids made on purpose can cost is to look through 1,000 slots. */
+ * collide are one, and the worst that ids made on purpose can cost is to look through 1,000 slots.
+ */
 struct keyed {
     size_t entities;
     size_t strangers;
@@ -46,8 +47,8 @@ uint32_t keyed_murmur2(struct slice bytes)
     uint32_t hash = 0x9747b28c ^ (uint32_t)bytes.len;
     size_t left = bytes.len;
     for (; left >= 4; left -= 4, at += 4) {
-        uint32_t word = (uint32_t)at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 |
-                        (uint32_t)at[3] << 24;
+        uint32_t word =
+            (uint32_t)at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
         word *= mix;
         word ^= word >> 24;
         hash = hash * mix ^ word * mix;
@@ -121,8 +122,8 @@ void keyed_note(struct keyed *keyed, struct slice identity, bool has_tenant, str
     bool is_home = false;
     for (size_t first = 0; first <= (has_tenant ? 1 : 0) && !is_home; first++) {
         raw_join(identity, first, &keyed->raw);
-        is_home = is_at_home(buf_slice(&keyed->raw), key, (uint32_t)partition,
-                             (uint32_t)partition_count);
+        is_home =
+            is_at_home(buf_slice(&keyed->raw), key, (uint32_t)partition, (uint32_t)partition_count);
     }
     keyed->strangers += !is_home;
     if (++keyed->entities == KEYED_ENTITIES)

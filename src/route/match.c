@@ -31,10 +31,8 @@ struct match *match_new_term(enum match_op op, int slot, const struct value *ope
     match->op = op;
     match->slot = slot;
     match->operand = *operand;
-    if (operand->text.len > 0)
-        match->operand.text.ptr = mem_strndup(operand->text.ptr, operand->text.len);
-    else
-        match->operand.text.ptr = NULL;
+    struct slice text = operand->text.len > 0 ? operand->text : slice_of("");
+    match->operand.text.ptr = mem_strndup(text.ptr, text.len);
     match->has_number = value_number(&match->operand, &match->number);
     return match;
 }
@@ -42,8 +40,7 @@ struct match *match_new_term(enum match_op op, int slot, const struct value *ope
 void match_add(struct match *match, struct match *child)
 {
     CHECK(match->op <= MATCH_NOT && (match->op != MATCH_NOT || match->count == 0));
-    match->children =
-        mem_grow(match->children, match->count, &match->cap, sizeof(struct match *));
+    match->children = mem_grow(match->children, match->count, &match->cap, sizeof(struct match *));
     match->children[match->count++] = child;
 }
 

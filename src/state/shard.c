@@ -127,7 +127,8 @@ void shard_apply(struct shard *shard, uint32_t view_number, const struct routed 
 {
     const struct view *view = shard->topic->views[view_number];
     struct passage passage = {shard, view_number, routed, ENTITY_NONE, 0};
-    if (view->clock == CLOCK_EVENT && shard->clock_ms[view_number] < routed->ts_ms)
+    bool is_on_event_time = view->clock == CLOCK_EVENT || shard->is_on_event_time;
+    if (is_on_event_time && shard->clock_ms[view_number] < routed->ts_ms)
         shard->clock_ms[view_number] = routed->ts_ms;
     for (size_t i = 0; i < view->feature_count; i++) {
         double value = 0;

@@ -1,8 +1,8 @@
 /* fuzz_event: any bytes as an event, from decode to identity.
  *
- * What is accepted keeps strings of strict UTF-8 without NUL, numbers of the JSON grammar, a time in
- * range and an identity that splits again; and the same bytes give the same answer twice, whatever
- * came between.
+ * What is accepted keeps strings of strict UTF-8 without NUL, numbers of the JSON grammar, a time
+ * in range and an identity that splits again; and the same bytes give the same answer twice,
+ * whatever came between.
  */
 #include "tidewheel/decode.h"
 #include "tidewheel/num.h"
@@ -34,8 +34,8 @@ static void open_once(void)
                          .keys = keys,
                          .key_count = 1,
                          .future_max_ms = 60000};
-    decoder = decoder_new(
-        &(struct decode_limits){.event_bytes = 65536, .nesting = 16, .key_bytes = 64});
+    decoder =
+        decoder_new(&(struct decode_limits){.event_bytes = 65536, .nesting = 16, .key_bytes = 64});
 }
 
 /* Plain and slow: the code that is tested is not asked. */

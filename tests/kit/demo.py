@@ -10,19 +10,16 @@ users have a script each, so that every kind of change is seen; the generator ma
 
 import json
 import os
-import pathlib
 import random
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import threading
 import time
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
-
-from kit.process import BUILD, TREE, Process, Timeout, folder, free_port, until  # noqa: E402
+import resp
+from process import BUILD, TREE, Process, Timeout, folder, free_port, until
 
 SECONDS = float(os.environ.get("DEMO_SECONDS", "30"))
 RATE = float(os.environ.get("DEMO_RATE", "500"))
@@ -33,7 +30,7 @@ CROWD = 500
 VIEW = "shop_seconds"
 PIPELINE = TREE / "pipelines" / "demo" / f"{VIEW}.yaml"
 WINDOWS = ["5s", "10s", "20s"]
-STATS_OLD_S = 10
+SECONDS_SHORT = 5
 
 # What the four do: page views and purchases a second, as a function of the second of the demo.
 CYCLE_S = 40
@@ -66,40 +63,6 @@ def spawn(name, argv, env=None):
     return Process(["setsid", "setpriv", "--pdeathsig", "KILL", *argv], name, env=env)
 
 
-class Redis:
-    """The few commands that the table needs."""
-
-    def __init__(self, port):
-        self.socket = socket.create_connection(("127.0.0.1", port), 5)
-        self.file = self.socket.makefile("rb")
-
-    def send(self, *args):
-        parts = [str(arg).encode() for arg in args]
-        body = b"".join(b"$%d\r\n%s\r\n" % (len(part), part) for part in parts)
-        self.socket.sendall(b"*%d\r\n%s" % (len(parts), body))
-
-    def read(self):
-        line = self.file.readline()
-        kind, rest = line[:1], line[1:-2]
-        if kind == b"*":
-            return [self.read() for _ in range(int(rest))]
-        if kind == b"$":
-            return None if rest == b"-1" else self.file.read(int(rest) + 2)[:-2].decode()
-        if kind == b":":
-            return int(rest)
-        if kind == b"+":
-            return rest.decode()
-        raise OSError(f"Redis says {line!r}")
-
-    def call(self, *args):
-        self.send(*args)
-        return self.read()
-
-    def hash(self, key):
-        flat = self.call("HGETALL", key)
-        return dict(zip(flat[::2], flat[1::2]))
-
-
 class Script(threading.Thread):
     """Writes the events of the four users, each a little apart, into tidewheel-produce's FIFO."""
 
@@ -110,25 +73,26 @@ class Script(threading.Thread):
         self.is_stopped = threading.Event()
 
     def run(self):
-        step_s, owed = 0.1, {user: [0.0, 0.0] for user in USERS}
+        owed, last = {user: [0.0, 0.0] for user in USERS}, time.monotonic()
         with open(self.fifo, "w", encoding="utf-8") as out:
-            while not self.is_stopped.wait(step_s):
-                self.write(out, owed, step_s)
+            while not self.is_stopped.wait(0.1):
+                now = time.monotonic()
+                out.write("".join(self.due(owed, now, now - last)))
+                last = now
+                try:
+                    out.flush()
+                except BrokenPipeError:
+                    return
 
-    def write(self, out, owed, step_s):
-        t = None if self.begun is None else time.monotonic() - self.begun
+    def due(self, owed, now, passed_s):
         for user, (_, rates) in USERS.items():
-            if t is None and user != "anna":
+            if self.begun is None and user != "anna":
                 continue
-            for index, rate in enumerate(rates(t or 0)):
-                owed[user][index] += rate * step_s
+            for index, rate in enumerate(rates(now - (self.begun or now))):
+                owed[user][index] += rate * passed_s
                 while owed[user][index] > 0.999:
                     owed[user][index] -= 1
-                    out.write(self.event(user, is_purchase=index == 1))
-        try:
-            out.flush()
-        except BrokenPipeError:
-            self.is_stopped.set()
+                    yield self.event(user, is_purchase=index == 1)
 
     @staticmethod
     def event(user, is_purchase):
@@ -179,9 +143,9 @@ class Demo:
         if not self.redis_server.is_running():
             raise Timeout(f"Redis has ended\n{self.redis_server.tail()}")
         try:
-            redis = Redis(self.port)
-            return redis if redis.call("PING") == "PONG" else None
-        except OSError:
+            redis = resp.Redis(f"127.0.0.1:{self.port}")
+            return redis if redis.call("PING") == b"PONG" else None
+        except (OSError, resp.RespError):
             return None
 
     def start_broker(self):
@@ -224,30 +188,38 @@ class Demo:
 
     # What the table shows.
 
-    def stats(self):
-        """The newest figures that the worker has logged: (records a second, lag), or dashes."""
-        for line in reversed(self.worker.output[-200:]):
+    def lag(self):
+        """Records between the workers' positions and the ends of the log, as they last logged it."""
+        newest = {}
+        for line in self.worker.output[-200:]:
             if " at=stats " in line:
                 pairs = dict(word.partition("=")[::2] for word in line.split() if "=" in word)
-                return pairs.get("records_s", "-"), pairs.get("lag", "-")
-        return "-", "-"
+                newest[pairs["worker"]] = int(pairs["lag"])
+        return str(sum(newest.values())) if newest else "-"
 
     def look(self):
+        """The four users' hashes, and of everybody: events a second and the age of the newest."""
+        names = [*USERS, *range(1, CROWD + 1)]
+        counts = [f"{feature}_{WINDOWS[0]}_count" for feature in ("page_view", "purchase")]
+        replies = self.redis.pipeline(
+            [("HGETALL", f"features:user:{name}") for name in USERS] +
+            [("HMGET", f"features:user:{name}", *counts) for name in names] +
+            [("HMGET", f"freshness:user:{name}", VIEW, f"{VIEW}:event") for name in names])
         now_ms = time.time_ns() / 1e6
-        users = {}
-        for user in USERS:
-            features = self.redis.hash(f"features:user:{user}")
-            fresh = self.redis.hash(f"freshness:user:{user}")
-            users[user] = (features, age(now_ms, fresh.get(VIEW)),
-                           age(now_ms, fresh.get(f"{VIEW}:event")))
-        return users
+        hashes, replies = replies[:len(USERS)], replies[len(USERS):]
+        seen = sum(int(count or 0) for reply in replies[:len(names)] for count in reply)
+        fresh = [[now_ms - int(ms) if ms else None for ms in reply]
+                 for reply in replies[len(names):]]
+        users = {user: (resp.pairs(flat), *ages)
+                 for user, flat, ages in zip(USERS, hashes, fresh)}
+        behind_ms = min((ages[1] for ages in fresh if ages[1] is not None), default=None)
+        return users, seen / SECONDS_SHORT, behind_ms
 
 
-def age(now_ms, text):
-    if text is None:
+def age(ms):
+    if ms is None:
         return "-"
-    passed_s = max(0.0, now_ms - float(text)) / 1000
-    return f"{passed_s * 1000:.0f} ms" if passed_s < 1 else f"{passed_s:.1f} s"
+    return f"{max(0.0, ms):.0f} ms" if ms < 1000 else f"{ms / 1000:.1f} s"
 
 
 def number(text):
@@ -270,8 +242,9 @@ class Table:
         if os.environ.get("NO_COLOR"):
             self.rising = self.falling = self.dim = self.bold = self.plain = ""
 
-    def cell(self, user, field, text):
-        """Green while it rises, yellow while it falls (also for a moment after)."""
+    def cell(self, user, field, features):
+        """Green while it rises, yellow while it falls, and for a moment after."""
+        text = features.get(field.encode())
         value = float(text) if text is not None else 0.0
         old, tint, until_s = self.before.get((user, field), (value, "", 0.0))
         if value != old:
@@ -281,21 +254,21 @@ class Table:
         return f"{color}{number(text):>10}{self.plain}"
 
     def lines(self, passed_s):
-        records, lag = self.demo.stats()
+        users, rate, behind_ms = self.demo.look()
         yield (f"{self.bold}tidewheel demo{self.plain}   {passed_s:.0f} of {SECONDS:.0f} s   "
-               f"events/s {records}   lag {lag}   users {self.demo.redis.call('DBSIZE') // 2}")
+               f"events/s {rate:.0f}   lag {self.demo.lag()} records   "
+               f"newest event seen {age(behind_ms)} ago")
         yield ""
         yield (f"{'user':<8}{'':<12}" + "".join(f"{'last ' + name:>10}" for name in WINDOWS) +
                f"{'written':>12}{'last event':>12}")
-        for user, (features, written, event) in self.demo.look().items():
-            names = [user, f"{self.dim}{USERS[user][0]}{self.plain}", "", ""]
+        for user, (features, written, event) in users.items():
             for index, (label, field) in enumerate(ROWS):
-                cells = "".join(self.cell(user, field.format(name), features.get(field.format(name)))
+                cells = "".join(self.cell(user, field.format(name), features)
                                 for name in WINDOWS)
-                ages = f"{written:>12}{event:>12}" if index == 0 else ""
-                head = f"{names[0]:<8}" if index == 0 else " " * 8
-                note = f"   {names[1]}" if index == 1 else ""
-                yield f"{head}{label:<12}{cells}{ages}{note}"
+                head = user if index == 0 else ""
+                tail = (f"{age(written):>12}{age(event):>12}" if index == 0 else
+                        f"    {self.dim}{USERS[user][0]}{self.plain}" if index == 1 else "")
+                yield f"{head:<8}{label:<12}{cells}{tail}"
             yield ""
 
     def show(self, passed_s):
@@ -316,12 +289,13 @@ class Lines:
         self.demo = demo
 
     def show(self, passed_s):
-        records, lag = self.demo.stats()
-        parts = [f"t={passed_s:.0f}s events_s={records} lag={lag}"]
-        for user, (features, written, _) in self.demo.look().items():
-            views = "/".join(number(features.get(f"page_view_{name}_count")) for name in WINDOWS)
-            spent = "/".join(number(features.get(f"purchase_{name}_sum")) for name in WINDOWS)
-            parts.append(f"{user}: views {views} spent {spent} written {written} ago")
+        users, rate, _ = self.demo.look()
+        parts = [f"t={passed_s:.0f}s events_s={rate:.0f} lag={self.demo.lag()}"]
+        for user, (features, written, _) in users.items():
+            views, spent = ("/".join(number(features.get(field.format(name).encode()))
+                                     for name in WINDOWS)
+                            for field in ("page_view_{}_count", "purchase_{}_sum"))
+            parts.append(f"{user}: views {views} spent {spent} written {age(written)}")
         print(" | ".join(parts), flush=True)
 
 

@@ -7,7 +7,8 @@
  *     tidewheel-topics -b BROKERS ends      TOPIC...        prints `topic partition begin end`
  *     tidewheel-topics -b BROKERS committed GROUP TOPIC...  prints `topic partition offset metadata`
  *
- * Topics are made with 15 days of retention: Kafka's default is shorter than a 7-day window.
+ * Topics are made with 15 days of retention, as Kafka's default is shorter than a 7-day window, and
+ * take messages of 16 MB.
  */
 #include "client.h"
 
@@ -118,6 +119,7 @@ static int create(char **operands, int count)
         if (topic == NULL)
             DIE("%s", text);
         rd_kafka_NewTopic_set_config(topic, "retention.ms", retention);
+        rd_kafka_NewTopic_set_config(topic, "max.message.bytes", "16000000");
         rd_kafka_CreateTopics(client, &topic, 1, NULL, queue);
         rd_kafka_NewTopic_destroy(topic);
         check_topics(answer(queue));

@@ -1,7 +1,7 @@
 """The worker under test: a configuration in a temporary folder, the process, and its log.
 
     worker = Worker(kafka, redis, "group-1", [PIPELINE], workers=2)
-    worker.lines("unit", state="live")       [{"at": "unit", "state": "live", "position": "12"...}]
+    worker.lines("unit", state="live")       [{"at": "unit", "state": "live", "position": "12", ...}]
     worker.drain()                           SIGTERM, exit code 0
 
 TIDEWHEEL_BIN names another build.
@@ -21,6 +21,7 @@ kafka:
   librdkafka:
     session.timeout.ms: {session_ms}
     heartbeat.interval.ms: {heartbeat_ms}
+    topic.metadata.refresh.interval.ms: {refresh_ms}
 redis:
   url: "{redis}"
 pipelines: [{pipelines}]
@@ -40,8 +41,8 @@ def parse(line):
 
 
 class Worker(Process):
-    def __init__(self, kafka, redis, group, pipelines, workers=2, session_ms=6000, extra="",
-                 flags=(), env=None, name="worker"):
+    def __init__(self, kafka, redis, group, pipelines, workers=2, session_ms=6000,
+                 refresh_ms=300_000, extra="", flags=(), env=None, name="worker"):
         self.folder = folder("worker")
         files = []
         for number, text in enumerate(pipelines):
@@ -51,7 +52,8 @@ class Worker(Process):
         self.config = self.folder / "tidewheel.yaml"
         self.config.write_text(CONFIG.format(
             servers=kafka.servers, group=group, redis=redis.url, pipelines=", ".join(files),
-            workers=workers, session_ms=session_ms, heartbeat_ms=session_ms // 10, extra=extra))
+            workers=workers, session_ms=session_ms, heartbeat_ms=session_ms // 10, refresh_ms=refresh_ms,
+            extra=extra))
         super().__init__([binary(), "run", "-c", self.config, *flags], name=name, env=env)
 
     def lines(self, at, **fields):
@@ -65,10 +67,28 @@ class Worker(Process):
                     found.append(row)
         return found
 
+    def units(self):
+        """What the process has now: {"topic/partition": number of the worker}."""
+        units = {}
+        for row in self.lines("unit"):
+            unit = f"{row['topic']}/{row['partition']}"
+            if row["state"] in ("silent", "live"):
+                units[unit] = row["worker"]
+            elif units.get(unit) == row["worker"]:
+                del units[unit]
+        return units
+
+    def live_units(self):
+        """How many units have been read up to where they were at assignment, and are published."""
+        live = {(row["worker"], row["topic"], row["partition"]): row["state"] == "live"
+                for row in self.lines("unit")}
+        return sum(live.values())
+
     def counters(self):
-        """What was printed at exit, by name: the numbers of the at=exit lines, added up."""
+        """What was printed at exit: {"records": 12, "future": 1}; those of several views added up."""
         counters = {}
-        for row in self.lines("exit"):
+        last = {row.get("view"): row for row in self.lines("events") + self.lines("exit")}
+        for row in last.values():
             for name, value in row.items():
                 if value.isdigit():
                     counters[name] = counters.get(name, 0) + int(value)

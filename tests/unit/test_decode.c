@@ -17,8 +17,7 @@ static struct key_spec key;
 static struct view view;
 static struct decoder *decoder;
 
-/* What became of the last record. */
-static struct event event;
+static struct event event; /* of the last record */
 static struct routed routed;
 
 static void open_with(const struct decode_limits *limits)
@@ -56,9 +55,8 @@ static enum verdict judge(struct slice bytes, int64_t record_ms, int64_t wall_ms
     struct record record = {.value = bytes, .timestamp_ms = record_ms};
     routed = (struct routed){.ts_ms = -77};
     enum verdict verdict = decode(decoder, &topic, &record, &event);
-    return verdict != VERDICT_ACCEPTED
-               ? verdict
-               : decode_for_view(decoder, &view, &event, wall_ms, &routed);
+    return verdict != VERDICT_ACCEPTED ? verdict
+                                       : decode_for_view(decoder, &view, &event, wall_ms, &routed);
 }
 
 static enum verdict judge_text(const char *json)
@@ -102,8 +100,8 @@ static enum verdict judge_amount(const char *json)
 
 static void check_identity(const char *text)
 {
-    ck_assert_msg(slice_is_equal(routed.identity, slice_of(text)), "%.*s",
-                  (int)routed.identity.len, routed.identity.ptr);
+    ck_assert_msg(slice_is_equal(routed.identity, slice_of(text)), "%.*s", (int)routed.identity.len,
+                  routed.identity.ptr);
 }
 
 /* That the decoder goes on as if nothing had been. */

@@ -71,10 +71,21 @@ START_TEST(random_longer_texts_are_judged_by_the_definition)
     printf("seed %" PRIu64 "\n", seed);
     (void)fflush(stdout);
     srand((unsigned)seed);
-    static const char *const PIECES[] = {"a", "plain words", "\xc3\xa9", "\xe2\x82\xac",
-                                         "\xf0\x9f\x98\x80", "\xf4\x8f\xbf\xbf", "\xef\xbf\xbf",
-                                         "\xed\xa0\x80", "\xc0\x80", "\xf4\x90\x80\x80", "\x80",
-                                         "\xff", "\xf0\x8f\xbf\xbf", "\xe0\x9f\xbf", "\xf0\x9f"};
+    static const char *const PIECES[] = {"a",
+                                         "plain words",
+                                         "\xc3\xa9",
+                                         "\xe2\x82\xac",
+                                         "\xf0\x9f\x98\x80",
+                                         "\xf4\x8f\xbf\xbf",
+                                         "\xef\xbf\xbf",
+                                         "\xed\xa0\x80",
+                                         "\xc0\x80",
+                                         "\xf4\x90\x80\x80",
+                                         "\x80",
+                                         "\xff",
+                                         "\xf0\x8f\xbf\xbf",
+                                         "\xe0\x9f\xbf",
+                                         "\xf0\x9f"};
     size_t strict = 0;
     for (int i = 0; i < RANDOM_CASES; i++) {
         unsigned char text[256];
@@ -114,8 +125,9 @@ START_TEST(every_code_point_can_be_escaped)
         ck_assert(json_text_decode(escaped, strlen(escaped), text, &len));
         uint32_t back = 0;
         for (size_t i = 0; i < len; i++)
-            back = i == 0 && len > 1 ? (unsigned char)text[0] & (0x7fu >> len)
-                                     : back << 6 | ((unsigned char)text[i] & (len > 1 ? 0x3f : 0x7f));
+            back = i == 0 && len > 1
+                       ? (unsigned char)text[0] & (0x7fu >> len)
+                       : back << 6 | ((unsigned char)text[i] & (len > 1 ? 0x3f : 0x7f));
         ck_assert_uint_eq(back, point);
         ck_assert(naive_is_strict((const unsigned char *)text, len));
     }
@@ -134,12 +146,25 @@ END_TEST
 
 START_TEST(lone_surrogates_nul_and_broken_text_are_refused)
 {
-    static const char *const WRONG[] = {
-        "\\ud83d",         "\\ude00",        "x\\ud83dx",        "\\ud83d\\u0041", "\\ud83d\\n",
-        "\\ude00\\ud83d",  "\\ud83d\\ud83d", "\\ud83d\\ud83d\\ude00", "\\u0000",   "a\\u0000b",
-        "\\n\xc0\x80",     "\xed\xa0\x80\\n", "\\n\xf4\x90\x80\x80", "\\",          "\\x",
-        "\\u12",           "\\u12g4",        "\\ud83d\\u",       "\\ud83d\\ude0",
-    };
+    static const char *const WRONG[] = {"\\ud83d",
+                                        "\\ude00",
+                                        "x\\ud83dx",
+                                        "\\ud83d\\u0041",
+                                        "\\ud83d\\n",
+                                        "\\ude00\\ud83d",
+                                        "\\ud83d\\ud83d",
+                                        "\\ud83d\\ud83d\\ude00",
+                                        "\\u0000",
+                                        "a\\u0000b",
+                                        "\\n\xc0\x80",
+                                        "\xed\xa0\x80\\n",
+                                        "\\n\xf4\x90\x80\x80",
+                                        "\\",
+                                        "\\x",
+                                        "\\u12",
+                                        "\\u12g4",
+                                        "\\ud83d\\u",
+                                        "\\ud83d\\ude0"};
     for (size_t i = 0; i < sizeof WRONG / sizeof *WRONG; i++) {
         char text[64];
         size_t len = 77;

@@ -52,7 +52,8 @@ START_TEST(an_int64_key_takes_an_integer_or_its_canonical_digits)
 {
     static const char *const RIGHT[] = {"0", "1", "-1", "9223372036854775807",
                                         "-9223372036854775808"};
-    static const char *const WRONG[] = {"9223372036854775808", "-9223372036854775809", "1.0", "1e3"};
+    static const char *const WRONG[] = {"9223372036854775808", "-9223372036854775809", "1.0",
+                                        "1e3"};
     static const char *const WRONG_TEXT[] = {"", "-0", "01", "+1", " 1", "1 ", "1.0", "x", "0x1"};
     for (size_t i = 0; i < sizeof RIGHT / sizeof *RIGHT; i++) {
         ck_assert_str_eq(identity_of(KEY_INT64, number(RIGHT[i])), RIGHT[i]);
@@ -192,7 +193,7 @@ END_TEST
 
 UNIT_MAIN("key", a_string_key_takes_a_string_or_an_integers_digits,
           an_int64_key_takes_an_integer_or_its_canonical_digits, anything_else_is_no_key,
-          parts_are_joined_by_colons_and_cannot_forge_one,
-          the_limit_counts_raw_bytes_of_all_parts, no_key_is_looked_for_before_key_too_long,
-          a_tenant_and_eight_keys_fit, every_byte_is_encoded_unless_it_is_harmless,
-          random_parts_come_back_from_their_identity, a_broken_escape_is_left_as_it_is)
+          parts_are_joined_by_colons_and_cannot_forge_one, the_limit_counts_raw_bytes_of_all_parts,
+          no_key_is_looked_for_before_key_too_long, a_tenant_and_eight_keys_fit,
+          every_byte_is_encoded_unless_it_is_harmless, random_parts_come_back_from_their_identity,
+          a_broken_escape_is_left_as_it_is)

@@ -50,9 +50,9 @@ START_TEST(murmur2_is_that_of_kafkas_java_client)
     ck_assert_int_eq((int32_t)keyed_murmur2(slice_of("foobar")), -790332482);
     ck_assert_int_eq((int32_t)keyed_murmur2(slice_of("a-little-bit-long-string")), -985981536);
     ck_assert_int_eq((int32_t)keyed_murmur2(slice_of("a-little-bit-longer-string")), -1486304829);
-    ck_assert_int_eq((int32_t)keyed_murmur2(
-                         slice_of("lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8")),
-                     -58897971);
+    ck_assert_int_eq(
+        (int32_t)keyed_murmur2(slice_of("lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8")),
+        -58897971);
     ck_assert_int_eq((int32_t)keyed_murmur2(slice_of("abc")), 479470107);
 }
 END_TEST

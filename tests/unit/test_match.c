@@ -100,8 +100,8 @@ START_TEST(numbers_are_equal_by_value_however_they_are_written)
     CHECK_ROWS(term(MATCH_EQUAL, A, VALUE_NUMBER, "1"), {"{\"a\":1}", true}, {"{\"a\":1.0}", true},
                {"{\"a\":10e-1}", true}, {"{\"a\":\"1\"}", false}, {"{\"a\":-1}", false},
                {"{\"a\":1.0000000000000000001}", false}, {"{\"a\":true}", false}, {"{}", false});
-    CHECK_ROWS(term(MATCH_EQUAL, A, VALUE_NUMBER, "0"), {"{\"a\":-0}", true},
-               {"{\"a\":0.0}", true}, {"{\"a\":1e-999}", false});
+    CHECK_ROWS(term(MATCH_EQUAL, A, VALUE_NUMBER, "0"), {"{\"a\":-0}", true}, {"{\"a\":0.0}", true},
+               {"{\"a\":1e-999}", false});
 }
 END_TEST
 
@@ -137,10 +137,10 @@ START_TEST(greater_and_less_keep_or_leave_out_the_border)
 {
     CHECK_ROWS(term(MATCH_GT, A, VALUE_NUMBER, "10"), {"{\"a\":10}", false},
                {"{\"a\":10.01}", true}, {"{\"a\":9}", false}, {"{\"a\":-11}", false});
-    CHECK_ROWS(term(MATCH_GTE, A, VALUE_NUMBER, "10"), {"{\"a\":10}", true},
-               {"{\"a\":1e1}", true}, {"{\"a\":9.99}", false}, {"{\"a\":11}", true});
-    CHECK_ROWS(term(MATCH_LT, A, VALUE_NUMBER, "10"), {"{\"a\":10}", false},
-               {"{\"a\":9.99}", true}, {"{\"a\":11}", false}, {"{\"a\":-11}", true});
+    CHECK_ROWS(term(MATCH_GTE, A, VALUE_NUMBER, "10"), {"{\"a\":10}", true}, {"{\"a\":1e1}", true},
+               {"{\"a\":9.99}", false}, {"{\"a\":11}", true});
+    CHECK_ROWS(term(MATCH_LT, A, VALUE_NUMBER, "10"), {"{\"a\":10}", false}, {"{\"a\":9.99}", true},
+               {"{\"a\":11}", false}, {"{\"a\":-11}", true});
     CHECK_ROWS(term(MATCH_LTE, A, VALUE_NUMBER, "10"), {"{\"a\":10}", true},
                {"{\"a\":10.01}", false}, {"{\"a\":9}", true});
 }

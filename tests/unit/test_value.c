@@ -20,8 +20,14 @@ START_TEST(a_number_and_a_string_that_is_one_read_alike)
     static const struct {
         const char *text;
         double number;
-    } ROWS[] = {{"0", 0},     {"-1.5", -1.5}, {"129.95", 129.95}, {"1e3", 1000}, {"1E-2", 0.01},
-                {"-0", 0},    {"1e-999", 0},  {"9223372036854775808", 0x1p63},
+    } ROWS[] = {{"0", 0},
+                {"-1.5", -1.5},
+                {"129.95", 129.95},
+                {"1e3", 1000},
+                {"1E-2", 0.01},
+                {"-0", 0},
+                {"1e-999", 0},
+                {"9223372036854775808", 0x1p63},
                 {"1.7976931348623157e308", 1.7976931348623157e308}};
     for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {
         struct value values[] = {number(ROWS[i].text), string(ROWS[i].text)};
@@ -36,9 +42,9 @@ END_TEST
 
 START_TEST(a_string_that_is_not_exactly_a_json_number_is_none)
 {
-    static const char *const WRONG[] = {"",    " 1",  "1 ",  "+1",   "01",  ".5",       "1.",
-                                        "0x1", "NaN", "inf", "1e",   "1,5", "Infinity", "-",
-                                        "1\n", "1f",  "--1", "1e+",  "1_0", "true",     "null"};
+    static const char *const WRONG[] = {"",    " 1",  "1 ",  "+1",  "01",  ".5",       "1.",
+                                        "0x1", "NaN", "inf", "1e",  "1,5", "Infinity", "-",
+                                        "1\n", "1f",  "--1", "1e+", "1_0", "true",     "null"};
     for (size_t i = 0; i < sizeof WRONG / sizeof *WRONG; i++) {
         struct value value = string(WRONG[i]);
         double got = 77;
