@@ -1,10 +1,11 @@
 # make            build/tidewheel
-# make unit       the libcheck suites
-# The rest of the targets: make help
+# make test       installs what is missing, builds, and passes all tests
+# make help       the rest
 
 BUILD   ?= build
 CC      ?= gcc
 OPT     ?= -O2 -g
+JOBS    ?= $(shell nproc)
 WARN    := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes
 PKGS    := rdkafka hiredis yajl yaml-0.1 libxxhash
 CFLAGS  += -std=c11 $(OPT) $(WARN) $(WERROR) -fno-strict-aliasing -ffp-contract=off -fstack-protector-strong $(SANITIZE)
@@ -12,19 +13,79 @@ CPPFLAGS += -D_GNU_SOURCE -Iinclude -Isrc $(shell pkg-config --cflags $(PKGS))
 LDFLAGS += $(SANITIZE)
 LDLIBS  += $(shell pkg-config --libs $(PKGS)) -lpthread -lm
 
+LIB     := $(BUILD)/libtidewheel.a
 SRC     := $(sort $(wildcard src/*/*.c))
 OBJ     := $(SRC:%.c=$(BUILD)/%.o)
-LIB     := $(BUILD)/libtidewheel.a
-UNIT    := $(sort $(wildcard tests/unit/test_*.c))
-UNITBIN := $(UNIT:tests/unit/%.c=$(BUILD)/tests/%)
+UNIT    := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
+REPLAY  := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+KIT     := $(addprefix $(BUILD)/,tidewheel-topics tidewheel-produce tidewheel-generate mock-broker)
+RUN     := BUILD=$(BUILD) python3 tests/kit/run.py
+AGAIN   := +$(MAKE) --no-print-directory -j$(JOBS)
 
-.PHONY: all unit clean help
+.PHONY: all kit tests fuzzers help clean setup setup-lint demo test unit integration
+.PHONY: lint format asan tsan fuzz mutants bench
 all: $(BUILD)/tidewheel
+kit: all $(KIT)
+tests: kit $(UNIT) $(REPLAY)
+fuzzers: $(FUZZERS)
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
-$(BUILD)/tidewheel: $(BUILD)/src/main.o $(LIB)
+setup: ## installs the Debian packages that are missing
+	@tests/kit/setup.sh
+
+setup-lint: ## and those of the lint and the fuzzers
+	@tests/kit/setup.sh lint
+
+demo: setup ## shows the worker at work, for DEMO_SECONDS (30)
+	$(AGAIN) kit
+	@BUILD=$(BUILD) python3 tests/kit/demo.py
+
+test: setup ## all tests; REQUIRE_KAFKA=1 refuses the mock cluster
+	$(AGAIN) tests
+	@$(RUN)
+
+unit: tests ## the libcheck suites and the fuzzers' corpus
+	@$(RUN) unit corpus
+
+integration: tests ## on a real Redis and a real Kafka
+	@$(RUN) integration
+
+lint: ## floors, includes, sizes, format, cppcheck
+	@python3 tests/lint/lint.py
+
+format: ## settles the format of the C files
+	clang-format -i $$(git ls-files '*.[ch]')
+
+asan: ## AddressSanitizer and UBSan: unit, model, golden, integration
+	$(AGAIN) BUILD=build/asan OPT='-O1 -g -fno-omit-frame-pointer' tests \
+	    SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=all'
+	@UBSAN_OPTIONS=print_stacktrace=1 BUILD=build/asan python3 tests/kit/run.py \
+	    unit model golden pipelines corpus integration
+
+tsan: ## ThreadSanitizer: integration with 20,000 events
+	$(AGAIN) BUILD=build/tsan OPT='-O1 -g' SANITIZE=-fsanitize=thread SHIM=build/tsan/tests/kit/tsan_shim.o kit
+	@TSAN_OPTIONS="suppressions=$(CURDIR)/tests/kit/tsan.supp:halt_on_error=1:$(TSAN_OPTIONS)" \
+	    EVENTS=20000 BUILD=build/tsan python3 tests/kit/run.py integration
+
+fuzz: ## each fuzz target for FUZZ_SECONDS (60)
+	$(AGAIN) BUILD=build/fuzz CC=clang OPT='-O1 -g' fuzzers \
+	    SANITIZE='-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all'
+	@BUILD=build/fuzz python3 tests/kit/run.py fuzz
+
+mutants: ## proves that the tests notice: patches, each with the test that must fail
+	@python3 tests/mutants/mutants.py
+
+bench: ## what it costs, one line each
+	$(AGAIN) kit
+	@BUILD=$(BUILD) python3 tests/bench/bench.py
+
+clean: ## removes what was built
+	rm -rf $(BUILD)
+
+$(BUILD)/tidewheel: $(BUILD)/src/main.o $(SHIM) $(LIB)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 $(LIB): $(OBJ)
@@ -35,14 +96,24 @@ $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
-$(BUILD)/tests/%: tests/unit/%.c tests/unit/unit.h $(LIB)
+$(BUILD)/tests/test_%: tests/unit/test_%.c tests/unit/unit.h $(LIB)
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) -Itests/unit $(CFLAGS) -o $@ $< $(LIB) $(shell pkg-config --libs check) $(LDLIBS)
 
-unit: $(UNITBIN) ## the libcheck suites
-	@set -e; for suite in $^; do $$suite; done
+$(BUILD)/tests/fuzz_%: tests/fuzz/fuzz_%.c tests/fuzz/replay.c $(LIB)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $^ $(LDLIBS)
 
-clean: ## removes what was built
-	rm -rf $(BUILD)
+$(BUILD)/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(LIB)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -fsanitize=fuzzer -o $@ $^ $(LDLIBS)
+
+$(BUILD)/tidewheel-%: tests/kit/%.c tests/kit/client.h
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $< $(shell pkg-config --libs rdkafka)
+
+$(BUILD)/mock-broker: tests/kit/mock_broker.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $< $(shell pkg-config --libs rdkafka)
 
 -include $(OBJ:.o=.d) $(BUILD)/src/main.d

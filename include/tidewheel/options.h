@@ -3,14 +3,19 @@
  * Every option is one row of one table (src/config/options.c): path, type, default, limits, help.
  * Parser, `list options`, the JSON Schema and the environment's names (TIDEWHEEL_<PATH>, dots as
  * underscores: TIDEWHEEL_FLUSH_INTERVAL) are made from the row. Later beats earlier: default, file,
- * environment, `-s path=value`.
+ * environment, `-s path=value`; an environment variable that is empty counts as not set. Outside the
+ * file, `pipelines` is a list with commas, relative to the working folder, and a property of
+ * librdkafka is `kafka.librdkafka.<name>`, or name=value pairs with semicolons in
+ * TIDEWHEEL_KAFKA_LIBRDKAFKA. Properties that the worker owns are refused, with the reason.
  *
  * Floor: 2. Owner: built once, then const and shared.
  */
 #ifndef TIDEWHEEL_OPTIONS_H
 #define TIDEWHEEL_OPTIONS_H
 
-#include "tidewheel/buf.h"
+#include "tidewheel/setting.h"
+
+struct catalog;
 
 struct property {
     char *name;
@@ -54,6 +59,23 @@ struct options_source {
 /* All errors are added to report, one line each, as pipeline_load() does. */
 int options_load(const struct options_source *source, struct buf *report, struct options *ret)
     MUST_CHECK;
+
+/* The same, but *ret is filled whatever is wrong, with defaults in place of what was refused: for
+ * whoever wants to see the errors of the pipelines as well. */
+int options_read(const struct options_source *source, struct buf *report, struct options *ret)
+    MUST_CHECK;
+/* What only shows beside the pipelines; ERR_CONFIG and a line in report for each. */
+int options_check_catalog(const struct options *options, const struct catalog *catalog,
+                          struct buf *report) MUST_CHECK;
+
 void options_fini(struct options *options);
+
+extern const struct setting option_rows[];
+extern const size_t option_count;
+
+enum { OPTION_ENV_MAX = 128 };
+
+/* The name of a row in the environment; ret has room for OPTION_ENV_MAX. */
+const char *option_env(const struct setting *row, char *ret);
 
 #endif

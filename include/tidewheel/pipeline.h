@@ -73,7 +73,7 @@ struct view {
     int64_t freshness_ttl_ms; /* the same for the freshness hash */
     enum clock_kind clock;
     int64_t future_max_ms;
-    int64_t longest_ms; /* the longest window, and its hop */
+    int64_t longest_ms; /* the window that, with its hop, reaches furthest back */
     int64_t longest_hop_ms;
     size_t index; /* in the catalog */
 };
@@ -93,9 +93,13 @@ struct catalog {
 };
 
 /* Loads every file into one catalog. Errors are added to report, one line each; ERR_CONFIG if there
- * was any, and *ret is then untouched. Limits are those that the views must fit (key_bytes). */
+ * was any, and *ret is then untouched. */
 int pipeline_load(const char *const *files, size_t file_count, struct buf *report,
                   struct catalog **ret) MUST_CHECK;
+
+/* The same for one file's bytes; name is what errors call it. */
+int pipeline_load_text(const char *name, struct slice text, struct buf *report,
+                       struct catalog **ret) MUST_CHECK;
 void catalog_free(struct catalog *catalog);
 
 const struct topic *catalog_topic(const struct catalog *catalog, struct slice name);

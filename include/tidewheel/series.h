@@ -57,7 +57,10 @@ struct series_reading {
 void series_spec_init(struct series_spec *spec, uint32_t parts, bool has_value,
                       const struct window *windows, size_t window_count);
 
-/* False: the event is older than every window at now_ms, and changes nothing (promise L). */
+/* Is it older than every window at now_ms (promise L)? */
+bool series_is_late(const struct series_spec *spec, int64_t ts_ms, int64_t now_ms);
+
+/* False: the event is late, and changes nothing. */
 bool series_add(struct series *series, const struct series_spec *spec, struct slab *slab,
                 int64_t ts_ms, double value, int64_t now_ms);
 

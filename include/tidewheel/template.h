@@ -27,6 +27,18 @@ struct template {
     size_t count;
 };
 
+/* What may stand between braces: a name, and what is put in its place. */
+struct placeholder {
+    const char *name;
+    int kind;         /* as of a template_part */
+    const char *text; /* of TEMPLATE_LITERAL */
+};
+
+/* ERR_CONFIG for an unknown placeholder (with the nearest) and for a lonely brace. The placeholders
+ * need not live on. */
+int template_compile(const char *source, const struct placeholder *placeholders, size_t count,
+                     struct template *ret, struct err *err) MUST_CHECK;
+
 /* Adds the key of the entity with this identity (key.h) to ret. has_tenant: the identity's first
  * part is the tenant and not part of {entity_id}. */
 void template_render(const struct template *template, struct slice identity, bool has_tenant,

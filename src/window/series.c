@@ -275,6 +275,13 @@ static struct place find_place(const struct series *series, const struct series_
     return (struct place){end, head_is_one(head) ? many_words(spec) - one_words(spec) : 0, false};
 }
 
+bool series_is_late(const struct series_spec *spec, int64_t ts_ms, int64_t now_ms)
+{
+    struct begins begins;
+    begins_at(spec, now_ms, &begins);
+    return hop_for(spec, &begins, ts_ms) == 0;
+}
+
 bool series_add(struct series *series, const struct series_spec *spec, struct slab *slab,
                 int64_t ts_ms, double value, int64_t now_ms)
 {

@@ -1,0 +1,61 @@
+/* ledger: when may an offset go? (promise X; design.md 2, idea 4)
+ *
+ *     applied    position        the next offset of the unit that has not been applied
+ *     durable    ledger_durable  everything before it is in acknowledged writes
+ *     committed  committed       what the group knows
+ *
+ *     committed <= durable = min(first unacknowledged, first held, position)
+ *
+ * An entity that an event changes is held with that event's offset, unless it is held already: so the
+ * queue is in offset order, the oldest first, and its head is the smallest. What is taken for a batch
+ * stays in the minimum until the batch is acknowledged. Writes that no event asked for (decays) hold
+ * nothing.
+ *
+ * Floor: 1. Owner: the worker that owns the shard.
+ */
+#ifndef TIDEWHEEL_LEDGER_H
+#define TIDEWHEEL_LEDGER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* An entity of a shard: the number of its view among the topic's views, and its own number there. */
+struct entity_ref {
+    uint32_t view;
+    uint32_t number;
+};
+
+struct held {
+    struct entity_ref entity;
+    int64_t offset;
+};
+
+struct ledger {
+    int64_t position;
+    int64_t committed;  /* -1: nothing, or a reset allows to go back */
+    int64_t in_flight;  /* the smallest offset of the batch that is not acknowledged; INT64_MAX: none */
+    struct held *ring;
+    size_t head;
+    size_t count;
+    size_t cap; /* a power of two */
+};
+
+void ledger_init(struct ledger *ledger, int64_t position, int64_t committed);
+void ledger_fini(struct ledger *ledger);
+
+/* The caller holds an entity at most once at a time. Offsets never go down. */
+void ledger_hold(struct ledger *ledger, struct entity_ref entity, int64_t offset);
+
+/* The entity that has been held longest, now part of the batch; false: none. */
+bool ledger_take(struct ledger *ledger, struct held *ret);
+
+/* A write that waits for no event's entity, but must be in before offsets from here on may go. */
+void ledger_send(struct ledger *ledger, int64_t offset);
+
+/* The batch was acknowledged, whole. */
+void ledger_acknowledge(struct ledger *ledger);
+
+int64_t ledger_durable(const struct ledger *ledger);
+
+#endif

@@ -1,0 +1,31 @@
+/* redis_url: where Redis is, taken apart.
+ *
+ *     redis://[user:password@]host[:port][/db]      rediss:// the same, over TLS
+ *     unix://[user:password@]/path/to/socket[?db=n]
+ *
+ * user may be left out before the colon. User and password may be percent-encoded. A host with
+ * colons (IPv6) stands in brackets. Sentences about a URL never show its password.
+ *
+ * Floor: 1. Owner: whoever holds the struct.
+ */
+#ifndef TIDEWHEEL_REDIS_URL_H
+#define TIDEWHEEL_REDIS_URL_H
+
+#include "tidewheel/err.h"
+
+#include <stdbool.h>
+
+struct redis_url {
+    bool is_tls;
+    char *socket; /* NULL: TCP */
+    char *host;   /* NULL with socket; without brackets */
+    int port;
+    int db;
+    char *user;     /* NULL: none */
+    char *password; /* NULL: none */
+};
+
+int redis_url_parse(const char *text, struct redis_url *ret, struct err *err) MUST_CHECK;
+void redis_url_fini(struct redis_url *url);
+
+#endif

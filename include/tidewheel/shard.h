@@ -1,0 +1,100 @@
+/* shard: all entities of one topic-partition; the unit of ownership, rebalance and replay.
+ *
+ *     apply  --> entities, buckets ------------- read --> rows --> batch --> Redis
+ *       |                                          ^
+ *       +--> ledger: arrivals, oldest first -------+   lane 1: as soon as the last batch is answered
+ *            timers: values that time changes -----+   lane 2: behind arrivals, spread out; and all
+ *            pass:   everything not yet published -+           that a fence or a loss has left unsaid
+ *
+ * Silent (promise P): state grows, nothing is to be written. shard_go_live() begins a pass over all
+ * entities, which publishes what is known; an entity with nothing alive is published as empty and
+ * forgotten.
+ *
+ * The clock A of each view never goes back: the wall clock, or with `clock: event` the newest accepted
+ * timestamp of the view in this partition.
+ *
+ * Floor: 2. Owner: one worker thread.
+ */
+#ifndef TIDEWHEEL_SHARD_H
+#define TIDEWHEEL_SHARD_H
+
+#include "tidewheel/decode.h"
+#include "tidewheel/entity.h"
+#include "tidewheel/ledger.h"
+#include "tidewheel/tally.h"
+
+/* From which event on is an entity known? */
+enum know {
+    KNOW_FED,      /* one that fed a feature: the running worker */
+    KNOW_MATCHED,  /* one that matched a feature, though it was late: reading again (recovery.md) */
+    KNOW_ACCEPTED, /* any accepted one: eval */
+};
+
+/* The features of one entity at one moment. */
+struct row {
+    const struct view *view;
+    struct slice identity; /* lent until the shard changes */
+    int64_t as_of_ms;
+    int64_t newest_ms;         /* -1: no event fed it in living memory */
+    int64_t next_ms;           /* when time alone changes a value; INT64_MAX: nothing is alive */
+    struct reading *readings;  /* by output field; the caller's, room for view->field_count */
+};
+
+struct shard {
+    const struct topic *topic;
+    struct ledger ledger;
+    struct entities *views; /* as topic->views */
+    int64_t *clock_ms;      /* A of each view */
+    struct slab *slab;
+    struct tally *tallies;  /* of each view by its number in the catalog; the worker's */
+    bool is_on_event_time; /* every view, whatever it says: eval */
+    bool is_live;
+    int64_t live_at;        /* silent until the position has reached it */
+    int64_t committed_at_ms; /* monotonic clock; 0: never */
+    int64_t started_at;     /* the offset where reading began: nothing before it is held back */
+    uint8_t generation;     /* goes up when all that was published may be lost */
+    struct entity_ref pass; /* where the pass is */
+    bool is_passing;
+    struct aside *aside; /* refused entities, the oldest first */
+    size_t aside_count;
+    size_t aside_cap;
+};
+
+struct shard *shard_new(const struct topic *topic, struct tally *tallies, uint64_t seed,
+                        int64_t now_ms);
+void shard_free(struct shard *shard);
+
+/* Tells the wall clock. */
+void shard_tell(struct shard *shard, int64_t wall_ms);
+
+/* One routed event of the view with that number among the topic's views. */
+void shard_apply(struct shard *shard, uint32_t view, const struct routed *routed,
+                 const struct value *values, int64_t offset, enum know know);
+
+void shard_go_live(struct shard *shard);
+void shard_go_silent(struct shard *shard, int64_t live_at);
+
+/* Redis has lost writes that it had acknowledged: everything is to be written again. */
+void shard_say_again(struct shard *shard);
+
+/* The next entity to write; it counts as sent. Lane 2 looks at no more than *looks entities, and
+ * counts them down. False: none. */
+bool shard_take_arrival(struct shard *shard, struct entity_ref *ret);
+bool shard_take_decay(struct shard *shard, int64_t wall_ms, size_t *looks, struct entity_ref *ret);
+
+/* Values as of the view's clock; overflows are counted. */
+void shard_read(const struct shard *shard, struct entity_ref ref, struct row *row);
+
+/* What became of a sent entity. as_of_ms and next_ms are those of the row that was sent. */
+void shard_written(struct shard *shard, struct entity_ref ref, int64_t as_of_ms, int64_t next_ms,
+                   uint8_t generation);
+void shard_refused(struct shard *shard, struct entity_ref ref, int64_t wall_ms);
+
+/* The offset that may be committed. */
+int64_t shard_durable(const struct shard *shard);
+
+bool shard_has_arrivals(const struct shard *shard);
+size_t shard_count(const struct shard *shard);
+size_t shard_bytes(const struct shard *shard);
+
+#endif

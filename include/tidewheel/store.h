@@ -1,0 +1,58 @@
+/* store: where finished values go, one batch at a time.
+ *
+ *     AWAY --connect--> GREETING --alive count read--> READY --send--> BUSY --replies--> READY
+ *       ^                                                                |
+ *       +------- any I/O error, deadline or refusal: back off, same batch again <---+
+ *
+ * Nothing here blocks: the worker pumps between events. A connection that failed is never used again.
+ * A batch raises a count under a key of this worker alone; its answer, and a look every 5 s, tell
+ * whether Redis still holds what it acknowledged: if it came back empty or older, or if a batch of a
+ * connection that was given up has landed late, the store says STORE_LOST.
+ *
+ * The struct is an interface: redis.c is the real one, tests have their own.
+ *
+ * Floor: 3. Owner: one worker thread.
+ */
+#ifndef TIDEWHEEL_STORE_H
+#define TIDEWHEEL_STORE_H
+
+#include "tidewheel/batch.h"
+
+enum store_event {
+    STORE_WRITTEN = 1, /* the batch was acknowledged; its refused entities are marked */
+    STORE_LOST = 2,    /* what was acknowledged earlier may be gone */
+};
+
+struct store;
+
+struct store_ops {
+    /* Moves on as far as it can without waiting. *ret_events: a set of store_event. ERR_FATAL when a
+     * person has to act (credentials, cluster). */
+    int (*pump)(struct store *store, int64_t mono_ms, unsigned *ret_events, struct err *err);
+    bool (*is_ready)(const struct store *store); /* takes a batch now */
+    bool (*is_away)(const struct store *store);  /* not connected, or not answering */
+    /* The store reads the batch until STORE_WRITTEN; only batch_forget() may touch it. */
+    void (*send)(struct store *store, struct batch *batch, int64_t mono_ms);
+    /* Waits at most wait_ms until there is something to pump. */
+    void (*wait)(struct store *store, int64_t wait_ms);
+    void (*close)(struct store *store);
+};
+
+struct store {
+    const struct store_ops *ops;
+    struct slice alive_key; /* what batch_end() is given; lives as long as the store */
+};
+
+/* url: redis://[user[:password]@]host[:port][/db] or unix:///path[?db=N]; ERR_CONFIG for others.
+ * Does not connect yet. */
+int redis_store_open(const char *url, const char *group_id, struct store **ret, struct err *err)
+    MUST_CHECK;
+
+/* One HMGET and the key's PTTL, over a connection of its own, waiting up to 5 s. ret_values[i] is
+ * NULL where the field does not exist; free() each. ERR_RETRY when Redis is away or says no. */
+int redis_fetch(const char *url, struct slice key, const char *const *fields, size_t field_count,
+                char **ret_values, int64_t *ret_pttl_ms, struct err *err) MUST_CHECK;
+
+const char *redis_client_version(void); /* of hiredis */
+
+#endif

@@ -1,0 +1,45 @@
+/* worker: one thread, one group member, one Redis connection; the turn.
+ *
+ *     turn:  take events until the turn is full or old, write what they changed, let the offsets go
+ *
+ * A batch in flight is pumped between events without waiting: while Redis works, the next one gathers.
+ * Two lanes share a batch: arrivals first, decays and passes behind them, but never less than a
+ * quarter of it. Redis away: intake pauses, polling goes on, nothing is committed, and it goes on by
+ * itself. Kafka away: decay goes on.
+ *
+ * Floor: 4. Owner: its own thread; tallies and stop are read across threads.
+ */
+#ifndef TIDEWHEEL_WORKER_H
+#define TIDEWHEEL_WORKER_H
+
+#include "tidewheel/source.h"
+#include "tidewheel/store.h"
+
+struct worker;
+
+struct worker_setup {
+    const struct options *options;
+    const struct catalog *catalog;
+    int number;
+    uint64_t seed;
+    _Atomic bool *stop;
+};
+
+struct worker *worker_new(const struct worker_setup *setup);
+void worker_free(struct worker *worker);
+
+/* The handler that a source of this worker is opened with. */
+struct source_handler worker_handler(struct worker *worker);
+
+/* Runs until stop: then drains, commits, leaves the group, and returns 0. ERR_FATAL or ERR_INTERNAL
+ * with a sentence otherwise. Takes source and store, and closes them. */
+int worker_run(struct worker *worker, struct source *source, struct store *store, struct err *err);
+
+/* One turn, for tests. */
+int worker_turn(struct worker *worker, struct err *err);
+void worker_begin(struct worker *worker, struct source *source, struct store *store);
+
+const struct tally *worker_tallies(const struct worker *worker); /* of each view by its index */
+uint64_t worker_records(const struct worker *worker);
+
+#endif

@@ -1,0 +1,46 @@
+#include "cli/load.h"
+
+#include <stdio.h>
+
+#include "tidewheel/num.h"
+#include "tidewheel/timestamp.h"
+
+static int say_report(struct buf *report)
+{
+    (void)fwrite(report->ptr, 1, report->len, stderr);
+    buf_fini(report);
+    return EXIT_CONFIG;
+}
+
+int load_options(const struct cli_args *args, bool needs_pipelines, struct options *ret)
+{
+    struct buf report = {NULL, 0, 0};
+    struct options_source source = {
+        .file = args->config,
+        .assignments = args->assignments,
+        .assignment_count = args->assignment_count,
+        .properties = args->properties,
+        .property_count = args->property_count,
+        .needs_pipelines = needs_pipelines,
+    };
+    if (options_load(&source, &report, ret) < 0)
+        return say_report(&report);
+    buf_fini(&report);
+    return EXIT_OK;
+}
+
+int load_catalog(const char *const *files, size_t count, struct catalog **ret)
+{
+    struct buf report = {NULL, 0, 0};
+    if (pipeline_load(files, count, &report, ret) < 0)
+        return say_report(&report);
+    buf_fini(&report);
+    return EXIT_OK;
+}
+
+bool parse_time(const char *text, int64_t *ret_ms)
+{
+    struct slice slice = slice_of(text);
+    return (num_parse_int64(slice.ptr, slice.len, ret_ms) && timestamp_is_valid(*ret_ms)) ||
+           timestamp_parse_rfc3339(slice, ret_ms);
+}

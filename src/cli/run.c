@@ -1,0 +1,54 @@
+#include <stdio.h>
+
+#include "cli/load.h"
+#include "tidewheel/fleet.h"
+#include "tidewheel/log.h"
+
+static int exit_code_of(int rc)
+{
+    switch (rc) {
+    case 0:
+        return EXIT_OK;
+    case ERR_CONFIG:
+        return EXIT_CONFIG;
+    case ERR_INTERNAL:
+        return EXIT_INTERNAL;
+    default:
+        return EXIT_UNAVAILABLE;
+    }
+}
+
+/* What the file asks for and this version does not do yet is said, not passed over. */
+static void warn_of_missing(const struct options *options)
+{
+    if (options->checkpoint_interval_ms > 0)
+        log_info("start", "checkpoint.interval=%lldms why=\"checkpoints are not in this version: "
+                 "state is read again from the log\"", (long long)options->checkpoint_interval_ms);
+    if (options->dead_letter_topic != NULL && options->dead_letter_topic[0] != '\0')
+        log_warn("start", "dead_letter.topic=%s why=\"dead letters are not in this version: "
+                 "rejected events are counted and dropped\"", options->dead_letter_topic);
+}
+
+int command_run(const struct cli_args *args)
+{
+    struct options options;
+    struct catalog *catalog = NULL;
+    int rc = load_options(args, true, &options);
+    if (rc != EXIT_OK)
+        return rc;
+    enum log_level level = LOG_INFO;
+    (void)log_level_parse(options.log_level, &level);
+    log_open(level, strcmp(options.log_format, "json") == 0);
+    rc = load_catalog((const char *const *)options.pipelines, options.pipeline_count, &catalog);
+    if (rc == EXIT_OK) {
+        struct err err = {0, ""};
+        warn_of_missing(&options);
+        int failed = fleet_run(&options, catalog, &err);
+        if (failed < 0)
+            log_error("exit", "code=%d why=\"%s\"", exit_code_of(failed), err.text);
+        rc = exit_code_of(failed);
+    }
+    catalog_free(catalog);
+    options_fini(&options);
+    return rc;
+}

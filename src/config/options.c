@@ -1,0 +1,421 @@
+#include "tidewheel/options.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "config/options_files.h"
+#include "config/options_rows.h"
+#include "tidewheel/mem.h"
+#include "tidewheel/pipeline.h"
+#include "tidewheel/redis_url.h"
+#include "tidewheel/suggest.h"
+
+#define ENV_PREFIX  "TIDEWHEEL_"
+#define FILE_PRESET "config/tidewheel.yaml"
+
+/* What a value came from, for sentences: "-s" or the variable's name; of the file nothing, there the
+ * node says it. */
+struct origin {
+    char name[OPTION_ENV_MAX];
+};
+
+struct loader {
+    const struct options_source *source;
+    struct yaml *yaml; /* NULL: no file */
+    struct setting_value values[OPTIONS];
+    struct origin origins[OPTIONS];
+    struct buf problems; /* of all that is not in the file */
+    struct options *options;
+};
+
+const char *option_env(const struct setting *row, char *ret)
+{
+    size_t len = (size_t)snprintf(ret, OPTION_ENV_MAX, "%s%s", ENV_PREFIX, row->path);
+    for (size_t i = 0; i < len; i++)
+        ret[i] = ret[i] == '.' ? '_' : (char)toupper((unsigned char)ret[i]);
+    return ret;
+}
+
+static void problem(struct loader *loader, const char *origin, const char *path, const char *sentence)
+{
+    buf_printf(&loader->problems, "%s: %s: %s\n", origin, path, sentence);
+}
+
+/* A problem of a row's value, wherever it came from. */
+static void problem_of(struct loader *loader, enum option option, const char *sentence)
+{
+    if (loader->values[option].node != NULL)
+        yaml_error(loader->values[option].node, "%s", sentence);
+    else
+        problem(loader, loader->origins[option].name, option_rows[option].path, sentence);
+}
+
+/* --- properties of librdkafka ------------------------------------------------------------------ */
+
+static const char *owned(const char *name, const char *value)
+{
+    for (size_t i = 0; i < owned_property_count; i++) {
+        const struct owned_property *row = &owned_properties[i];
+        if (strcmp(row->name, name) == 0)
+            return row->allowed != NULL && strcmp(row->allowed, value) == 0 ? NULL : row->reason;
+    }
+    return NULL;
+}
+
+/* Later beats earlier, in the place of the earlier. */
+static void put_property(struct options *options, const char *name, const char *value)
+{
+    for (size_t i = 0; i < options->librdkafka_count; i++) {
+        if (strcmp(options->librdkafka[i].name, name) == 0) {
+            free(options->librdkafka[i].value);
+            options->librdkafka[i].value = mem_strdup(value);
+            return;
+        }
+    }
+    options->librdkafka = mem_resize(options->librdkafka, options->librdkafka_count + 1,
+                                     sizeof *options->librdkafka);
+    options->librdkafka[options->librdkafka_count++] =
+        (struct property){mem_strdup(name), mem_strdup(value)};
+}
+
+static void read_properties(struct loader *loader)
+{
+    const struct setting_value *value = &loader->values[OPTION_KAFKA_LIBRDKAFKA];
+    if (value->node == NULL || value->is_refused)
+        return;
+    for (const struct yaml_node *node = value->node->child; node != NULL; node = node->next) {
+        const char *reason = node->kind == YAML_TEXT ? owned(node->key, node->text) : NULL;
+        if (node->kind != YAML_TEXT)
+            yaml_error(node, "is no scalar; expected the property's value");
+        else if (reason != NULL)
+            yaml_error_key(node, "is not for the file to set: %s", reason);
+        else
+            put_property(loader->options, node->key, node->text);
+    }
+}
+
+/* name=value; the value is never shown: it may be a password. */
+static void set_property(struct loader *loader, const char *origin, const char *text)
+{
+    const char *equals = strchr(text, '=');
+    if (equals == NULL || equals == text) {
+        problem(loader, origin, option_rows[OPTION_KAFKA_LIBRDKAFKA].path,
+                "expected name=value, a property of librdkafka");
+        return;
+    }
+    char *name = mem_strndup(text, (size_t)(equals - text));
+    const char *reason = owned(name, equals + 1);
+    if (reason != NULL)
+        buf_printf(&loader->problems, "%s: %s: is not to be set: %s\n", origin, cite(name).text, reason);
+    else
+        put_property(loader->options, name, equals + 1);
+    free(name);
+}
+
+/* Calls once per piece of a list. */
+static void for_pieces(struct loader *loader, const char *origin, const char *text,
+                       const char *separator,
+                       void (*take)(struct loader *, const char *origin, const char *piece))
+{
+    for (const char *at = text; *at != '\0';) {
+        size_t len = strcspn(at, separator);
+        char *piece = mem_strndup(at, len);
+        if (len > 0)
+            take(loader, origin, piece);
+        free(piece);
+        at += len + (at[len] != '\0');
+    }
+}
+
+/* --- pipelines --------------------------------------------------------------------------------- */
+
+/* Another list beats the file's: whether the file's patterns match is then of no interest. */
+static bool are_pipelines_overridden(const struct options_source *source)
+{
+    char name[OPTION_ENV_MAX];
+    const char *path = option_rows[OPTION_PIPELINES].path;
+    const char *env = getenv(option_env(&option_rows[OPTION_PIPELINES], name));
+    bool ret = env != NULL && *env != '\0';
+    for (size_t i = 0; i < source->assignment_count; i++) {
+        const char *text = source->assignments[i];
+        ret = ret || (strncmp(text, path, strlen(path)) == 0 && text[strlen(path)] == '=');
+    }
+    return ret;
+}
+
+static void read_pipelines(struct loader *loader)
+{
+    const struct setting_value *value = &loader->values[OPTION_PIPELINES];
+    if (value->node == NULL || value->is_refused || are_pipelines_overridden(loader->source))
+        return;
+    for (const struct yaml_node *node = value->node->child; node != NULL; node = node->next) {
+        if (node->kind != YAML_TEXT || yaml_is_null(node))
+            yaml_error(node, "expected a file's name or a pattern like ../pipelines/*.yaml");
+        else if (!options_add_files(loader->options, node->text, loader->options->file) &&
+                 loader->source->needs_pipelines)
+            yaml_error(node, "%s matches no file", cite(node->text).text);
+    }
+}
+
+static void set_pipeline(struct loader *loader, const char *origin, const char *piece)
+{
+    char sentence[128];
+    (void)snprintf(sentence, sizeof sentence, "%s matches no file", cite(piece).text);
+    if (!options_add_files(loader->options, piece, NULL) && loader->source->needs_pipelines)
+        problem(loader, origin, option_rows[OPTION_PIPELINES].path, sentence);
+}
+
+static void forget_pipelines(struct options *options)
+{
+    for (size_t i = 0; i < options->pipeline_count; i++)
+        free(options->pipelines[i]);
+    options->pipeline_count = 0;
+}
+
+/* --- values from outside the file -------------------------------------------------------------- */
+
+static void assign(struct loader *loader, enum option option, const char *origin, const char *text)
+{
+    const struct setting *row = &option_rows[option];
+    struct setting_value value = {NULL, NULL, 0, false};
+    struct err err;
+    if (option == OPTION_PIPELINES) {
+        forget_pipelines(loader->options);
+        for_pieces(loader, origin, text, ",", set_pipeline);
+    } else if (option == OPTION_KAFKA_LIBRDKAFKA) {
+        for_pieces(loader, origin, text, ";", set_property);
+    } else if (setting_parse(row, text, &value, &err) != 0) {
+        problem(loader, origin, row->path, err.text);
+    } else {
+        loader->values[option] = value;
+        (void)snprintf(loader->origins[option].name, OPTION_ENV_MAX, "%s", origin);
+    }
+}
+
+static void assign_path(struct loader *loader, const char *path, const char *text)
+{
+    const char *map = option_rows[OPTION_KAFKA_LIBRDKAFKA].path;
+    size_t map_len = strlen(map);
+    struct suggest suggest = suggest_for(path);
+    if (strncmp(path, map, map_len) == 0 && path[map_len] == '.') {
+        struct buf pair = {NULL, 0, 0};
+        buf_printf(&pair, "%s=%s", path + map_len + 1, text);
+        set_property(loader, "-s", buf_text(&pair));
+        buf_fini(&pair);
+        return;
+    }
+    for (size_t i = 0; i < option_count; i++) {
+        if (strcmp(option_rows[i].path, path) == 0) {
+            assign(loader, (enum option)i, "-s", text);
+            return;
+        }
+        suggest_try(&suggest, option_rows[i].path);
+    }
+    char hint[SUGGEST_TEXT_MAX];
+    buf_printf(&loader->problems, "-s: %s: unknown option%s\n", cite(path).text,
+               suggest_text(&suggest, hint));
+}
+
+static void read_assignments(struct loader *loader)
+{
+    for (size_t i = 0; i < loader->source->assignment_count; i++) {
+        const char *text = loader->source->assignments[i];
+        const char *equals = strchr(text, '=');
+        if (equals == NULL) {
+            buf_printf(&loader->problems, "-s: %s: expected path=value\n", cite(text).text);
+            continue;
+        }
+        char *path = mem_strndup(text, (size_t)(equals - text));
+        assign_path(loader, path, equals + 1);
+        free(path);
+    }
+    for (size_t i = 0; i < loader->source->property_count; i++)
+        set_property(loader, "-X", loader->source->properties[i]);
+}
+
+/* A name that only just misses one of ours is a slip; others (a service's address, say) are none of
+ * our business. */
+static void check_env_name(struct loader *loader, const char *name)
+{
+    struct suggest suggest = suggest_for(name);
+    char names[OPTIONS][OPTION_ENV_MAX];
+    suggest_try(&suggest, ENV_PREFIX "CONFIG");
+    for (size_t i = 0; i < option_count; i++)
+        suggest_try(&suggest, option_env(&option_rows[i], names[i]));
+    if (suggest.best == NULL || suggest.distance == 0 || suggest.distance > 2)
+        return;
+    buf_printf(&loader->problems, "%s: unknown variable; did you mean '%s'?\n", name, suggest.best);
+}
+
+static void read_env(struct loader *loader)
+{
+    for (size_t i = 0; i < option_count; i++) {
+        char name[OPTION_ENV_MAX];
+        const char *text = getenv(option_env(&option_rows[i], name));
+        if (text != NULL && *text != '\0')
+            assign(loader, (enum option)i, name, text);
+    }
+    for (char **entry = environ; *entry != NULL; entry++) {
+        char name[OPTION_ENV_MAX];
+        size_t len = strcspn(*entry, "=");
+        if (strncmp(*entry, ENV_PREFIX, strlen(ENV_PREFIX)) != 0 || len >= sizeof name)
+            continue;
+        (void)snprintf(name, sizeof name, "%.*s", (int)len, *entry);
+        check_env_name(loader, name);
+    }
+}
+
+/* --- the whole --------------------------------------------------------------------------------- */
+
+static void check_redis(struct loader *loader)
+{
+    struct redis_url url;
+    struct err err;
+    if (redis_url_parse(loader->values[OPTION_REDIS_URL].text, &url, &err) != 0)
+        problem_of(loader, OPTION_REDIS_URL, err.text);
+    else
+        redis_url_fini(&url);
+}
+
+static void check_listen(struct loader *loader)
+{
+    const char *text = loader->values[OPTION_HTTP_LISTEN].text;
+    const char *colon = strrchr(text, ':');
+    const struct setting port = {.type = SETTING_INT, .min = 0, .max = 65535};
+    struct setting_value value = {NULL, NULL, 0, false};
+    struct err err;
+    if (*text == '\0')
+        return;
+    bool is_bracketed = *text == '[' && colon != NULL && colon > text && colon[-1] == ']';
+    bool has_one_colon = colon != NULL && strchr(text, ':') == colon;
+    if (colon == NULL || !(is_bracketed || has_one_colon) || strpbrk(text, " \t/@") != NULL ||
+        setting_parse(&port, colon + 1, &value, &err) != 0) {
+        char sentence[160];
+        (void)snprintf(sentence, sizeof sentence,
+                       "%s is not an address; expected host:port like 127.0.0.1:4196",
+                       cite(text).text);
+        problem_of(loader, OPTION_HTTP_LISTEN, sentence);
+    }
+}
+
+/* Values that were refused stand as their preset by now, so that everything is something. */
+static void restore_presets(struct loader *loader)
+{
+    struct err err;
+    for (size_t i = 0; i < option_count; i++)
+        if (setting_is_scalar(option_rows[i].type) && loader->values[i].text == NULL)
+            CHECK(setting_parse(&option_rows[i], option_rows[i].preset, &loader->values[i], &err) == 0);
+}
+
+static void fill(struct loader *loader)
+{
+    for (size_t i = 0; i < option_count; i++) {
+        void *member = (char *)loader->options + option_rows[i].offset;
+        switch (option_rows[i].type) {
+        case SETTING_INT:
+        case SETTING_DURATION:
+        case SETTING_SIZE:
+            *(int64_t *)member = loader->values[i].number;
+            break;
+        case SETTING_TEXT:
+        case SETTING_TOPIC:
+        case SETTING_CHOICE:
+            *(char **)member = mem_strdup(loader->values[i].text);
+            break;
+        default: /* lists are filled as they are read */
+            break;
+        }
+    }
+}
+
+static const char *file_of(const struct options_source *source)
+{
+    const char *env = getenv(ENV_PREFIX "CONFIG");
+    if (source->file != NULL)
+        return source->file;
+    if (env != NULL && *env != '\0')
+        return env;
+    return options_file_exists(FILE_PRESET) ? FILE_PRESET : NULL;
+}
+
+static void check_pipelines(struct loader *loader, bool is_clean)
+{
+    if (is_clean && loader->source->needs_pipelines && loader->options->pipeline_count == 0)
+        buf_printf(&loader->problems,
+                   "%s: pipelines: no pipeline file is named; expected a list like "
+                   "[\"../pipelines/*.yaml\"]\n",
+                   loader->options->file != NULL ? loader->options->file : "options");
+}
+
+int options_read(const struct options_source *source, struct buf *report, struct options *ret)
+{
+    struct loader loader = {.source = source, .options = ret};
+    const char *file = file_of(source);
+    *ret = (struct options){.file = file != NULL ? mem_strdup(file) : NULL};
+    loader.yaml = file != NULL ? yaml_read(file) : NULL;
+    settings_read(option_rows, option_count, loader.yaml != NULL ? yaml_root(loader.yaml) : NULL,
+                  loader.values);
+    read_properties(&loader);
+    read_pipelines(&loader);
+    read_env(&loader);
+    read_assignments(&loader);
+    restore_presets(&loader);
+    check_redis(&loader);
+    check_listen(&loader);
+    fill(&loader);
+    size_t in_file = loader.yaml != NULL ? yaml_problem_count(loader.yaml) : 0;
+    check_pipelines(&loader, in_file == 0 && loader.problems.len == 0);
+    bool is_wrong = in_file > 0 || loader.problems.len > 0;
+    if (in_file > 0)
+        yaml_report(loader.yaml, report);
+    buf_add(report, loader.problems.ptr, loader.problems.len);
+    buf_fini(&loader.problems);
+    yaml_close(loader.yaml);
+    return is_wrong ? ERR_CONFIG : 0;
+}
+
+int options_load(const struct options_source *source, struct buf *report, struct options *ret)
+{
+    struct options options;
+    int rc = options_read(source, report, &options);
+    if (rc != 0)
+        options_fini(&options);
+    else
+        *ret = options;
+    return rc;
+}
+
+int options_check_catalog(const struct options *options, const struct catalog *catalog,
+                          struct buf *report)
+{
+    const struct topic *topic = catalog_topic(catalog, slice_of(options->dead_letter_topic));
+    if (topic == NULL)
+        return 0;
+    buf_printf(report,
+               "%s: dead_letter.topic: '%s' is read by view %s: what was rejected would come back as "
+               "new events\n",
+               options->file != NULL ? options->file : "options", topic->name, topic->views[0]->name);
+    return ERR_CONFIG;
+}
+
+void options_fini(struct options *options)
+{
+    for (size_t i = 0; i < option_count; i++) {
+        void *member = (char *)options + option_rows[i].offset;
+        if (option_rows[i].type == SETTING_TEXT || option_rows[i].type == SETTING_TOPIC ||
+            option_rows[i].type == SETTING_CHOICE)
+            free(*(char **)member);
+    }
+    for (size_t i = 0; i < options->librdkafka_count; i++) {
+        free(options->librdkafka[i].name);
+        free(options->librdkafka[i].value);
+    }
+    free(options->librdkafka);
+    forget_pipelines(options);
+    free(options->pipelines);
+    free(options->file);
+    *options = (struct options){.file = NULL};
+}

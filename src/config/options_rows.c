@@ -1,0 +1,108 @@
+#include "config/options_rows.h"
+
+#include "tidewheel/options.h"
+
+#define KIB (INT64_C(1) << 10)
+#define MIB (INT64_C(1) << 20)
+#define GIB (INT64_C(1) << 30)
+#define MINUTE_MS INT64_C(60000)
+#define HOUR_MS   INT64_C(3600000)
+
+static const char *const OFF[] = {"off", NULL};
+static const char *const LOG_LEVELS[] = {"error", "warn", "info", "debug", NULL};
+static const char *const LOG_FORMATS[] = {"text", "json", NULL};
+
+/* clang-format off */
+const struct setting option_rows[] = {
+    [OPTION_KAFKA_BROKERS] = {
+        .path = "kafka.brokers", .type = SETTING_TEXT, .preset = "localhost:9092", .min = 1, .max = 4096,
+        .offset = offsetof(struct options, kafka_brokers),
+        .help = "Kafka's bootstrap servers, host:port with commas."},
+    [OPTION_KAFKA_GROUP_ID] = {
+        .path = "kafka.group_id", .type = SETTING_TEXT, .preset = "tidewheel", .min = 1, .max = 249,
+        .offset = offsetof(struct options, kafka_group_id),
+        .help = "The consumer group; processes with the same one share the work."},
+    [OPTION_KAFKA_LIBRDKAFKA] = {
+        .path = "kafka.librdkafka", .type = SETTING_PROPERTIES,
+        .help = "Any property of librdkafka, by its own name, but for those that the worker owns."},
+    [OPTION_REDIS_URL] = {
+        .path = "redis.url", .type = SETTING_TEXT, .preset = "redis://localhost:6379/0", .min = 1, .max = 4096,
+        .offset = offsetof(struct options, redis_url),
+        .help = "redis://[user:password@]host[:port][/db], rediss:// for TLS, or unix:///path/to/socket."},
+    [OPTION_PIPELINES] = {
+        .path = "pipelines", .type = SETTING_TEXTS, .max = 1024,
+        .help = "Pipeline files; patterns like *.yaml are expanded, relative to this file's folder."},
+    [OPTION_WORKERS] = {
+        .path = "workers", .type = SETTING_INT, .preset = "2", .min = 1, .max = 256,
+        .offset = offsetof(struct options, workers),
+        .help = "Consumer threads, each a member of the group."},
+    [OPTION_FLUSH_INTERVAL] = {
+        .path = "flush.interval", .type = SETTING_DURATION, .preset = "10ms", .min = 0, .max = 10000,
+        .offset = offsetof(struct options, flush_interval_ms),
+        .help = "How long changes gather before they are written; 0ms: as soon as the last write is answered."},
+    [OPTION_FLUSH_ENTITIES_MAX] = {
+        .path = "flush.entities_max", .type = SETTING_INT, .preset = "100", .min = 1, .max = 1000,
+        .offset = offsetof(struct options, flush_entities_max),
+        .help = "Entities in one atomic write; more make throughput, and pauses for Redis's other clients."},
+    [OPTION_CHECKPOINT_INTERVAL] = {
+        .path = "checkpoint.interval", .type = SETTING_DURATION, .preset = "off", .min = 1000, .max = HOUR_MS,
+        .choices = OFF, .offset = offsetof(struct options, checkpoint_interval_ms),
+        .help = "How often state is saved; off: it is read again from Kafka after a restart."},
+    [OPTION_LIMITS_EVENT_BYTES] = {
+        .path = "limits.event_bytes", .type = SETTING_SIZE, .preset = "256KiB", .min = 64, .max = 64 * MIB,
+        .offset = offsetof(struct options, limits_event_bytes),
+        .help = "A larger event is rejected as too_big."},
+    [OPTION_LIMITS_NESTING] = {
+        .path = "limits.nesting", .type = SETTING_INT, .preset = "64", .min = 1, .max = 1024,
+        .offset = offsetof(struct options, limits_nesting),
+        .help = "An event that is nested more deeply is rejected as bad_json."},
+    [OPTION_LIMITS_KEY_BYTES] = {
+        .path = "limits.key_bytes", .type = SETTING_SIZE, .preset = "256B", .min = 1, .max = 64 * KIB,
+        .offset = offsetof(struct options, limits_key_bytes),
+        .help = "An event whose entity has more raw bytes is rejected as key_too_long."},
+    [OPTION_LIMITS_MEMORY] = {
+        .path = "limits.memory", .type = SETTING_SIZE, .preset = "4GiB", .min = 16 * MIB, .max = 16 * 1024 * GIB,
+        .offset = offsetof(struct options, limits_memory),
+        .help = "What the windows of all workers of the process may take together."},
+    [OPTION_DEAD_LETTER_TOPIC] = {
+        .path = "dead_letter.topic", .type = SETTING_TOPIC, .preset = "",
+        .offset = offsetof(struct options, dead_letter_topic),
+        .help = "Where rejected events go, with their origin and reason; empty: they are counted and dropped."},
+    [OPTION_HTTP_LISTEN] = {
+        .path = "http.listen", .type = SETTING_TEXT, .preset = "127.0.0.1:4196", .max = 256,
+        .offset = offsetof(struct options, http_listen),
+        .help = "host:port of /metrics, /livez and /readyz; empty: none."},
+    [OPTION_LOG_LEVEL] = {
+        .path = "log.level", .type = SETTING_CHOICE, .preset = "info", .choices = LOG_LEVELS,
+        .offset = offsetof(struct options, log_level),
+        .help = "What is logged to stderr: this and what is worse."},
+    [OPTION_LOG_FORMAT] = {
+        .path = "log.format", .type = SETTING_CHOICE, .preset = "text", .choices = LOG_FORMATS,
+        .offset = offsetof(struct options, log_format),
+        .help = "logfmt, or one JSON object a line."},
+    [OPTION_SHUTDOWN_TIMEOUT] = {
+        .path = "shutdown_timeout", .type = SETTING_DURATION, .preset = "30s", .min = 1000, .max = 10 * MINUTE_MS,
+        .offset = offsetof(struct options, shutdown_timeout_ms),
+        .help = "How long SIGTERM may take to drain, write and commit."},
+};
+
+const size_t option_count = OPTIONS;
+
+const struct owned_property owned_properties[] = {
+    {"bootstrap.servers",           NULL, "set kafka.brokers instead"},
+    {"metadata.broker.list",        NULL, "set kafka.brokers instead"},
+    {"group.id",                    NULL, "set kafka.group_id instead"},
+    {"client.id",                   NULL, "each worker has its own, made from kafka.group_id"},
+    {"group.instance.id",           NULL, "the workers of a process would fence each other"},
+    {"group.protocol",              "classic", "only the classic group protocol is supported"},
+    {"enable.auto.commit",          "false", "an offset is committed only when the writes that depend on it were acknowledged"},
+    {"auto.commit.enable",          "false", "an offset is committed only when the writes that depend on it were acknowledged"},
+    {"auto.commit.interval.ms",     NULL, "nothing is committed by the clock"},
+    {"enable.auto.offset.store",    "false", "the worker keeps its own account of offsets"},
+    {"auto.offset.reset",           "error", "a lost position is read again from where the windows need it, never skipped"},
+    {"enable.partition.eof",        "true", "the worker must see the end of a partition to know that it has caught up"},
+    {"partition.assignment.strategy", "range", "only range keeps units where they were and partitions of several topics together"},
+};
+
+const size_t owned_property_count = sizeof owned_properties / sizeof *owned_properties;
+/* clang-format on */

@@ -1,0 +1,42 @@
+/* options_rows: the numbers of the rows that are more than a value, and the properties that are ours.
+ *
+ * Floor: 2. Owner: constants.
+ */
+#ifndef TIDEWHEEL_CONFIG_OPTIONS_ROWS_H
+#define TIDEWHEEL_CONFIG_OPTIONS_ROWS_H
+
+#include <stddef.h>
+
+enum option {
+    OPTION_KAFKA_BROKERS,
+    OPTION_KAFKA_GROUP_ID,
+    OPTION_KAFKA_LIBRDKAFKA,
+    OPTION_REDIS_URL,
+    OPTION_PIPELINES,
+    OPTION_WORKERS,
+    OPTION_FLUSH_INTERVAL,
+    OPTION_FLUSH_ENTITIES_MAX,
+    OPTION_CHECKPOINT_INTERVAL,
+    OPTION_LIMITS_EVENT_BYTES,
+    OPTION_LIMITS_NESTING,
+    OPTION_LIMITS_KEY_BYTES,
+    OPTION_LIMITS_MEMORY,
+    OPTION_DEAD_LETTER_TOPIC,
+    OPTION_HTTP_LISTEN,
+    OPTION_LOG_LEVEL,
+    OPTION_LOG_FORMAT,
+    OPTION_SHUTDOWN_TIMEOUT,
+    OPTIONS
+};
+
+/* A property of librdkafka that people may not set, and what to do instead. */
+struct owned_property {
+    const char *name;
+    const char *allowed; /* a value that changes nothing, or NULL */
+    const char *reason;
+};
+
+extern const struct owned_property owned_properties[];
+extern const size_t owned_property_count;
+
+#endif

@@ -1,0 +1,150 @@
+#include "tidewheel/redis_url.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "tidewheel/mem.h"
+#include "tidewheel/num.h"
+
+enum { PORT_DEFAULT = 6379, PORT_MAX = 65535, DB_MAX = 65535 };
+
+static const char EXPECTED[] = "expected redis://host:6379/0, rediss:// or unix:///path/to/socket";
+
+static bool parse_number(const char *ptr, size_t len, int64_t max, int *ret)
+{
+    int64_t number = 0;
+    if (!num_parse_int64(ptr, len, &number) || number < 0 || number > max)
+        return false;
+    *ret = (int)number;
+    return true;
+}
+
+static int hex(char digit)
+{
+    static const char DIGITS[] = "0123456789abcdef0123456789ABCDEF";
+    const char *at = digit != '\0' ? strchr(DIGITS, digit) : NULL;
+    return at != NULL ? (int)((at - DIGITS) % 16) : -1;
+}
+
+/* NULL: a percent sign without two digits, or an encoded NUL. */
+static char *decode(const char *ptr, size_t len)
+{
+    char *ret = mem_alloc(len + 1);
+    size_t ret_len = 0;
+    for (size_t i = 0; i < len; i++) {
+        char byte = ptr[i];
+        if (byte == '%') {
+            int high = i + 2 < len ? hex(ptr[i + 1]) : -1;
+            int low = i + 2 < len ? hex(ptr[i + 2]) : -1;
+            if (high < 0 || low < 0 || high + low == 0) {
+                free(ret);
+                return NULL;
+            }
+            byte = (char)(high * 16 + low);
+            i += 2;
+        }
+        ret[ret_len++] = byte;
+    }
+    ret[ret_len] = '\0';
+    return ret;
+}
+
+/* text points behind the scheme; what is returned, behind the '@'. NULL: wrong. */
+static const char *parse_login(const char *text, struct redis_url *url)
+{
+    size_t host_end = strcspn(text, "/?");
+    const char *at = memrchr(text, '@', host_end);
+    if (at == NULL)
+        return text;
+    const char *colon = memchr(text, ':', (size_t)(at - text));
+    size_t user_len = (size_t)((colon != NULL ? colon : at) - text);
+    if (user_len > 0 && (url->user = decode(text, user_len)) == NULL)
+        return NULL;
+    if (colon != NULL && (url->password = decode(colon + 1, (size_t)(at - colon) - 1)) == NULL)
+        return NULL;
+    return at + 1;
+}
+
+static bool parse_unix(const char *text, struct redis_url *url)
+{
+    size_t path_len = strcspn(text, "?");
+    const char *query = text + path_len;
+    if (*text != '/' || path_len < 2)
+        return false;
+    url->socket = mem_strndup(text, path_len);
+    if (*query == '\0')
+        return true;
+    return strncmp(query, "?db=", 4) == 0 &&
+           parse_number(query + 4, strlen(query + 4), DB_MAX, &url->db);
+}
+
+static bool parse_host(const char *text, struct redis_url *url)
+{
+    bool is_bracketed = *text == '[';
+    text += is_bracketed;
+    size_t len = strcspn(text, is_bracketed ? "]" : ":/?#@");
+    const char *rest = text + len;
+    if (len == 0 || (is_bracketed && *rest++ != ']'))
+        return false;
+    url->host = mem_strndup(text, len);
+    if (*rest == ':') {
+        size_t port_len = strcspn(++rest, "/");
+        if (!parse_number(rest, port_len, PORT_MAX, &url->port) || url->port == 0)
+            return false;
+        rest += port_len;
+    }
+    if (*rest == '/' && rest[1] != '\0')
+        return parse_number(rest + 1, strlen(rest + 1), DB_MAX, &url->db);
+    return *rest == '\0' || (*rest == '/' && rest[1] == '\0');
+}
+
+static bool parse(const char *text, struct redis_url *url)
+{
+    static const char *const SCHEMES[] = {"redis://", "rediss://", "unix://"};
+    size_t scheme = 0;
+    while (scheme < 3 && strncmp(text, SCHEMES[scheme], strlen(SCHEMES[scheme])) != 0)
+        scheme++;
+    if (scheme == 3)
+        return false;
+    for (const char *at = text; *at != '\0'; at++)
+        if ((unsigned char)*at <= 0x20 || *at == 0x7f)
+            return false;
+    url->is_tls = scheme == 1;
+    const char *place = parse_login(text + strlen(SCHEMES[scheme]), url);
+    if (place == NULL)
+        return false;
+    return scheme == 2 ? parse_unix(place, url) : parse_host(place, url);
+}
+
+/* The URL without what may be a secret: everything between the scheme and the last '@'. */
+static int refuse(const char *text, struct err *err)
+{
+    const char *at = strrchr(text, '@');
+    const char *scheme_end = strstr(text, "://");
+    if (at == NULL)
+        return err_set(err, ERR_CONFIG, "'%.200s' is no Redis URL; %s", text, EXPECTED);
+    if (scheme_end == NULL || scheme_end > at)
+        return err_set(err, ERR_CONFIG, "'***%.200s' is no Redis URL; %s", at, EXPECTED);
+    return err_set(err, ERR_CONFIG, "'%.*s***%.200s' is no Redis URL; %s",
+                   (int)(scheme_end - text) + 3, text, at, EXPECTED);
+}
+
+int redis_url_parse(const char *text, struct redis_url *ret, struct err *err)
+{
+    struct redis_url url = {.port = PORT_DEFAULT};
+    if (!parse(text, &url)) {
+        redis_url_fini(&url);
+        return refuse(text, err);
+    }
+    *ret = url;
+    return 0;
+}
+
+void redis_url_fini(struct redis_url *url)
+{
+    free(url->socket);
+    free(url->host);
+    free(url->user);
+    free(url->password);
+    *url = (struct redis_url){.port = PORT_DEFAULT};
+}

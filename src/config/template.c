@@ -1,0 +1,139 @@
+#include "tidewheel/template.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "tidewheel/key.h"
+#include "tidewheel/mem.h"
+#include "tidewheel/suggest.h"
+#include "tidewheel/yaml.h"
+
+static void add_part(struct template *template, int kind, const char *text, size_t len)
+{
+    template->parts =
+        mem_resize(template->parts, template->count + 1, sizeof *template->parts);
+    template->parts[template->count++] = (struct template_part){
+        kind, kind == TEMPLATE_LITERAL ? mem_strndup(text, len) : NULL, len};
+}
+
+/* What was gathered as literal text becomes a part. */
+static void add_literal(struct template *template, struct buf *literal)
+{
+    if (literal->len > 0)
+        add_part(template, TEMPLATE_LITERAL, literal->ptr, literal->len);
+    buf_reset(literal);
+}
+
+static int unknown(const char *name, const struct placeholder *placeholders, size_t count,
+                   struct err *err)
+{
+    struct suggest suggest = suggest_for(name);
+    struct buf list = {NULL, 0, 0};
+    char hint[SUGGEST_TEXT_MAX];
+    for (size_t i = 0; i < count; i++) {
+        suggest_try(&suggest, placeholders[i].name);
+        buf_printf(&list, " {%s}", placeholders[i].name);
+    }
+    int rc = err_set(err, ERR_CONFIG, "%s is no placeholder; expected one of%s%s", cite(name).text, buf_text(&list),
+                     suggest_text(&suggest, hint));
+    buf_fini(&list);
+    return rc;
+}
+
+static const struct placeholder *find(const char *name, const struct placeholder *placeholders,
+                                      size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(placeholders[i].name, name) == 0)
+            return &placeholders[i];
+    return NULL;
+}
+
+/* at points behind the brace; *ret_len is the length up to the closing one, and with it. */
+static int compile_placeholder(const char *at, const struct placeholder *placeholders, size_t count,
+                               struct template *template, struct buf *literal, size_t *ret_len,
+                               struct err *err)
+{
+    size_t len = strcspn(at, "{}");
+    if (at[len] != '}')
+        return err_set(err, ERR_CONFIG, "a '{' is not closed; a literal brace is written '{{'");
+    char *name = mem_strndup(at, len);
+    const struct placeholder *placeholder = find(name, placeholders, count);
+    if (placeholder == NULL) {
+        int rc = unknown(name, placeholders, count, err);
+        free(name);
+        return rc;
+    }
+    free(name);
+    if (placeholder->kind == TEMPLATE_LITERAL) {
+        buf_add_text(literal, placeholder->text);
+    } else {
+        add_literal(template, literal);
+        add_part(template, placeholder->kind, NULL, 0);
+    }
+    *ret_len = len + 1;
+    return 0;
+}
+
+static int compile(const char *source, const struct placeholder *placeholders, size_t count,
+                   struct template *template, struct buf *literal, struct err *err)
+{
+    for (const char *at = source; *at != '\0';) {
+        size_t len = strcspn(at, "{}");
+        buf_add(literal, at, len);
+        at += len;
+        if (*at == '\0')
+            break;
+        if (at[1] == at[0]) {
+            buf_add_char(literal, *at);
+            at += 2;
+        } else if (*at == '}') {
+            return err_set(err, ERR_CONFIG, "a '}' has no '{'; a literal brace is written '}}'");
+        } else {
+            if (compile_placeholder(at + 1, placeholders, count, template, literal, &len, err) != 0)
+                return ERR_CONFIG;
+            at += 1 + len;
+        }
+    }
+    add_literal(template, literal);
+    return 0;
+}
+
+int template_compile(const char *source, const struct placeholder *placeholders, size_t count,
+                     struct template *ret, struct err *err)
+{
+    struct template template = {.source = mem_strdup(source)};
+    struct buf literal = {NULL, 0, 0};
+    int rc = compile(source, placeholders, count, &template, &literal, err);
+    buf_fini(&literal);
+    if (rc != 0)
+        template_fini(&template);
+    else
+        *ret = template;
+    return rc;
+}
+
+void template_render(const struct template *template, struct slice identity, bool has_tenant,
+                     struct buf *ret)
+{
+    for (size_t i = 0; i < template->count; i++) {
+        const struct template_part *part = &template->parts[i];
+        struct slice text = {part->text, part->len};
+        if (part->kind == TEMPLATE_ENTITY_ID) {
+            size_t skip = has_tenant ? key_part(identity, 0).len + 1 : 0;
+            text = (struct slice){identity.ptr + skip, identity.len - skip};
+        } else if (part->kind != TEMPLATE_LITERAL) {
+            text = key_part(identity, (size_t)part->kind);
+        }
+        buf_add(ret, text.ptr, text.len);
+    }
+}
+
+void template_fini(struct template *template)
+{
+    for (size_t i = 0; i < template->count; i++)
+        free(template->parts[i].text);
+    free(template->parts);
+    free(template->source);
+    *template = (struct template){NULL, NULL, 0};
+}

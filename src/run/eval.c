@@ -1,0 +1,152 @@
+#include "tidewheel/eval.h"
+
+#include <stdlib.h>
+
+#include "tidewheel/mem.h"
+
+struct eval {
+    const struct catalog *catalog;
+    struct decoder *decoder;
+    struct shard **shards; /* of each topic */
+    struct tally *tallies; /* of each view */
+    struct row row;
+};
+
+struct eval *eval_new(const struct catalog *catalog, const struct decode_limits *limits)
+{
+    struct eval *eval = mem_zalloc(sizeof *eval);
+    eval->catalog = catalog;
+    eval->decoder = decoder_new(limits);
+    eval->tallies = mem_zalloc((catalog->view_count + 1) * sizeof *eval->tallies);
+    eval->shards = mem_zalloc((catalog->topic_count + 1) * sizeof(struct shard *));
+    for (size_t i = 0; i < catalog->topic_count; i++) {
+        eval->shards[i] = shard_new(catalog->topics[i], eval->tallies, 0, 0);
+        eval->shards[i]->is_on_event_time = true;
+    }
+    size_t field_count = 1;
+    for (size_t i = 0; i < catalog->view_count; i++)
+        if (catalog->views[i]->field_count > field_count)
+            field_count = catalog->views[i]->field_count;
+    eval->row.readings = mem_alloc(field_count * sizeof *eval->row.readings);
+    return eval;
+}
+
+void eval_free(struct eval *eval)
+{
+    if (eval == NULL)
+        return;
+    for (size_t i = 0; i < eval->catalog->topic_count; i++)
+        shard_free(eval->shards[i]);
+    free(eval->shards);
+    free(eval->tallies);
+    free(eval->row.readings);
+    decoder_free(eval->decoder);
+    free(eval);
+}
+
+static void reject(struct eval *eval, const struct view *view, enum verdict verdict,
+                   const struct eval_listener *listener)
+{
+    tally_add(&eval->tallies[view->index], verdict, 1);
+    if (listener->rejected != NULL)
+        listener->rejected(listener->arg, view, verdict);
+}
+
+static void accept(struct eval *eval, struct shard *shard, uint32_t number,
+                   const struct routed *routed, const struct event *event,
+                   const struct eval_listener *listener)
+{
+    shard_apply(shard, number, routed, event->values, 0, KNOW_ACCEPTED);
+    if (listener->accepted == NULL)
+        return;
+    uint32_t entity = entities_find(&shard->views[number], routed->identity);
+    shard_read(shard, (struct entity_ref){number, entity}, &eval->row);
+    listener->accepted(listener->arg, &eval->row);
+}
+
+static void take_for_topic(struct eval *eval, struct shard *shard, const struct record *record,
+                           int64_t until_ms, const struct eval_listener *listener)
+{
+    struct event event;
+    enum verdict verdict = decode(eval->decoder, shard->topic, record, &event);
+    for (uint32_t i = 0; i < shard->topic->view_count; i++) {
+        const struct view *view = shard->topic->views[i];
+        struct tally *tally = &eval->tallies[view->index];
+        struct routed routed;
+        enum verdict here = verdict;
+        if (here == VERDICT_ACCEPTED)
+            here = decode_for_view(eval->decoder, view, &event, INT64_MAX, &routed);
+        if (here != VERDICT_ACCEPTED) {
+            reject(eval, view, here, listener);
+            continue;
+        }
+        if (event.duplicates > 0)
+            tally_add(tally, VERDICT_DUPLICATE_KEY, event.duplicates);
+        if (routed.ts_ms <= until_ms)
+            accept(eval, shard, i, &routed, &event, listener);
+        else
+            tally_add(tally, VERDICT_ACCEPTED, 1);
+    }
+}
+
+void eval_take(struct eval *eval, struct slice bytes, int64_t record_ms, int64_t until_ms,
+               const struct eval_listener *listener)
+{
+    struct record record = {.value = bytes, .timestamp_ms = record_ms};
+    for (size_t i = 0; i < eval->catalog->topic_count; i++)
+        take_for_topic(eval, eval->shards[i], &record, until_ms, listener);
+}
+
+/* The shard that holds a view, and the view's number there. */
+static struct shard *shard_of(const struct eval *eval, const struct view *view, uint32_t *ret_number)
+{
+    size_t topic = 0;
+    while (eval->catalog->topics[topic] != view->topic)
+        topic++;
+    *ret_number = 0;
+    while (view->topic->views[*ret_number] != view)
+        ++*ret_number;
+    return eval->shards[topic];
+}
+
+static void set_clock(struct shard *shard, uint32_t number, int64_t at_ms)
+{
+    if (at_ms >= 0)
+        shard->clock_ms[number] = at_ms;
+}
+
+void eval_each(struct eval *eval, int64_t at_ms, eval_row_fn *each, void *arg)
+{
+    for (size_t i = 0; i < eval->catalog->view_count; i++) {
+        uint32_t number = 0;
+        struct shard *shard = shard_of(eval, eval->catalog->views[i], &number);
+        set_clock(shard, number, at_ms);
+        /* Numbers are given in the order of appearance, and nothing is forgotten here. */
+        for (uint32_t entity = 0; entity < shard->views[number].end; entity++) {
+            shard_read(shard, (struct entity_ref){number, entity}, &eval->row);
+            each(arg, &eval->row);
+        }
+    }
+}
+
+bool eval_find(struct eval *eval, const struct view *view, struct slice identity, int64_t at_ms,
+               eval_row_fn *found, void *arg)
+{
+    uint32_t number = 0;
+    struct shard *shard = shard_of(eval, view, &number);
+    uint32_t entity = entities_find(&shard->views[number], identity);
+    if (entity == ENTITY_NONE)
+        return false;
+    set_clock(shard, number, at_ms);
+    shard_read(shard, (struct entity_ref){number, entity}, &eval->row);
+    found(arg, &eval->row);
+    return true;
+}
+
+uint64_t eval_count(const struct eval *eval, enum verdict verdict)
+{
+    uint64_t count = 0;
+    for (size_t i = 0; i < eval->catalog->view_count; i++)
+        count += tally_read(&eval->tallies[i], verdict);
+    return count;
+}

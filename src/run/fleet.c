@@ -1,0 +1,230 @@
+#include "tidewheel/fleet.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "tidewheel/clock.h"
+#include "tidewheel/log.h"
+#include "tidewheel/mem.h"
+#include "tidewheel/worker.h"
+
+enum { COUNTERS_MS = 60 * 1000, WATCH_S = 1, EXIT_SECOND_SIGNAL = 128 + SIGTERM };
+
+struct member {
+    struct worker *worker;
+    struct source *source;
+    struct store *store;
+    pthread_t thread;
+    _Atomic bool is_done;
+    bool is_started;
+    int rc;
+    struct err err;
+};
+
+struct fleet {
+    const struct options *options;
+    const struct catalog *catalog;
+    struct member *members;
+    size_t member_count;
+    _Atomic bool stop;
+};
+
+/* ---- counters ---- */
+
+static uint64_t count_of(const struct fleet *fleet, const struct view *view, enum verdict verdict)
+{
+    uint64_t count = 0;
+    for (size_t i = 0; i < fleet->member_count; i++)
+        count += tally_read(&worker_tallies(fleet->members[i].worker)[view->index], verdict);
+    return count;
+}
+
+static void log_counters(const struct fleet *fleet, const char *at)
+{
+    struct buf line = {NULL, 0, 0};
+    for (size_t i = 0; i < fleet->catalog->view_count; i++) {
+        const struct view *view = fleet->catalog->views[i];
+        buf_reset(&line);
+        uint64_t rejected = 0;
+        for (int verdict = 0; verdict < VERDICT_COUNT; verdict++)
+            if (verdict_rows[verdict].is_rejection)
+                rejected += count_of(fleet, view, (enum verdict)verdict);
+        for (int verdict = VERDICT_ACCEPTED + 1; verdict < VERDICT_COUNT; verdict++) {
+            uint64_t count = count_of(fleet, view, (enum verdict)verdict);
+            if (count > 0)
+                buf_printf(&line, " %s=%llu", verdict_rows[verdict].name, (unsigned long long)count);
+        }
+        log_info(at, "view=%s accepted=%llu rejected=%llu%s", view->name,
+                 (unsigned long long)count_of(fleet, view, VERDICT_ACCEPTED),
+                 (unsigned long long)rejected, buf_text(&line));
+    }
+    buf_fini(&line);
+}
+
+static uint64_t record_count(const struct fleet *fleet)
+{
+    uint64_t records = 0;
+    for (size_t i = 0; i < fleet->member_count; i++)
+        records += worker_records(fleet->members[i].worker);
+    return records;
+}
+
+/* ---- members ---- */
+
+static void *member_main(void *arg)
+{
+    struct member *member = arg;
+    member->rc = worker_run(member->worker, member->source, member->store, &member->err);
+    member->is_done = true;
+    return NULL;
+}
+
+static int member_start(struct fleet *fleet, size_t number, uint64_t seed, struct err *err)
+{
+    struct member *member = &fleet->members[number];
+    member->worker = worker_new(&(struct worker_setup){
+        .options = fleet->options,
+        .catalog = fleet->catalog,
+        .number = (int)number,
+        .seed = seed,
+        .stop = &fleet->stop,
+    });
+    fleet->member_count = number + 1;
+    int rc = redis_store_open(fleet->options->redis_url, fleet->options->kafka_group_id,
+                              &member->store, err);
+    if (rc < 0)
+        return rc;
+    struct source_handler handler = worker_handler(member->worker);
+    rc = kafka_source_open(fleet->options, fleet->catalog, (int)number, &handler, &member->source,
+                           err);
+    if (rc < 0) {
+        member->store->ops->close(member->store);
+        return rc;
+    }
+    if (pthread_create(&member->thread, NULL, member_main, member) != 0)
+        return err_set(err, ERR_INTERNAL, "cannot start a thread: too many are running");
+    member->is_started = true;
+    return 0;
+}
+
+static int start_all(struct fleet *fleet, struct err *err)
+{
+    uint64_t seed = 0;
+    (void)getrandom(&seed, sizeof seed, 0);
+    size_t count = (size_t)fleet->options->workers;
+    fleet->members = mem_zalloc(count * sizeof *fleet->members);
+    for (size_t i = 0; i < count; i++) {
+        int rc = member_start(fleet, i, seed, err);
+        if (rc < 0)
+            return rc;
+    }
+    return 0;
+}
+
+static bool is_anyone_done(const struct fleet *fleet)
+{
+    for (size_t i = 0; i < fleet->member_count; i++)
+        if (fleet->members[i].is_started && fleet->members[i].is_done)
+            return true;
+    return false;
+}
+
+static bool is_everyone_done(const struct fleet *fleet)
+{
+    for (size_t i = 0; i < fleet->member_count; i++)
+        if (fleet->members[i].is_started && !fleet->members[i].is_done)
+            return false;
+    return true;
+}
+
+/* ---- signals ---- */
+
+static void block_signals(sigset_t *ret)
+{
+    (void)sigemptyset(ret);
+    (void)sigaddset(ret, SIGTERM);
+    (void)sigaddset(ret, SIGINT);
+    (void)pthread_sigmask(SIG_BLOCK, ret, NULL);
+    (void)signal(SIGPIPE, SIG_IGN);
+}
+
+static bool wait_signal(const sigset_t *signals)
+{
+    struct timespec wait = {.tv_sec = WATCH_S};
+    return sigtimedwait(signals, NULL, &wait) > 0;
+}
+
+static void watch(struct fleet *fleet, const sigset_t *signals)
+{
+    int64_t counters_ms = clock_mono_ms() + COUNTERS_MS;
+    while (!is_anyone_done(fleet)) {
+        if (wait_signal(signals)) {
+            log_info("stop", "why=signal then=drain timeout_ms=%lld",
+                     (long long)fleet->options->shutdown_timeout_ms);
+            break;
+        }
+        if (clock_mono_ms() < counters_ms)
+            continue;
+        counters_ms += COUNTERS_MS;
+        log_counters(fleet, "events");
+    }
+    fleet->stop = true;
+}
+
+/* Past its time the process leaves at once: what was not committed is read again. */
+static void wait_for_all(struct fleet *fleet, const sigset_t *signals)
+{
+    struct timespec step = {.tv_nsec = 10 * 1000 * 1000};
+    int64_t deadline_ms = clock_mono_ms() + fleet->options->shutdown_timeout_ms;
+    while (!is_everyone_done(fleet)) {
+        if (sigtimedwait(signals, NULL, &step) > 0)
+            _exit(EXIT_SECOND_SIGNAL);
+        if (clock_mono_ms() < deadline_ms)
+            continue;
+        log_warn("stop", "why=\"the drain took too long\" then=\"what was not committed is read again\"");
+        _exit(0);
+    }
+}
+
+static int first_error(struct fleet *fleet, struct err *err)
+{
+    for (size_t i = 0; i < fleet->member_count; i++) {
+        if (fleet->members[i].rc < 0) {
+            *err = fleet->members[i].err;
+            return fleet->members[i].rc;
+        }
+    }
+    return 0;
+}
+
+int fleet_run(const struct options *options, const struct catalog *catalog, struct err *err)
+{
+    struct fleet fleet = {.options = options, .catalog = catalog};
+    sigset_t signals;
+    block_signals(&signals);
+    log_info("start", "workers=%lld views=%zu topics=%zu group=%s form=plain",
+             (long long)options->workers, catalog->view_count, catalog->topic_count,
+             options->kafka_group_id);
+    int rc = start_all(&fleet, err);
+    if (rc == 0)
+        watch(&fleet, &signals);
+    fleet.stop = true;
+    wait_for_all(&fleet, &signals);
+    for (size_t i = 0; i < fleet.member_count; i++)
+        if (fleet.members[i].is_started)
+            (void)pthread_join(fleet.members[i].thread, NULL);
+    log_counters(&fleet, "events");
+    if (rc == 0)
+        rc = first_error(&fleet, err);
+    log_info("exit", "records=%llu", (unsigned long long)record_count(&fleet));
+    for (size_t i = 0; i < fleet.member_count; i++)
+        worker_free(fleet.members[i].worker);
+    free(fleet.members);
+    return rc;
+}

@@ -1,0 +1,313 @@
+#include "run/worker_private.h"
+
+#include <stdlib.h>
+
+#include "tidewheel/log.h"
+#include "tidewheel/mem.h"
+
+enum {
+    REVOKE_MS = 5000, /* to write and commit before units are given up */
+    COMMIT_WAIT_MS = 2000,
+    DRAIN_STEP_MS = 5,
+};
+
+static void log_unit(const struct worker *worker, const struct unit *unit, const char *state)
+{
+    const struct shard *shard = unit->shard;
+    log_info("unit", "worker=%d topic=%s partition=%d state=%s position=%lld live_at=%lld entities=%zu",
+             worker->setup.number, unit->topic->name, unit->partition, state,
+             (long long)shard->ledger.position, (long long)shard->live_at, shard_count(shard));
+}
+
+/* ---- units come and go ---- */
+
+static void forget_shard(struct worker *worker, struct unit *unit)
+{
+    batch_forget(&worker->batch, unit->shard);
+    shard_free(unit->shard);
+    unit->shard = NULL;
+}
+
+void units_free(struct worker *worker)
+{
+    for (size_t i = 0; i < worker->unit_count; i++)
+        forget_shard(worker, worker->units[i]);
+    worker->unit_count = 0;
+}
+
+static int64_t on_position(void *arg, const struct unit *unit)
+{
+    (void)arg;
+    const struct shard *shard = unit->shard;
+    return shard == NULL ? -1 : shard->ledger.position;
+}
+
+/* A window that reaches behind the start of the log is published with what the log holds (promise P). */
+static void warn_of_gaps(const struct unit *unit, const struct plan *plan)
+{
+    for (size_t i = 0; i < unit->topic->view_count; i++) {
+        const struct view *view = unit->topic->views[i];
+        for (size_t k = 0; k < view->feature_count; k++) {
+            const struct feature *feature = &view->features[k];
+            uint8_t longest = feature->series.by_length[feature->window_count - 1];
+            log_warn("coverage",
+                     "topic=%s partition=%d view=%s feature=%s window=%s log_start=%lld why=\"the log begins "
+                     "too late for this window to be whole; it fills as time passes\"",
+                     unit->topic->name, unit->partition, view->name, feature->name,
+                     feature->windows[longest].text, (long long)plan->log_start);
+        }
+    }
+}
+
+static void remove_unit(struct worker *worker, const struct unit *unit)
+{
+    size_t i = 0;
+    while (worker->units[i] != unit)
+        i++;
+    worker->units[i] = worker->units[--worker->unit_count];
+}
+
+static void begin_shard(struct worker *worker, struct unit *unit, const struct plan *plan)
+{
+    struct shard *shard =
+        shard_new(unit->topic, worker->tallies, worker->setup.seed, worker->wall_ms);
+    ledger_init(&shard->ledger, plan->start, plan->is_reset ? -1 : plan->commit_at_least);
+    shard->started_at = plan->start;
+    shard_tell(shard, worker->wall_ms);
+    unit->shard = shard;
+    worker->units =
+        mem_grow(worker->units, worker->unit_count, &worker->unit_cap, sizeof *worker->units);
+    worker->units[worker->unit_count++] = unit;
+    if (plan->wanted < plan->log_start)
+        warn_of_gaps(unit, plan);
+}
+
+static void on_assigned(void *arg, struct unit *unit, const struct plan *plan)
+{
+    struct worker *worker = arg;
+    struct shard *shard = unit->shard;
+    if (shard != NULL && plan->start < shard->ledger.position) {
+        /* A person's reset, or another log under the same name: what we know is of no use. */
+        log_unit(worker, unit, "dropped");
+        forget_shard(worker, unit);
+        remove_unit(worker, unit);
+        shard = NULL;
+    }
+    if (shard == NULL) {
+        begin_shard(worker, unit, plan);
+        shard = unit->shard;
+    } else if (plan->start > shard->ledger.position) {
+        warn_of_gaps(unit, plan); /* the log has lost records that we have not read */
+        shard->ledger.position = plan->start;
+    }
+    shard_go_silent(shard, plan->live_at);
+    log_unit(worker, unit, "silent");
+}
+
+static void on_revoked(void *arg, bool is_lost)
+{
+    struct worker *worker = arg;
+    if (!is_lost)
+        drain(worker, REVOKE_MS);
+    for (size_t i = 0; i < worker->unit_count; i++)
+        log_unit(worker, worker->units[i], "parked");
+}
+
+static void on_dropped(void *arg, struct unit *unit)
+{
+    struct worker *worker = arg;
+    if (unit->shard == NULL)
+        return;
+    log_unit(worker, unit, "dropped");
+    forget_shard(worker, unit);
+    remove_unit(worker, unit);
+}
+
+static void on_reached(void *arg, struct unit *unit, int64_t offset)
+{
+    (void)arg;
+    struct shard *shard = unit->shard;
+    if (shard != NULL && shard->ledger.position < offset)
+        shard->ledger.position = offset;
+}
+
+struct source_handler worker_handler(struct worker *worker)
+{
+    return (struct source_handler){
+        .arg = worker,
+        .position = on_position,
+        .assigned = on_assigned,
+        .revoked = on_revoked,
+        .dropped = on_dropped,
+        .reached = on_reached,
+    };
+}
+
+bool units_have_arrivals(const struct worker *worker)
+{
+    for (size_t i = 0; i < worker->unit_count; i++)
+        if (worker->units[i]->is_assigned && shard_has_arrivals(worker->units[i]->shard))
+            return true;
+    return false;
+}
+
+void lift_fences(struct worker *worker)
+{
+    for (size_t i = 0; i < worker->unit_count; i++) {
+        struct unit *unit = worker->units[i];
+        struct shard *shard = unit->shard;
+        if (!unit->is_assigned || shard->is_live || shard->ledger.position < shard->live_at)
+            continue;
+        shard_go_live(shard);
+        log_unit(worker, unit, "live");
+    }
+}
+
+/* ---- answers ---- */
+
+static void take_answers(struct worker *worker)
+{
+    for (size_t i = 0; i < worker->batch.sent_count; i++) {
+        const struct sent *sent = &worker->batch.sent[i];
+        if (sent->shard == NULL)
+            continue;
+        ledger_acknowledge(&sent->shard->ledger);
+        if (sent->is_refused)
+            shard_refused(sent->shard, sent->entity, worker->wall_ms);
+        else
+            shard_written(sent->shard, sent->entity, sent->as_of_ms, sent->next_ms,
+                          sent->generation);
+    }
+    worker->is_sent = false;
+}
+
+int pump_store(struct worker *worker, struct err *err)
+{
+    unsigned events = 0;
+    int rc = worker->store->ops->pump(worker->store, worker->mono_ms, &events, err);
+    if ((events & STORE_LOST) != 0)
+        for (size_t i = 0; i < worker->unit_count; i++)
+            shard_say_again(worker->units[i]->shard);
+    if ((events & STORE_WRITTEN) != 0)
+        take_answers(worker);
+    return rc;
+}
+
+/* ---- writes ---- */
+
+static void add_entity(struct worker *worker, struct shard *shard, struct entity_ref entity)
+{
+    shard_read(shard, entity, &worker->row);
+    batch_add(&worker->batch, shard, entity, &worker->row, worker->wall_ms);
+    worker->writes++;
+}
+
+static struct shard *shard_in_turn(const struct worker *worker, size_t i)
+{
+    const struct unit *unit = worker->units[(worker->unit_first + i) % worker->unit_count];
+    return unit->is_assigned ? unit->shard : NULL;
+}
+
+static void gather_arrivals(struct worker *worker, size_t entities_max)
+{
+    struct entity_ref entity;
+    for (size_t i = 0; i < worker->unit_count; i++) {
+        struct shard *shard = shard_in_turn(worker, i);
+        while (shard != NULL && !batch_is_full(&worker->batch, entities_max) &&
+               shard_take_arrival(shard, &entity))
+            add_entity(worker, shard, entity);
+    }
+}
+
+static void gather_decays(struct worker *worker, size_t entities_max, size_t looks)
+{
+    struct entity_ref entity;
+    for (size_t i = 0; i < worker->unit_count; i++) {
+        struct shard *shard = shard_in_turn(worker, i);
+        while (shard != NULL && !batch_is_full(&worker->batch, entities_max) &&
+               shard_take_decay(shard, worker->wall_ms, &looks, &entity)) {
+            add_entity(worker, shard, entity);
+            worker->decays++;
+        }
+    }
+}
+
+static bool is_time(const struct worker *worker)
+{
+    const struct options *options = worker->setup.options;
+    if (worker->mono_ms - worker->sent_at_ms >= options->flush_interval_ms)
+        return true;
+    size_t held = 0;
+    for (size_t i = 0; i < worker->unit_count; i++)
+        held += ((struct shard *)worker->units[i]->shard)->ledger.count;
+    return held >= (size_t)options->flush_entities_max;
+}
+
+void write_changes(struct worker *worker, size_t looks)
+{
+    if (worker->is_sent || !worker->store->ops->is_ready(worker->store) || !is_time(worker))
+        return;
+    size_t entities_max = (size_t)worker->setup.options->flush_entities_max;
+    batch_begin(&worker->batch);
+    gather_arrivals(worker, entities_max - entities_max / 4);
+    gather_decays(worker, entities_max, looks);
+    gather_arrivals(worker, entities_max);
+    worker->unit_first++;
+    if (worker->batch.sent_count == 0)
+        return;
+    batch_end(&worker->batch, worker->store->alive_key);
+    worker->is_sent = true;
+    worker->sent_at_ms = worker->mono_ms;
+    worker->batches++;
+    worker->store->ops->send(worker->store, &worker->batch, worker->mono_ms);
+}
+
+/* ---- commits ---- */
+
+static bool is_commit_due(const struct worker *worker, const struct shard *shard,
+                          int64_t interval_ms, int64_t idle_ms)
+{
+    int64_t since_ms = worker->mono_ms - shard->committed_at_ms;
+    if (!shard->is_live || shard->is_passing || since_ms < interval_ms)
+        return false;
+    int64_t durable = shard_durable(shard);
+    return durable > shard->ledger.committed ||
+           (durable == shard->ledger.committed && since_ms >= idle_ms);
+}
+
+void let_offsets_go(struct worker *worker, int64_t interval_ms, int64_t idle_ms, int64_t wait_ms)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < worker->unit_count; i++) {
+        struct unit *unit = worker->units[i];
+        struct shard *shard = unit->shard;
+        if (!unit->is_assigned || !is_commit_due(worker, shard, interval_ms, idle_ms))
+            continue;
+        worker->commits =
+            mem_grow(worker->commits, count, &worker->commit_cap, sizeof *worker->commits);
+        worker->commits[count++] = (struct commit){unit, shard_durable(shard)};
+        shard->ledger.committed = shard_durable(shard);
+        shard->committed_at_ms = worker->mono_ms;
+    }
+    if (count > 0)
+        worker->source->ops->commit(worker->source, worker->commits, count, wait_ms);
+}
+
+/* ---- draining ---- */
+
+void drain(struct worker *worker, int64_t budget_ms)
+{
+    struct err err;
+    int64_t deadline_ms = clock_mono_ms() + budget_ms;
+    for (;;) {
+        worker->mono_ms = clock_mono_ms();
+        if (pump_store(worker, &err) < 0 || worker->mono_ms >= deadline_ms)
+            break;
+        if (!worker->is_sent && !units_have_arrivals(worker))
+            break;
+        worker->sent_at_ms = 0; /* it is always time */
+        write_changes(worker, 0);
+        worker->store->ops->wait(worker->store, DRAIN_STEP_MS);
+    }
+    let_offsets_go(worker, 0, INT64_MAX, COMMIT_WAIT_MS);
+}

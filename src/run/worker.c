@@ -1,0 +1,287 @@
+#include "tidewheel/worker.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "run/worker_private.h"
+#include "tidewheel/log.h"
+#include "tidewheel/mem.h"
+
+enum {
+    TURN_EVENTS_MAX = 1000,
+    TURN_MS_MAX = 5,
+    PUMP_EVERY = 32,       /* events; a pump is one system call */
+    IDLE_WAIT_MS = 10,     /* decays are due on multiples of 10 ms */
+    AWAY_MS = 1000,        /* of a store, before intake pauses */
+    CLOCK_STEP_MS = 10000, /* promise of design.md 2, idea 5 */
+    COMMIT_MS = 1000,
+    COMMIT_IDLE_MS = 60000,
+    STATS_MS = 10000,
+    LOOKS_MAX = 1000, /* entities that the second lane looks at in a turn */
+    DRAIN_PART = 3,   /* of the shutdown timeout, that leaving the group may take */
+};
+
+struct worker *worker_new(const struct worker_setup *setup)
+{
+    struct worker *worker = mem_zalloc(sizeof *worker);
+    size_t field_count = 1;
+    for (size_t i = 0; i < setup->catalog->view_count; i++)
+        if (setup->catalog->views[i]->field_count > field_count)
+            field_count = setup->catalog->views[i]->field_count;
+    worker->setup = *setup;
+    worker->decoder = decoder_new(&(struct decode_limits){
+        .event_bytes = (size_t)setup->options->limits_event_bytes,
+        .nesting = (size_t)setup->options->limits_nesting,
+        .key_bytes = (size_t)setup->options->limits_key_bytes,
+    });
+    worker->tallies = mem_zalloc(setup->catalog->view_count * sizeof *worker->tallies);
+    worker->keyed = mem_zalloc(setup->catalog->view_count * sizeof *worker->keyed);
+    worker->row.readings = mem_alloc(field_count * sizeof *worker->row.readings);
+    return worker;
+}
+
+void worker_free(struct worker *worker)
+{
+    if (worker == NULL)
+        return;
+    units_free(worker);
+    for (size_t i = 0; i < worker->setup.catalog->view_count; i++)
+        keyed_free(worker->keyed[i]);
+    decoder_free(worker->decoder);
+    batch_fini(&worker->batch);
+    free(worker->commits);
+    free(worker->tallies);
+    free(worker->keyed);
+    free(worker->row.readings);
+    free(worker);
+}
+
+const struct tally *worker_tallies(const struct worker *worker)
+{
+    return worker->tallies;
+}
+
+uint64_t worker_records(const struct worker *worker)
+{
+    return atomic_load_explicit(&worker->records, memory_order_relaxed);
+}
+
+/* ---- the time ---- */
+
+/* The only place that asks. A wall clock that steps ages everything at once: the units are read again
+ * as after a restart. */
+static void tell_time(struct worker *worker)
+{
+    worker->mono_ms = clock_mono_ms();
+    worker->wall_ms = clock_wall_ms();
+    int64_t gap_ms = worker->wall_ms - worker->mono_ms;
+    int64_t step_ms = gap_ms - worker->gap_ms;
+    bool is_first = worker->gap_ms == 0;
+    worker->gap_ms = gap_ms;
+    if (!is_first && (step_ms > CLOCK_STEP_MS || step_ms < -CLOCK_STEP_MS)) {
+        log_warn("clock", "worker=%d step_ms=%lld then=\"every unit is read again\"",
+                 worker->setup.number, (long long)step_ms);
+        units_free(worker);
+        worker->source->ops->restart(worker->source);
+    }
+    for (size_t i = 0; i < worker->unit_count; i++)
+        shard_tell(worker->units[i]->shard, worker->wall_ms);
+}
+
+/* ---- taking events ---- */
+
+/* Does the topic's key say what the view groups by? Said once, with the figures. */
+static void check_key(struct worker *worker, const struct view *view, const struct unit *unit,
+                      const struct routed *routed, const struct record *record)
+{
+    struct keyed **keyed = &worker->keyed[view->index];
+    if (*keyed == NULL)
+        *keyed = keyed_new();
+    if (keyed_is_decided(*keyed))
+        return;
+    keyed_note(*keyed, routed->identity, view->has_tenant, record->key, unit->partition,
+               unit->partition_count);
+    if (keyed_is_wrong(*keyed))
+        log_warn("keyed",
+                 "view=%s topic=%s entities=%d elsewhere=%zu why=\"entities that neither are the record's "
+                 "key nor lie on its partition: each partition then holds a part of their events and "
+                 "overwrites the others' values; key the topic by the view's entity\"",
+                 view->name, unit->topic->name, KEYED_ENTITIES, keyed_strangers(*keyed));
+}
+
+static void take_record(struct worker *worker, const struct unit *unit, const struct record *record)
+{
+    struct shard *shard = unit->shard;
+    const struct topic *topic = unit->topic;
+    if (record->offset < shard->ledger.position)
+        return; /* read already: a fetch that began a little earlier */
+    struct event event;
+    enum verdict verdict = decode(worker->decoder, topic, record, &event);
+    for (uint32_t i = 0; i < topic->view_count; i++) {
+        const struct view *view = topic->views[i];
+        struct tally *tally = &worker->tallies[view->index];
+        struct routed routed;
+        enum verdict here = verdict;
+        if (here == VERDICT_ACCEPTED)
+            here = decode_for_view(worker->decoder, view, &event, worker->wall_ms, &routed);
+        if (here != VERDICT_ACCEPTED) {
+            tally_add(tally, here, 1);
+            continue;
+        }
+        if (event.duplicates > 0)
+            tally_add(tally, VERDICT_DUPLICATE_KEY, event.duplicates);
+        check_key(worker, view, unit, &routed, record);
+        shard_apply(shard, i, &routed, event.values, record->offset,
+                    shard->is_live ? KNOW_FED : KNOW_MATCHED);
+    }
+    shard->ledger.position = record->offset + 1;
+    atomic_store_explicit(&worker->records, worker_records(worker) + 1, memory_order_relaxed);
+}
+
+static int64_t wait_for(const struct worker *worker)
+{
+    if (!worker->store->ops->is_ready(worker->store))
+        return worker->is_sent ? 1 : IDLE_WAIT_MS;
+    if (!units_have_arrivals(worker))
+        return IDLE_WAIT_MS;
+    int64_t due_ms = worker->sent_at_ms + worker->setup.options->flush_interval_ms;
+    int64_t wait_ms = due_ms - worker->mono_ms;
+    return wait_ms < 0 ? 0 : wait_ms > IDLE_WAIT_MS ? IDLE_WAIT_MS : wait_ms;
+}
+
+static int take_events(struct worker *worker, struct err *err)
+{
+    struct source *source = worker->source;
+    int64_t wait_ms = wait_for(worker);
+    for (size_t count = 0; count < TURN_EVENTS_MAX; count++, wait_ms = 0) {
+        struct unit *unit = NULL;
+        struct record record;
+        int rc = source->ops->poll(source, wait_ms, &unit, &record, err);
+        if (rc == ERR_RETRY)
+            break; /* Kafka is away: it has been logged, and decay goes on */
+        if (rc <= 0)
+            return rc;
+        if (unit->shard == NULL)
+            continue;
+        take_record(worker, unit, &record);
+        if (count % PUMP_EVERY != PUMP_EVERY - 1)
+            continue;
+        rc = pump_store(worker, err);
+        if (rc < 0 || clock_mono_ms() - worker->mono_ms >= TURN_MS_MAX)
+            return rc;
+    }
+    return 0;
+}
+
+/* ---- intake ---- */
+
+static void watch_intake(struct worker *worker)
+{
+    struct source *source = worker->source;
+    if (!worker->store->ops->is_away(worker->store))
+        worker->store_seen_ms = worker->mono_ms;
+    bool is_away = worker->mono_ms - worker->store_seen_ms > AWAY_MS;
+    if (is_away == worker->is_paused)
+        return;
+    worker->is_paused = is_away;
+    log_warn("intake", "worker=%d state=%s", worker->setup.number,
+             is_away ? "waiting why=\"Redis is away\"" : "running");
+    source->ops->pause(source, is_away);
+}
+
+static int check_memory(const struct worker *worker, struct err *err)
+{
+    size_t bytes = 0;
+    size_t entities = 0;
+    for (size_t i = 0; i < worker->unit_count; i++) {
+        bytes += shard_bytes(worker->units[i]->shard);
+        entities += shard_count(worker->units[i]->shard);
+    }
+    const struct options *options = worker->setup.options;
+    size_t limit = (size_t)(options->limits_memory / options->workers);
+    if (bytes <= limit)
+        return 0;
+    return err_set(err, ERR_INTERNAL,
+                   "limits.memory is reached: %zu entities at %zu bytes each take %zu bytes, and a worker's "
+                   "share of %lld is %zu: raise limits.memory, or add workers in other processes",
+                   entities, bytes / (entities > 0 ? entities : 1), bytes,
+                   (long long)options->limits_memory, limit);
+}
+
+static void log_stats(struct worker *worker)
+{
+    uint64_t records = worker_records(worker);
+    int64_t lag = 0;
+    size_t entities = 0;
+    size_t bytes = 0;
+    for (size_t i = 0; i < worker->unit_count; i++) {
+        const struct unit *unit = worker->units[i];
+        const struct shard *shard = unit->shard;
+        int64_t end = worker->source->ops->end(worker->source, unit);
+        lag += end > shard->ledger.position ? end - shard->ledger.position : 0;
+        entities += shard_count(shard);
+        bytes += shard_bytes(shard);
+    }
+    log_info("stats",
+             "worker=%d units=%zu records=%llu records_s=%.0f lag=%lld entities=%zu bytes=%zu batches=%llu "
+             "writes=%llu decays=%llu",
+             worker->setup.number, worker->unit_count, (unsigned long long)records,
+             (double)(records - worker->stats_records) * 1000.0 / STATS_MS, (long long)lag, entities,
+             bytes, (unsigned long long)worker->batches, (unsigned long long)worker->writes,
+             (unsigned long long)worker->decays);
+    worker->stats_records = records;
+}
+
+static int look_around(struct worker *worker, struct err *err)
+{
+    watch_intake(worker);
+    if (worker->mono_ms < worker->stats_at_ms)
+        return 0;
+    if (worker->stats_at_ms != 0)
+        log_stats(worker);
+    worker->stats_at_ms = worker->mono_ms + STATS_MS;
+    return check_memory(worker, err);
+}
+
+/* ---- the turn ---- */
+
+int worker_turn(struct worker *worker, struct err *err)
+{
+    tell_time(worker);
+    int rc = look_around(worker, err);
+    if (rc == 0)
+        rc = take_events(worker, err);
+    if (rc == 0)
+        rc = pump_store(worker, err);
+    if (rc < 0)
+        return rc;
+    lift_fences(worker);
+    write_changes(worker, LOOKS_MAX);
+    let_offsets_go(worker, COMMIT_MS, COMMIT_IDLE_MS, 0);
+    return 0;
+}
+
+void worker_begin(struct worker *worker, struct source *source, struct store *store)
+{
+    worker->source = source;
+    worker->store = store;
+    tell_time(worker);
+    worker->store_seen_ms = worker->mono_ms;
+}
+
+int worker_run(struct worker *worker, struct source *source, struct store *store, struct err *err)
+{
+    worker_begin(worker, source, store);
+    int rc = 0;
+    while (rc == 0 && !atomic_load_explicit(worker->setup.stop, memory_order_relaxed))
+        rc = worker_turn(worker, err);
+    int64_t timeout_ms = worker->setup.options->shutdown_timeout_ms;
+    if (rc == 0)
+        drain(worker, timeout_ms - timeout_ms / DRAIN_PART);
+    log_stats(worker);
+    if (!source->ops->close(source, timeout_ms / DRAIN_PART))
+        log_warn("close", "worker=%d why=\"the group was not left in time; its members find out by themselves\"",
+                 worker->setup.number);
+    store->ops->close(store);
+    return rc;
+}

@@ -1,0 +1,61 @@
+/* worker_private: what worker.c (the turn) and units.c (units, writes, commits) share.
+ *
+ * Floor: 4. Owner: the worker's thread.
+ */
+#ifndef TIDEWHEEL_RUN_WORKER_PRIVATE_H
+#define TIDEWHEEL_RUN_WORKER_PRIVATE_H
+
+#include "tidewheel/clock.h"
+#include "tidewheel/keyed.h"
+#include "tidewheel/worker.h"
+
+struct worker {
+    struct worker_setup setup;
+    struct source *source;
+    struct store *store;
+    struct decoder *decoder;
+    struct unit **units; /* those with a shard: assigned or parked */
+    size_t unit_count;
+    size_t unit_cap;
+    size_t unit_first;   /* where the next batch begins to look, so that all have their turn */
+    struct batch batch;
+    bool is_sent;        /* the batch is not acknowledged */
+    struct row row;
+    struct commit *commits;
+    size_t commit_cap;
+    struct keyed **keyed; /* of each view */
+    struct tally *tallies;
+    _Atomic uint64_t records;
+    int64_t wall_ms;
+    int64_t mono_ms;
+    int64_t gap_ms;        /* between the two clocks */
+    int64_t sent_at_ms;    /* all the following by the monotonic clock */
+    int64_t store_seen_ms;
+    int64_t stats_at_ms;
+    uint64_t stats_records;
+    uint64_t batches;
+    uint64_t writes;
+    uint64_t decays;
+    bool is_paused;
+};
+
+void units_free(struct worker *worker);
+bool units_have_arrivals(const struct worker *worker);
+
+/* Moves the store on, and tells shards what was written or lost. */
+int pump_store(struct worker *worker, struct err *err);
+
+/* Units that have reached the end read at assignment go live (promise P). */
+void lift_fences(struct worker *worker);
+
+/* Gathers and sends the next batch if the last one is answered and it is time. */
+void write_changes(struct worker *worker, size_t looks);
+
+/* Commits what is durable: of each unit at most every interval_ms, and again every idle_ms when
+ * nothing has moved. wait_ms: how long to wait for the answer. */
+void let_offsets_go(struct worker *worker, int64_t interval_ms, int64_t idle_ms, int64_t wait_ms);
+
+/* Writes everything that events have changed, and commits, within budget_ms. */
+void drain(struct worker *worker, int64_t budget_ms);
+
+#endif

@@ -1,0 +1,457 @@
+#include "tidewheel/store.h"
+
+#include <errno.h>
+#include <hiredis/hiredis.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+
+#include "sink/redis_login.h"
+#include "tidewheel/log.h"
+#include "tidewheel/mem.h"
+
+enum {
+    ANSWER_MS = 5000,     /* a Redis that says nothing for so long is away */
+    CHECK_MS = 5000,      /* between looks at the alive count */
+    BACK_OFF_MIN_MS = 50,
+    BACK_OFF_MAX_MS = 2000,
+    REFUSALS_MAX = 5,     /* of credentials, in a row, before a person is called */
+};
+
+#define ALIVE_TTL_S "86400"
+
+enum state { AWAY, CONNECTING, READY, ASKING };
+
+/* What the replies that are due belong to. */
+enum exchange { GREETING, CHECK_ALIVE, BATCH };
+
+struct redis {
+    struct store store;
+    struct redis_url url;
+    char *alive;
+    redisContext *context;
+    enum state state;
+    enum exchange exchange;
+    size_t due;           /* replies */
+    size_t seen;
+    int64_t deadline_ms;  /* of the state; for AWAY, when to try again */
+    int64_t back_off_ms;
+    int64_t check_at_ms;
+    int64_t count;        /* what the alive key held when we last knew */
+    bool is_announced;    /* the alive key has been made */
+    bool is_connected;    /* since the last failure */
+    bool has_failed;      /* a reply of this exchange was an error */
+    unsigned refusals;
+    struct batch *batch;  /* not acknowledged; sent again after every failure */
+    unsigned events;
+};
+
+static struct redis *redis_of(const struct store *store)
+{
+    return (struct redis *)(uintptr_t)store;
+}
+
+/* ---- failing ---- */
+
+enum reaction {
+    TRY_AGAIN,   /* nothing was done: the same batch, after a while, over a new connection */
+    NEEDS_PERSON,
+    NEEDS_PERSON_NOW,
+};
+
+struct error_row {
+    const char *prefix;
+    enum reaction reaction;
+    const char *advice;
+};
+
+/* clang-format off */
+static const struct error_row error_rows[] = {
+    {"NOAUTH",     NEEDS_PERSON,     "redis.url needs a password"},
+    {"WRONGPASS",  NEEDS_PERSON,     "the user or password in redis.url is wrong"},
+    {"ERR invalid password", NEEDS_PERSON, "the password in redis.url is wrong"},
+    {"ERR Client sent AUTH", NEEDS_PERSON, "redis.url has a password, and Redis has none"},
+    {"NOPERM",     NEEDS_PERSON,     "the Redis user lacks a right"},
+    {"ERR DB index", NEEDS_PERSON,   "redis.url names a database that Redis does not have"},
+    {"MOVED",      NEEDS_PERSON_NOW, "Redis Cluster is not supported: name a single primary"},
+    {"CROSSSLOT",  NEEDS_PERSON_NOW, "Redis Cluster is not supported: name a single primary"},
+    {"READONLY",   TRY_AGAIN,        "this is a replica: name the primary"},
+    {"LOADING",    TRY_AGAIN,        "Redis is loading its data"},
+    {"MASTERDOWN", TRY_AGAIN,        "the replica has lost its primary"},
+    {"OOM",        TRY_AGAIN,        "Redis is out of memory: raise maxmemory"},
+    {"MISCONF",    TRY_AGAIN,        "Redis cannot save its data"},
+    {"NOREPLICAS", TRY_AGAIN,        "Redis has too few replicas"},
+    {"BUSY",       TRY_AGAIN,        "Redis is running a script"},
+    {"",           TRY_AGAIN,        "not written"},
+};
+/* clang-format on */
+
+static const struct error_row *error_row(const char *text)
+{
+    const struct error_row *row = error_rows;
+    while (strncmp(text, row->prefix, strlen(row->prefix)) != 0)
+        row++;
+    return row;
+}
+
+/* Whatever failed: the connection is given up, and the batch stays. */
+static void go_away(struct redis *redis, int64_t mono_ms, const char *why)
+{
+    if (redis->context != NULL)
+        redisFree(redis->context);
+    redis->context = NULL;
+    redis->state = AWAY;
+    redis->deadline_ms = mono_ms + redis->back_off_ms + random() % redis->back_off_ms;
+    redis->back_off_ms =
+        redis->back_off_ms * 2 < BACK_OFF_MAX_MS ? redis->back_off_ms * 2 : BACK_OFF_MAX_MS;
+    if (redis->is_connected)
+        log_warn("redis", "state=away why=\"%s\"", why);
+    else
+        log_limited(LOG_WARN, "redis", "state=away why=\"%s\"", why);
+    redis->is_connected = false;
+}
+
+/* An error reply that means that nothing was done. */
+static int refuse(struct redis *redis, int64_t mono_ms, const char *text, struct err *err)
+{
+    const struct error_row *row = error_row(text);
+    redis->refusals += row->reaction == NEEDS_PERSON;
+    if (row->reaction == NEEDS_PERSON_NOW || redis->refusals >= REFUSALS_MAX)
+        return err_set(err, ERR_FATAL, "Redis says '%s': %s", text, row->advice);
+    char why[256];
+    (void)snprintf(why, sizeof why, "%.180s: %.60s", text, row->advice);
+    go_away(redis, mono_ms, why);
+    return 0;
+}
+
+/* ---- asking ---- */
+
+static void ask(struct redis *redis, enum exchange exchange, size_t due, int64_t mono_ms)
+{
+    redis->state = ASKING;
+    redis->exchange = exchange;
+    redis->due = due;
+    redis->seen = 0;
+    redis->has_failed = false;
+    redis->deadline_ms = mono_ms + ANSWER_MS;
+}
+
+static void say(struct redis *redis, const struct buf *bytes)
+{
+    (void)redisAppendFormattedCommand(redis->context, bytes->ptr, bytes->len);
+}
+
+static size_t add_words(struct buf *bytes, const char *const *words, size_t count)
+{
+    resp_command(bytes, words, count);
+    return 1;
+}
+
+#define WORDS(...)                                                                                 \
+    (const char *const[]){__VA_ARGS__}, sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *)
+
+static void greet(struct redis *redis, int64_t mono_ms)
+{
+    struct buf bytes = {NULL, 0, 0};
+    size_t due = 0;
+    const struct redis_url *url = &redis->url;
+    if (url->password != NULL && url->user != NULL)
+        due += add_words(&bytes, WORDS("AUTH", url->user, url->password));
+    else if (url->password != NULL)
+        due += add_words(&bytes, WORDS("AUTH", url->password));
+    if (url->db != 0) {
+        char db[16];
+        (void)snprintf(db, sizeof db, "%d", url->db);
+        due += add_words(&bytes, WORDS("SELECT", db));
+    }
+    if (!redis->is_announced)
+        due += add_words(&bytes, WORDS("SET", redis->alive, "0", "EX", ALIVE_TTL_S));
+    due += add_words(&bytes, WORDS("GET", redis->alive));
+    say(redis, &bytes);
+    buf_fini(&bytes);
+    ask(redis, GREETING, due, mono_ms);
+}
+
+static void check_alive(struct redis *redis, int64_t mono_ms)
+{
+    struct buf bytes = {NULL, 0, 0};
+    size_t due = add_words(&bytes, WORDS("EXPIRE", redis->alive, ALIVE_TTL_S));
+    due += add_words(&bytes, WORDS("GET", redis->alive));
+    say(redis, &bytes);
+    buf_fini(&bytes);
+    ask(redis, CHECK_ALIVE, due, mono_ms);
+}
+
+static void say_batch(struct redis *redis, int64_t mono_ms)
+{
+    say(redis, &redis->batch->bytes);
+    ask(redis, BATCH, redis->batch->command_count + 2u, mono_ms);
+}
+
+/* ---- answers ---- */
+
+/* Writes that were acknowledged are gone, or one that was given up has landed. */
+static void lose(struct redis *redis, const char *how)
+{
+    log_warn("redis", "state=lost how=\"%s\" then=\"everything is written again\"", how);
+    redis->events |= STORE_LOST;
+}
+
+static void compare_count(struct redis *redis, const redisReply *reply)
+{
+    bool is_there = reply->type == REDIS_REPLY_STRING;
+    int64_t count = is_there ? strtoll(reply->str, NULL, 10) : 0;
+    bool was_in_doubt = redis->batch != NULL && count == redis->count + 1;
+    if (!is_there) {
+        lose(redis, "the alive key is gone");
+        redis->is_announced = false;
+    } else if (redis->is_announced && count != redis->count && !was_in_doubt) {
+        lose(redis, count < redis->count ? "Redis is older than what it acknowledged"
+                                         : "a write that was given up has landed");
+    } else {
+        redis->is_announced = true;
+    }
+    redis->count = count;
+}
+
+static int answer_greeting(struct redis *redis, const redisReply *reply, int64_t mono_ms,
+                           struct err *err)
+{
+    if (reply->type == REDIS_REPLY_ERROR)
+        return refuse(redis, mono_ms, reply->str, err);
+    if (redis->seen < redis->due)
+        return 0;
+    compare_count(redis, reply);
+    if (!redis->is_announced) {
+        greet(redis, mono_ms);
+        return 0;
+    }
+    redis->refusals = 0;
+    redis->check_at_ms = mono_ms + CHECK_MS;
+    redis->state = READY;
+    if (!redis->is_connected)
+        log_info("redis", "state=ready count=%lld", (long long)redis->count);
+    redis->is_connected = true;
+    if (redis->batch != NULL)
+        say_batch(redis, mono_ms);
+    return 0;
+}
+
+static int answer_check(struct redis *redis, const redisReply *reply, int64_t mono_ms,
+                        struct err *err)
+{
+    if (reply->type == REDIS_REPLY_ERROR)
+        return refuse(redis, mono_ms, reply->str, err);
+    if (redis->seen < redis->due)
+        return 0;
+    compare_count(redis, reply);
+    redis->check_at_ms = mono_ms + CHECK_MS;
+    redis->state = READY;
+    if (!redis->is_announced)
+        greet(redis, mono_ms);
+    return 0;
+}
+
+/* The transaction was carried out; single commands in it may have been refused. */
+static void take_exec(struct redis *redis, const redisReply *exec)
+{
+    struct batch *batch = redis->batch;
+    for (size_t i = 0; i < exec->elements; i++) {
+        if (exec->element[i]->type != REDIS_REPLY_ERROR)
+            continue;
+        log_limited(LOG_WARN, "refused", "why=\"%.200s\" then=\"set aside, tried again in 30 s\"",
+                    exec->element[i]->str);
+        batch_refuse(batch, i);
+    }
+    int64_t count = exec->element[exec->elements - 1]->integer;
+    if (count != redis->count + 1)
+        lose(redis, "the alive count has jumped");
+    redis->count = count;
+    redis->batch = NULL;
+    redis->events |= STORE_WRITTEN;
+    redis->back_off_ms = BACK_OFF_MIN_MS;
+    redis->state = READY;
+}
+
+static int answer_batch(struct redis *redis, const redisReply *reply, int64_t mono_ms,
+                        struct err *err)
+{
+    /* The first refusal says what is wrong; EXEC's own would only be EXECABORT. */
+    if (reply->type == REDIS_REPLY_ERROR)
+        return refuse(redis, mono_ms, reply->str, err);
+    if (redis->seen < redis->due)
+        return 0;
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != redis->batch->command_count)
+        go_away(redis, mono_ms, "EXEC was answered by something else");
+    else
+        take_exec(redis, reply);
+    return 0;
+}
+
+typedef int answer_fn(struct redis *redis, const redisReply *reply, int64_t mono_ms,
+                      struct err *err);
+
+static answer_fn *const answers[] = {
+    [GREETING] = answer_greeting, [CHECK_ALIVE] = answer_check, [BATCH] = answer_batch};
+
+/* ---- moving on ---- */
+
+static void connect_now(struct redis *redis, int64_t mono_ms)
+{
+    const struct redis_url *url = &redis->url;
+    redis->context = url->socket != NULL ? redisConnectUnixNonBlock(url->socket)
+                                       : redisConnectNonBlock(url->host, url->port);
+    if (redis->context == NULL || redis->context->err != 0) {
+        go_away(redis, mono_ms, redis->context == NULL ? "out of memory" : redis->context->errstr);
+        return;
+    }
+    redis->state = CONNECTING;
+    redis->deadline_ms = mono_ms + ANSWER_MS;
+}
+
+static void finish_connecting(struct redis *redis, int64_t mono_ms)
+{
+    int fd = redis->context->fd;
+    struct pollfd ready = {.fd = fd, .events = POLLOUT};
+    if (poll(&ready, 1, 0) <= 0)
+        return;
+    int error = 0;
+    socklen_t len = sizeof error;
+    (void)getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len);
+    if (error != 0) {
+        go_away(redis, mono_ms, strerror(error));
+        return;
+    }
+    if (redis->url.host != NULL) {
+        int yes = 1;
+        unsigned timeout_ms = ANSWER_MS;
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, sizeof timeout_ms);
+    }
+    greet(redis, mono_ms);
+}
+
+static int read_answers(struct redis *redis, int64_t mono_ms, struct err *err)
+{
+    int is_written = 0;
+    if (redisBufferWrite(redis->context, &is_written) != REDIS_OK ||
+        redisBufferRead(redis->context) != REDIS_OK) {
+        go_away(redis, mono_ms, redis->context->errstr);
+        return 0;
+    }
+    while (redis->state == ASKING && redis->seen < redis->due) {
+        void *reply = NULL;
+        if (redisGetReplyFromReader(redis->context, &reply) != REDIS_OK) {
+            go_away(redis, mono_ms, redis->context->errstr);
+            return 0;
+        }
+        if (reply == NULL)
+            return 0;
+        redis->seen++;
+        int rc = answers[redis->exchange](redis, reply, mono_ms, err);
+        freeReplyObject(reply);
+        if (rc < 0)
+            return rc;
+        /* What the answer has made us ask is written at once. */
+        if (redis->state == ASKING && redis->seen == 0)
+            (void)redisBufferWrite(redis->context, &is_written);
+    }
+    return 0;
+}
+
+static int redis_pump(struct store *store, int64_t mono_ms, unsigned *ret_events, struct err *err)
+{
+    struct redis *redis = redis_of(store);
+    int rc = 0;
+    if (redis->state == AWAY && mono_ms >= redis->deadline_ms)
+        connect_now(redis, mono_ms);
+    if (redis->state == CONNECTING)
+        finish_connecting(redis, mono_ms);
+    if (redis->state == READY && mono_ms >= redis->check_at_ms)
+        check_alive(redis, mono_ms);
+    if (redis->state == ASKING)
+        rc = read_answers(redis, mono_ms, err);
+    if (redis->state != AWAY && redis->state != READY && mono_ms >= redis->deadline_ms)
+        go_away(redis, mono_ms, "no answer in 5 s");
+    *ret_events = redis->events;
+    redis->events = 0;
+    return rc;
+}
+
+static bool redis_is_ready(const struct store *store)
+{
+    const struct redis *redis = redis_of(store);
+    return redis->state == READY && redis->batch == NULL;
+}
+
+static bool redis_is_away(const struct store *store)
+{
+    return !redis_of(store)->is_connected;
+}
+
+static void redis_send(struct store *store, struct batch *batch, int64_t mono_ms)
+{
+    struct redis *redis = redis_of(store);
+    CHECK(redis_is_ready(store));
+    redis->batch = batch;
+    say_batch(redis, mono_ms);
+    int is_written = 0;
+    if (redisBufferWrite(redis->context, &is_written) != REDIS_OK)
+        go_away(redis, mono_ms, redis->context->errstr);
+}
+
+static void redis_wait(struct store *store, int64_t wait_ms)
+{
+    const struct redis *redis = redis_of(store);
+    bool is_asking = redis->state == ASKING || redis->state == CONNECTING;
+    struct pollfd ready = {.fd = -1, .events = POLLIN};
+    if (is_asking)
+        ready.fd = redis->context->fd;
+    if (redis->state == CONNECTING)
+        ready.events = POLLOUT;
+    (void)poll(&ready, 1, (int)wait_ms);
+}
+
+static void redis_close(struct store *store)
+{
+    struct redis *redis = redis_of(store);
+    if (redis->context != NULL)
+        redisFree(redis->context);
+    redis_url_fini(&redis->url);
+    free(redis->alive);
+    free(redis);
+}
+
+static const struct store_ops redis_ops = {
+    .pump = redis_pump,
+    .is_ready = redis_is_ready,
+    .is_away = redis_is_away,
+    .send = redis_send,
+    .wait = redis_wait,
+    .close = redis_close,
+};
+
+int redis_store_open(const char *url, const char *group_id, struct store **ret, struct err *err)
+{
+    struct redis_url parsed;
+    int rc = redis_login(url, &parsed, err);
+    if (rc < 0)
+        return rc;
+    struct redis *redis = mem_zalloc(sizeof *redis);
+    uint64_t nonce[2] = {0, 0};
+    (void)getrandom(nonce, sizeof nonce, 0);
+    struct buf alive = {NULL, 0, 0};
+    buf_printf(&alive, "{tw:%s}:alive:%016llx%016llx", group_id, (unsigned long long)nonce[0],
+               (unsigned long long)nonce[1]);
+    redis->alive = mem_strdup(buf_text(&alive));
+    buf_fini(&alive);
+    redis->store = (struct store){&redis_ops, slice_of(redis->alive)};
+    redis->url = parsed;
+    redis->state = AWAY;
+    redis->back_off_ms = BACK_OFF_MIN_MS;
+    *ret = &redis->store;
+    return 0;
+}

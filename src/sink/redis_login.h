@@ -1,0 +1,13 @@
+/* redis_login: a Redis URL that this build can speak to.
+ *
+ * Floor: 3. Owner: pure.
+ */
+#ifndef TIDEWHEEL_SINK_REDIS_LOGIN_H
+#define TIDEWHEEL_SINK_REDIS_LOGIN_H
+
+#include "tidewheel/redis_url.h"
+
+/* ERR_CONFIG: not a Redis URL, or one over TLS. */
+int redis_login(const char *text, struct redis_url *ret, struct err *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,394 @@
+#include "tidewheel/shard.h"
+
+#include <stdlib.h>
+
+#include "tidewheel/mem.h"
+#include "tidewheel/route.h"
+
+enum { RETRY_MS = 30 * 1000 }; /* of a refused key */
+
+struct aside {
+    struct entity_ref entity;
+    int64_t retry_ms; /* wall clock */
+};
+
+struct shard *shard_new(const struct topic *topic, struct tally *tallies, uint64_t seed,
+                        int64_t now_ms)
+{
+    struct shard *shard = mem_zalloc(sizeof *shard);
+    shard->topic = topic;
+    shard->tallies = tallies;
+    shard->slab = slab_new();
+    shard->views = mem_zalloc(topic->view_count * sizeof *shard->views);
+    shard->clock_ms = mem_zalloc(topic->view_count * sizeof *shard->clock_ms);
+    for (size_t i = 0; i < topic->view_count; i++)
+        entities_init(&shard->views[i], topic->views[i], shard->slab, seed, now_ms);
+    ledger_init(&shard->ledger, 0, -1);
+    return shard;
+}
+
+void shard_free(struct shard *shard)
+{
+    if (shard == NULL)
+        return;
+    for (size_t i = 0; i < shard->topic->view_count; i++)
+        entities_fini(&shard->views[i]);
+    ledger_fini(&shard->ledger);
+    slab_free(shard->slab);
+    free(shard->views);
+    free(shard->clock_ms);
+    free(shard->aside);
+    free(shard);
+}
+
+void shard_tell(struct shard *shard, int64_t wall_ms)
+{
+    for (size_t i = 0; i < shard->topic->view_count; i++)
+        if (shard->topic->views[i]->clock == CLOCK_WALL && shard->clock_ms[i] < wall_ms)
+            shard->clock_ms[i] = wall_ms;
+}
+
+static struct entity *entity_of(const struct shard *shard, struct entity_ref ref)
+{
+    return entity_at(&shard->views[ref.view], ref.number);
+}
+
+/* ---- applying ---- */
+
+/* An event on its way through the features of one view. */
+struct passage {
+    struct shard *shard;
+    uint32_t view;
+    const struct routed *routed;
+    uint32_t number; /* of the entity; ENTITY_NONE while it is not known */
+    unsigned said;   /* a bit for each verdict that a feature gave */
+};
+
+static struct entity *passage_entity(struct passage *passage)
+{
+    struct entities *entities = &passage->shard->views[passage->view];
+    if (passage->number == ENTITY_NONE)
+        passage->number = entities_find(entities, passage->routed->identity);
+    if (passage->number == ENTITY_NONE) {
+        passage->number = entities_add(entities, passage->routed->identity);
+        entity_at(entities, passage->number)->flags |= ENTITY_UNSAID;
+    }
+    return entity_at(entities, passage->number);
+}
+
+static enum verdict feed(struct passage *passage, size_t feature, double value)
+{
+    struct shard *shard = passage->shard;
+    const struct series_spec *spec = &shard->topic->views[passage->view]->features[feature].series;
+    int64_t now_ms = shard->clock_ms[passage->view];
+    int64_t ts_ms = passage->routed->ts_ms;
+    if (series_is_late(spec, ts_ms, now_ms))
+        return VERDICT_LATE;
+    struct entity *entity = passage_entity(passage);
+    (void)series_add(&entity->series[feature], spec, shard->slab, ts_ms, value, now_ms);
+    return VERDICT_APPLIED;
+}
+
+/* What the view as a whole says of an accepted event (tally.h). */
+static enum verdict sum_up(unsigned said)
+{
+    static const enum verdict ORDER[] = {VERDICT_APPLIED, VERDICT_BAD_TYPE, VERDICT_MISSING,
+                                         VERDICT_LATE};
+    if (said == (1u << VERDICT_LATE) || said == (1u << VERDICT_LATE | 1u << VERDICT_UNMATCHED))
+        return VERDICT_LATE;
+    for (size_t i = 0; i < sizeof ORDER / sizeof ORDER[0]; i++)
+        if (said >> ORDER[i] & 1)
+            return ORDER[i];
+    return VERDICT_UNMATCHED;
+}
+
+/* The entity has to be written: now, in the order of offsets, or in the pass when the unit is live. */
+static void mark_changed(struct shard *shard, struct entity_ref ref, int64_t offset)
+{
+    struct entity *entity = entity_of(shard, ref);
+    if (!shard->is_live) {
+        entity->flags |= ENTITY_UNSAID;
+        return;
+    }
+    if ((entity->flags & (ENTITY_HELD | ENTITY_ASIDE)) != 0)
+        return;
+    entity->flags |= ENTITY_HELD;
+    ledger_hold(&shard->ledger, ref, offset);
+}
+
+static bool is_known_by(enum know know, unsigned said)
+{
+    unsigned matched = 1u << VERDICT_LATE | 1u << VERDICT_APPLIED;
+    return know == KNOW_ACCEPTED || (know == KNOW_MATCHED && (said & matched) != 0);
+}
+
+void shard_apply(struct shard *shard, uint32_t view_number, const struct routed *routed,
+                 const struct value *values, int64_t offset, enum know know)
+{
+    const struct view *view = shard->topic->views[view_number];
+    struct passage passage = {shard, view_number, routed, ENTITY_NONE, 0};
+    bool is_on_event_time = view->clock == CLOCK_EVENT || shard->is_on_event_time;
+    if (is_on_event_time && shard->clock_ms[view_number] < routed->ts_ms)
+        shard->clock_ms[view_number] = routed->ts_ms;
+    for (size_t i = 0; i < view->feature_count; i++) {
+        double value = 0;
+        enum verdict verdict = route_feature(&view->features[i], values, &value);
+        if (verdict == VERDICT_APPLIED)
+            verdict = feed(&passage, i, value);
+        passage.said |= 1u << verdict;
+    }
+    struct tally *tally = &shard->tallies[view->index];
+    tally_add(tally, VERDICT_ACCEPTED, 1);
+    tally_add(tally, sum_up(passage.said), 1);
+    bool has_fed = (passage.said >> VERDICT_APPLIED & 1) != 0;
+    if (!has_fed && !is_known_by(know, passage.said))
+        return;
+    struct entity *entity = passage_entity(&passage);
+    if (!has_fed)
+        return;
+    if (entity->newest_ms < routed->ts_ms)
+        entity->newest_ms = routed->ts_ms;
+    mark_changed(shard, (struct entity_ref){view_number, passage.number}, offset);
+}
+
+/* ---- silence and speech ---- */
+
+static void begin_pass(struct shard *shard)
+{
+    shard->pass = (struct entity_ref){0, 0};
+    shard->is_passing = true;
+}
+
+void shard_go_live(struct shard *shard)
+{
+    shard->is_live = true;
+    begin_pass(shard);
+}
+
+void shard_go_silent(struct shard *shard, int64_t live_at)
+{
+    shard->is_live = false;
+    shard->live_at = live_at;
+}
+
+void shard_say_again(struct shard *shard)
+{
+    shard->generation++;
+    if (shard->is_live)
+        begin_pass(shard);
+}
+
+/* ---- lane 1 ---- */
+
+static void mark_sent(struct shard *shard, struct entity_ref ref)
+{
+    struct entity *entity = entity_of(shard, ref);
+    entity->flags = (uint8_t)((entity->flags & ~(ENTITY_HELD | ENTITY_UNSAID)) | ENTITY_SENT);
+}
+
+bool shard_take_arrival(struct shard *shard, struct entity_ref *ret)
+{
+    struct held held;
+    if (!shard->is_live || !ledger_take(&shard->ledger, &held))
+        return false;
+    mark_sent(shard, held.entity);
+    *ret = held.entity;
+    return true;
+}
+
+/* ---- lane 2 ---- */
+
+enum { WRITE_PENDING = ENTITY_HELD | ENTITY_SENT | ENTITY_ASIDE };
+
+static bool has_unsaid(const struct shard *shard, const struct entity *entity)
+{
+    return (entity->flags & ENTITY_UNSAID) != 0 || entity->generation != shard->generation;
+}
+
+static bool take_refused(struct shard *shard, int64_t wall_ms, struct entity_ref *ret)
+{
+    while (shard->aside_count > 0 && shard->aside[0].retry_ms <= wall_ms) {
+        *ret = shard->aside[0].entity;
+        shard->aside_count--;
+        memmove(shard->aside, shard->aside + 1, shard->aside_count * sizeof *shard->aside);
+        struct entity *entity = entity_of(shard, *ret);
+        entity->flags &= (uint8_t)~ENTITY_ASIDE;
+        if ((entity->flags & (ENTITY_HELD | ENTITY_SENT)) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Has time changed any value since the last acknowledged write? The buckets are still those of then:
+ * an arrival would have marked the entity, and only a write or an arrival tidies. */
+static bool has_decayed(const struct shard *shard, uint32_t view_number, uint32_t number,
+                        int64_t *ret_next_ms)
+{
+    const struct view *view = shard->topic->views[view_number];
+    const struct entity *entity = entity_at(&shard->views[view_number], number);
+    bool has_changed = false;
+    *ret_next_ms = INT64_MAX;
+    for (size_t i = 0; i < view->feature_count; i++) {
+        const struct feature *feature = &view->features[i];
+        struct series_reading then;
+        struct series_reading now;
+        series_read(&entity->series[i], &feature->series, entity->published_ms, &then);
+        series_read(&entity->series[i], &feature->series, shard->clock_ms[view_number], &now);
+        *ret_next_ms = now.next_ms < *ret_next_ms ? now.next_ms : *ret_next_ms;
+        for (size_t k = 0; k < feature->aggregate_count * feature->window_count; k++) {
+            const struct op *op = feature->aggregates[k / feature->window_count];
+            size_t window = k % feature->window_count;
+            struct reading before = op_read(op, &feature->series.shape, then.acc[window]);
+            struct reading after = op_read(op, &feature->series.shape, now.acc[window]);
+            has_changed = has_changed || !reading_is_equal(&before, &after);
+        }
+    }
+    return has_changed;
+}
+
+static bool take_due(struct shard *shard, size_t *looks, struct entity_ref *ret)
+{
+    for (uint32_t view = 0; view < shard->topic->view_count; view++) {
+        struct entities *entities = &shard->views[view];
+        for (; *looks > 0; --*looks) {
+            uint32_t number = expire_take(entities->expire, shard->clock_ms[view]);
+            if (number == EXPIRE_NONE)
+                break;
+            const struct entity *entity = entity_at(entities, number);
+            if ((entity->flags & WRITE_PENDING) != 0)
+                continue; /* a write is on its way, and sets the timer again */
+            int64_t next_ms = 0;
+            *ret = (struct entity_ref){view, number};
+            /* With nothing alive it is written in any case: that is how it is forgotten. */
+            if (has_unsaid(shard, entity) || has_decayed(shard, view, number, &next_ms) ||
+                next_ms == INT64_MAX)
+                return true;
+            expire_set(entities->expire, number, next_ms);
+        }
+    }
+    return false;
+}
+
+static bool take_unsaid(struct shard *shard, size_t *looks, struct entity_ref *ret)
+{
+    for (; shard->is_passing && *looks > 0; --*looks) {
+        struct entities *entities = &shard->views[shard->pass.view];
+        if (shard->pass.number == entities->end) {
+            shard->pass = (struct entity_ref){shard->pass.view + 1, 0};
+            shard->is_passing = shard->pass.view < shard->topic->view_count;
+            continue;
+        }
+        *ret = shard->pass;
+        shard->pass.number++;
+        const struct entity *entity = entity_of(shard, *ret);
+        if ((entity->flags & (ENTITY_IN_USE | WRITE_PENDING)) == ENTITY_IN_USE &&
+            has_unsaid(shard, entity)) {
+            ledger_send(&shard->ledger, shard->started_at);
+            return true;
+        }
+    }
+    return false;
+}
+
+bool shard_take_decay(struct shard *shard, int64_t wall_ms, size_t *looks, struct entity_ref *ret)
+{
+    if (!shard->is_live)
+        return false;
+    if (!take_refused(shard, wall_ms, ret) && !take_due(shard, looks, ret) &&
+        !take_unsaid(shard, looks, ret))
+        return false;
+    mark_sent(shard, *ret);
+    return true;
+}
+
+/* ---- reading ---- */
+
+void shard_read(const struct shard *shard, struct entity_ref ref, struct row *row)
+{
+    const struct view *view = shard->topic->views[ref.view];
+    const struct entity *entity = entity_of(shard, ref);
+    row->view = view;
+    row->identity = (struct slice){entity->identity, entity->identity_len};
+    row->as_of_ms = shard->clock_ms[ref.view];
+    row->newest_ms = entity->newest_ms;
+    row->next_ms = INT64_MAX;
+    struct series_reading reading;
+    for (size_t i = 0, feature = SIZE_MAX; i < view->field_count; i++) {
+        const struct output_field *field = &view->fields[i];
+        const struct series_spec *spec = &view->features[field->feature].series;
+        if (field->feature != feature) {
+            feature = field->feature;
+            series_read(&entity->series[feature], spec, row->as_of_ms, &reading);
+            row->next_ms = reading.next_ms < row->next_ms ? reading.next_ms : row->next_ms;
+        }
+        row->readings[i] = op_read(field->op, &spec->shape, reading.acc[field->window]);
+        if (row->readings[i].kind == READING_OVERFLOW)
+            tally_add(&shard->tallies[view->index], VERDICT_OVERFLOW, 1);
+    }
+}
+
+/* ---- answers ---- */
+
+void shard_written(struct shard *shard, struct entity_ref ref, int64_t as_of_ms, int64_t next_ms,
+                   uint8_t generation)
+{
+    struct entities *entities = &shard->views[ref.view];
+    struct entity *entity = entity_of(shard, ref);
+    entity->flags &= (uint8_t)~ENTITY_SENT;
+    entity->published_ms = as_of_ms;
+    entity->generation = generation;
+    if ((entity->flags & ENTITY_HELD) != 0)
+        return;
+    if (has_unsaid(shard, entity)) { /* changed in silence, or lost, while it was on its way */
+        entity->flags |= ENTITY_UNSAID;
+        if (shard->is_live)
+            mark_changed(shard, ref, shard->ledger.position);
+        return;
+    }
+    if (next_ms == INT64_MAX) {
+        entities_remove(entities, ref.number);
+        return;
+    }
+    expire_set(entities->expire, ref.number, next_ms);
+    for (size_t i = 0; i < entities->view->feature_count; i++)
+        series_tidy(&entity->series[i], &entities->view->features[i].series, shard->slab, as_of_ms);
+}
+
+void shard_refused(struct shard *shard, struct entity_ref ref, int64_t wall_ms)
+{
+    struct entity *entity = entity_of(shard, ref);
+    entity->flags &= (uint8_t)~ENTITY_SENT;
+    if ((entity->flags & ENTITY_ASIDE) != 0)
+        return;
+    entity->flags |= ENTITY_ASIDE;
+    shard->aside = mem_grow(shard->aside, shard->aside_count, &shard->aside_cap, sizeof *shard->aside);
+    shard->aside[shard->aside_count++] = (struct aside){ref, wall_ms + RETRY_MS};
+}
+
+int64_t shard_durable(const struct shard *shard)
+{
+    int64_t durable = ledger_durable(&shard->ledger);
+    bool is_unsaid = !shard->is_live || shard->is_passing;
+    return is_unsaid && shard->started_at < durable ? shard->started_at : durable;
+}
+
+bool shard_has_arrivals(const struct shard *shard)
+{
+    return shard->is_live && shard->ledger.count > 0;
+}
+
+size_t shard_count(const struct shard *shard)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < shard->topic->view_count; i++)
+        count += entities_count(&shard->views[i]);
+    return count;
+}
+
+size_t shard_bytes(const struct shard *shard)
+{
+    size_t bytes = sizeof *shard + slab_bytes(shard->slab) + shard->ledger.cap * sizeof(struct held);
+    for (size_t i = 0; i < shard->topic->view_count; i++)
+        bytes += entities_bytes(&shard->views[i]);
+    return bytes;
+}

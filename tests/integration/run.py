@@ -1,0 +1,104 @@
+#!/usr/bin/env python3
+"""Runs the integration tests: one broker for all of them, some tests beside each other.
+
+    run.py [--jobs N] [WORD...]          only tests with one of the words in their names
+
+EVENTS scales the big scenario (200,000), KAFKA=mock chooses the mock cluster, REQUIRE_KAFKA=1 refuses
+it, KAFKA_BROKERS names a broker, TIDEWHEEL_BIN another build, KEEP=1 keeps the temporary folders.
+"""
+
+import argparse
+import importlib
+import pathlib
+import queue
+import sys
+import threading
+import time
+import traceback
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+
+import scene  # noqa: E402  (puts the kit on the path)
+import kafka  # noqa: E402
+
+
+class Runner:
+    def __init__(self, broker):
+        self.broker = broker
+        self.counts = {"passed": 0, "failed": 0, "skipped": 0}
+        self.lock = threading.Lock()
+
+    def say(self, outcome, name, text, details=""):
+        with self.lock:
+            self.counts[outcome] += 1
+            print(f"{outcome:<8} {name.replace('_', ' ')}  {text}", flush=True)
+            if details:
+                print("    " + details.replace("\n", "\n    "), flush=True)
+
+    def run(self, function):
+        name, begun = function.__name__, time.monotonic()
+        lacking = function.needs & set(self.broker.lacks)
+        if lacking:
+            self.say("skipped", name, f"({self.broker.kind} lacks {', '.join(sorted(lacking))})")
+            return
+        stage = scene.Scene(self.broker, name)
+        try:
+            function(stage)
+            self.say("passed", name, f"({time.monotonic() - begun:.1f} s)")
+        except scene.Skip as reason:
+            self.say("skipped", name, f"({reason})")
+        except BaseException:  # pylint: disable=broad-except
+            self.say("failed", name, f"({time.monotonic() - begun:.1f} s)",
+                     traceback.format_exc() + stage.tails())
+        finally:
+            stage.close()
+
+    def run_beside(self, functions, jobs):
+        waiting = queue.SimpleQueue()
+        for function in functions:
+            waiting.put(function)
+
+        def work():
+            while True:
+                try:
+                    function = waiting.get_nowait()
+                except queue.Empty:
+                    return
+                self.run(function)
+
+        threads = [threading.Thread(target=work) for _ in range(jobs)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+
+def main():
+    parser = argparse.ArgumentParser(description="the integration tests")
+    parser.add_argument("--jobs", type=int, default=3)
+    parser.add_argument("words", nargs="*")
+    args = parser.parse_args()
+    for file in sorted(HERE.glob("test_*.py")):
+        importlib.import_module(file.stem)
+    chosen = [function for function in scene.TESTS
+              if not args.words or any(word in function.__name__ for word in args.words)]
+    try:
+        broker = kafka.start()
+    except kafka.Unavailable as reason:
+        print(f"failed   the broker starts  ({reason})")
+        print(f"0 passed, {len(chosen)} failed, 0 skipped")
+        return 1
+    print(f"broker: {broker.kind} at {broker.servers}", flush=True)
+    runner = Runner(broker)
+    try:
+        runner.run_beside([one for one in chosen if not one.alone], args.jobs)
+        runner.run_beside([one for one in chosen if one.alone], 1)
+    finally:
+        broker.stop()
+    print(", ".join(f"{count} {outcome}" for outcome, count in runner.counts.items()))
+    return 1 if runner.counts["failed"] or not runner.counts["passed"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,210 @@
+"""A Kafka broker for the tests: Apache Kafka in KRaft mode, or librdkafka's mock cluster.
+
+    kafka = start()                  KAFKA_BROKERS, else Apache Kafka, else the mock cluster
+    kafka.servers                    what goes into kafka.brokers
+    kafka.lacks                      what it cannot do: {"timestamps", "transactions", ...}
+
+Kafka's jars are named by kafka/pom.xml, fetched once by Maven, and kept in a cache outside the tree.
+KAFKA_VERSION tries another version. REQUIRE_KAFKA=1 refuses the mock cluster.
+"""
+
+import base64
+import hashlib
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import uuid
+
+from process import BUILD, Process, folder, free_port, until
+
+POM = pathlib.Path(__file__).with_name("kafka") / "pom.xml"
+TOOL_PACKAGE = "org.apache.kafka.tools"
+
+# What the mock cluster of librdkafka cannot do, by the names that the tests ask for.
+MOCK_LACKS = {"timestamps", "transactions", "growth", "tools", "metadata", "restart"}
+
+JAVA_FLAGS = ["-Xms512m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
+              "-XX:-UsePerfData", "-Djava.awt.headless=true",
+              "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"]
+
+SETTINGS = """\
+process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@127.0.0.1:{controller}
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+controller.listener.names=CONTROLLER
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
+log.dirs={path}/data
+num.network.threads=2
+num.io.threads=4
+num.partitions=1
+auto.create.topics.enable=false
+group.min.session.timeout.ms=1000
+group.initial.rebalance.delay.ms=0
+offsets.topic.num.partitions=1
+offsets.topic.replication.factor=1
+transaction.state.log.num.partitions=1
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+min.insync.replicas=1
+log.retention.hours=360
+log.retention.check.interval.ms=1000
+log.initial.task.delay.ms=100
+"""
+
+
+class Unavailable(Exception):
+    """The broker cannot be had; the text says why."""
+
+
+def cache():
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    return pathlib.Path(base) / "tidewheel"
+
+
+def fetch():
+    """The folder of Kafka's jars, filled by Maven if it is not there yet."""
+    version = os.environ.get("KAFKA_VERSION", "")
+    name = hashlib.sha256(POM.read_bytes() + version.encode()).hexdigest()[:16]
+    jars = cache() / f"kafka-{name}"
+    if jars.is_dir():
+        return jars
+    if not shutil.which("mvn") or not shutil.which("java"):
+        raise Unavailable("Maven or Java is not installed")
+    print("fetching Apache Kafka by Maven (40 MB, once)", file=sys.stderr, flush=True)
+    partial = cache() / f"kafka-{name}.{os.getpid()}"
+    argv = ["mvn", "-B", "-q", "-C", "-Dstyle.color=never", "-f", str(POM),
+            "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies",
+            f"-DoutputDirectory={partial}", "-DincludeScope=runtime"]
+    if version:
+        argv.append(f"-Dkafka.version={version}")
+    try:
+        done = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, timeout=600, check=False)
+    except subprocess.TimeoutExpired:
+        raise Unavailable("Maven has not ended within 600 s") from None
+    if done.returncode != 0 or not partial.is_dir():
+        shutil.rmtree(partial, ignore_errors=True)
+        text = [line for line in done.stdout.decode("utf-8", "replace").splitlines() if line.strip()]
+        raise Unavailable("Maven could not fetch it: " + " ".join(text[:1])[:300])
+    try:
+        partial.rename(jars)
+    except OSError:  # another run was quicker
+        shutil.rmtree(partial, ignore_errors=True)
+    return jars
+
+
+def java(jars, *argv):
+    return ["java", *JAVA_FLAGS, "-cp", f"{jars}/*", *argv]
+
+
+class Broker:
+    """What all of them can do."""
+
+    lacks = frozenset()
+
+    def topics(self, action, *operands):
+        """tidewheel-topics: the lines that it prints, as lists of words."""
+        done = subprocess.run([BUILD / "tidewheel-topics", "-b", self.servers, action, *operands],
+                              capture_output=True, text=True, timeout=120, check=False)
+        if done.returncode != 0:
+            raise AssertionError(f"topics {action} {' '.join(operands)}: {done.stderr.strip()}")
+        return [line.split(" ") for line in done.stdout.splitlines()]
+
+    def create(self, topic, partitions):
+        self.topics("create", f"{topic}:{partitions}")
+
+    def stop(self):
+        pass
+
+
+class Kafka(Broker):
+    """Apache Kafka in KRaft mode: broker and controller in one process, on loopback."""
+
+    kind = "Apache Kafka"
+
+    def __init__(self):
+        self.jars = fetch()
+        self.path = folder("kafka")
+        self.port = free_port()
+        self.servers = f"127.0.0.1:{self.port}"
+        self.settings = self.path / "server.properties"
+        self.settings.write_text(
+            SETTINGS.format(port=self.port, controller=free_port(), path=self.path))
+        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        done = subprocess.run(
+            java(self.jars, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", self.settings),
+            capture_output=True, text=True, timeout=120, check=False)
+        if done.returncode != 0:
+            raise Unavailable(f"its storage could not be formatted: {done.stdout}{done.stderr}")
+        self.start()
+
+    def start(self):
+        self.process = Process(java(self.jars, "kafka.Kafka", self.settings), name="kafka")
+        until(self._is_ready, 120, "Kafka answers", every=0.1)
+
+    def _is_ready(self):
+        if not self.process.is_running():
+            raise Unavailable("Kafka did not start\n" + self.process.tail(30))
+        try:
+            return self.topics("ping") == []
+        except AssertionError:
+            return False
+
+    def stop(self):
+        self.process.kill()
+
+    def tool(self, name, *args):
+        """Runs one of Kafka's own tools and returns what it printed."""
+        argv = java(self.jars, f"{TOOL_PACKAGE}.{name}", "--bootstrap-server", self.servers, *args)
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=120, check=False)
+        if done.returncode != 0:
+            raise AssertionError(f"{name} failed: {done.stdout}{done.stderr}")
+        return done.stdout
+
+
+class Mock(Broker):
+    """librdkafka's mock cluster, in a process of its own."""
+
+    kind = "librdkafka's mock cluster"
+    lacks = frozenset(MOCK_LACKS)
+
+    def __init__(self):
+        self.process = Process([BUILD / "mock-broker"], name="mock-broker")
+        line = until(self._line, 30, "the mock cluster says where it listens")
+        self.servers = line.split("=", 1)[-1].strip()
+
+    def _line(self):
+        if not self.process.is_running():
+            raise Unavailable("the mock cluster did not start\n" + self.process.tail())
+        return self.process.output[0] if self.process.output else None
+
+    def stop(self):
+        self.process.terminate()
+
+
+class External(Broker):
+    """A broker that somebody else runs, named by KAFKA_BROKERS."""
+
+    kind = "KAFKA_BROKERS"
+    lacks = frozenset({"tools", "restart"})
+
+    def __init__(self, servers):
+        self.servers = servers
+
+
+def start():
+    if os.environ.get("KAFKA_BROKERS"):
+        return External(os.environ["KAFKA_BROKERS"])
+    try:
+        if os.environ.get("KAFKA") == "mock":
+            raise Unavailable("KAFKA=mock asks for the mock cluster")
+        return Kafka()
+    except Unavailable as reason:
+        if os.environ.get("REQUIRE_KAFKA") == "1":
+            raise
+        print(f"no Apache Kafka, the mock cluster stands in: {reason}", file=sys.stderr, flush=True)
+        return Mock()

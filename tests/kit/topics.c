@@ -1,0 +1,246 @@
+/* tidewheel-topics: topics and offsets, by librdkafka's admin calls (a JVM start costs seconds).
+ *
+ *     tidewheel-topics -b BROKERS ping
+ *     tidewheel-topics -b BROKERS create    TOPIC:PARTITIONS...
+ *     tidewheel-topics -b BROKERS grow      TOPIC:PARTITIONS...
+ *     tidewheel-topics -b BROKERS trim      TOPIC:PARTITION:OFFSET...  the log begins there now
+ *     tidewheel-topics -b BROKERS ends      TOPIC...        prints `topic partition begin end`
+ *     tidewheel-topics -b BROKERS committed GROUP TOPIC...  prints `topic partition offset metadata`
+ *
+ * Topics are made with 15 days of retention, as Kafka's default is shorter than a 7-day window, and
+ * take messages of 16 MB.
+ */
+#include "client.h"
+
+#include <string.h>
+#include <unistd.h>
+
+static rd_kafka_t *client;
+
+/* "topic:3:14": up to two numbers at its end, the topic's name is cut off in place. */
+static void split(char *operand, int64_t *first, int64_t *second)
+{
+    for (int64_t *number = second != NULL ? second : first;;) {
+        char *colon = strrchr(operand, ':');
+        if (colon == NULL)
+            DIE("'%s' lacks a number", operand);
+        *number = atoll(colon + 1);
+        *colon = '\0';
+        if (number == first)
+            return;
+        number = first;
+    }
+}
+
+static rd_kafka_event_t *answer(rd_kafka_queue_t *queue)
+{
+    rd_kafka_event_t *event = rd_kafka_queue_poll(queue, TIMEOUT_MS);
+    if (event == NULL)
+        DIE("no answer within %d ms", TIMEOUT_MS);
+    if (rd_kafka_event_error(event))
+        DIE("%s", rd_kafka_event_error_string(event));
+    return event;
+}
+
+/* Takes the event. */
+static void check_topics(rd_kafka_event_t *event)
+{
+    size_t count;
+    const rd_kafka_topic_result_t **results =
+        rd_kafka_event_type(event) == RD_KAFKA_EVENT_CREATETOPICS_RESULT
+            ? rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event), &count)
+            : rd_kafka_CreatePartitions_result_topics(
+                  rd_kafka_event_CreatePartitions_result(event), &count);
+    for (size_t i = 0; i < count; i++) {
+        rd_kafka_resp_err_t code = rd_kafka_topic_result_error(results[i]);
+        if (code && code != RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS)
+            DIE("%s: %s", rd_kafka_topic_result_name(results[i]),
+                rd_kafka_topic_result_error_string(results[i]));
+    }
+    rd_kafka_event_destroy(event);
+}
+
+static const rd_kafka_metadata_t *metadata_of(const char *name, rd_kafka_topic_t **ret_topic)
+{
+    const rd_kafka_metadata_t *metadata = NULL;
+    *ret_topic = rd_kafka_topic_new(client, name, NULL);
+    rd_kafka_resp_err_t code = rd_kafka_metadata(client, 0, *ret_topic, &metadata, TIMEOUT_MS);
+    if (code)
+        DIE("%s: %s", name, rd_kafka_err2str(code));
+    return metadata;
+}
+
+static int partition_count(const char *name)
+{
+    rd_kafka_topic_t *topic;
+    const rd_kafka_metadata_t *metadata = metadata_of(name, &topic);
+    int count = metadata->topic_cnt == 1 && !metadata->topics[0].err
+                    ? metadata->topics[0].partition_cnt
+                    : 0;
+    rd_kafka_metadata_destroy(metadata);
+    rd_kafka_topic_destroy(topic);
+    return count;
+}
+
+/* A broker says that a topic exists before all its partitions have leaders. */
+static void wait_for(const char *name, int64_t partitions)
+{
+    for (int turn = 0; turn < TIMEOUT_MS / 20; turn++) {
+        if (partition_count(name) == partitions)
+            return;
+        usleep(20000);
+    }
+    DIE("%s has not got its %lld partitions", name, (long long)partitions);
+}
+
+static int ping(char **operands, int count)
+{
+    (void)operands;
+    (void)count;
+    const rd_kafka_metadata_t *metadata = NULL;
+    rd_kafka_resp_err_t code = rd_kafka_metadata(client, 0, NULL, &metadata, 1000);
+    if (code)
+        return 1;
+    rd_kafka_metadata_destroy(metadata);
+    return 0;
+}
+
+static int create(char **operands, int count)
+{
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(client);
+    char retention[32];
+    (void)snprintf(retention, sizeof retention, "%lld", TOPIC_RETENTION_DAYS * 86400000LL);
+    for (int i = 0; i < count; i++) {
+        int64_t partitions;
+        char text[512];
+        split(operands[i], &partitions, NULL);
+        rd_kafka_NewTopic_t *topic =
+            rd_kafka_NewTopic_new(operands[i], (int)partitions, 1, text, sizeof text);
+        if (topic == NULL)
+            DIE("%s", text);
+        rd_kafka_NewTopic_set_config(topic, "retention.ms", retention);
+        rd_kafka_NewTopic_set_config(topic, "max.message.bytes", "16000000");
+        rd_kafka_CreateTopics(client, &topic, 1, NULL, queue);
+        rd_kafka_NewTopic_destroy(topic);
+        check_topics(answer(queue));
+        wait_for(operands[i], partitions);
+    }
+    rd_kafka_queue_destroy(queue);
+    return 0;
+}
+
+static int grow(char **operands, int count)
+{
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(client);
+    for (int i = 0; i < count; i++) {
+        int64_t partitions;
+        char text[512];
+        split(operands[i], &partitions, NULL);
+        rd_kafka_NewPartitions_t *more =
+            rd_kafka_NewPartitions_new(operands[i], (size_t)partitions, text, sizeof text);
+        if (more == NULL)
+            DIE("%s", text);
+        rd_kafka_CreatePartitions(client, &more, 1, NULL, queue);
+        rd_kafka_NewPartitions_destroy(more);
+        check_topics(answer(queue));
+        wait_for(operands[i], partitions);
+    }
+    rd_kafka_queue_destroy(queue);
+    return 0;
+}
+
+static int trim(char **operands, int count)
+{
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(client);
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(count);
+    for (int i = 0; i < count; i++) {
+        int64_t partition, offset;
+        split(operands[i], &partition, &offset);
+        rd_kafka_topic_partition_list_add(list, operands[i], (int32_t)partition)->offset = offset;
+    }
+    rd_kafka_DeleteRecords_t *before = rd_kafka_DeleteRecords_new(list);
+    rd_kafka_DeleteRecords(client, &before, 1, NULL, queue);
+    rd_kafka_DeleteRecords_destroy(before);
+    rd_kafka_topic_partition_list_destroy(list);
+    rd_kafka_event_destroy(answer(queue));
+    rd_kafka_queue_destroy(queue);
+    return 0;
+}
+
+static int ends(char **operands, int count)
+{
+    for (int i = 0; i < count; i++) {
+        int partitions = partition_count(operands[i]);
+        for (int32_t partition = 0; partition < partitions; partition++) {
+            int64_t low, high;
+            rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(
+                client, operands[i], partition, &low, &high, TIMEOUT_MS);
+            if (code)
+                DIE("%s/%d: %s", operands[i], partition, rd_kafka_err2str(code));
+            printf("%s %d %lld %lld\n", operands[i], partition, (long long)low, (long long)high);
+        }
+    }
+    return 0;
+}
+
+static int committed(char **operands, int count)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(16);
+    for (int i = 1; i < count; i++) {
+        int partitions = partition_count(operands[i]);
+        for (int32_t partition = 0; partition < partitions; partition++)
+            rd_kafka_topic_partition_list_add(list, operands[i], partition);
+    }
+    rd_kafka_resp_err_t code = rd_kafka_committed(client, list, TIMEOUT_MS);
+    if (code)
+        DIE("%s: %s", operands[0], rd_kafka_err2str(code));
+    for (int i = 0; i < list->cnt; i++) {
+        const rd_kafka_topic_partition_t *row = &list->elems[i];
+        printf("%s %d %lld %.*s\n", row->topic, row->partition,
+               (long long)(row->offset < 0 ? -1 : row->offset), (int)row->metadata_size,
+               row->metadata != NULL ? (const char *)row->metadata : "");
+    }
+    rd_kafka_topic_partition_list_destroy(list);
+    return 0;
+}
+
+static const struct action {
+    const char *name;
+    int (*run)(char **operands, int count);
+    int operands_min;
+} ACTIONS[] = {
+    {"ping", ping, 0}, {"create", create, 1}, {"grow", grow, 1},
+    {"trim", trim, 1}, {"ends", ends, 1},     {"committed", committed, 2},
+};
+
+static void open_client(const char *brokers, const char *group)
+{
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    conf_put(conf, "bootstrap.servers", brokers);
+    conf_put(conf, "group.id", group);
+    conf_put(conf, "log_level", "2"); /* a broker that is not up yet is no news here */
+    client = client_new(RD_KAFKA_CONSUMER, conf);
+}
+
+int main(int argc, char **argv)
+{
+    const char *brokers = getenv("KAFKA_BROKERS");
+    for (int option; (option = getopt(argc, argv, "b:")) != -1;) {
+        if (option != 'b')
+            return 64;
+        brokers = optarg;
+    }
+    argv += optind;
+    argc -= optind;
+    for (size_t i = 0; brokers != NULL && argc > 0 && i < sizeof ACTIONS / sizeof *ACTIONS; i++) {
+        if (strcmp(argv[0], ACTIONS[i].name) != 0 || argc - 1 < ACTIONS[i].operands_min)
+            continue;
+        open_client(brokers, ACTIONS[i].run == committed ? argv[1] : "tidewheel-topics");
+        int code = ACTIONS[i].run(argv + 1, argc - 1);
+        rd_kafka_destroy(client);
+        return code;
+    }
+    fprintf(stderr, "usage: tidewheel-topics -b BROKERS "
+                    "ping | create | grow | trim | ends | committed ...\n");
+    return 64;
+}
