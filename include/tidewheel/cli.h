@@ -2,8 +2,9 @@
  *
  *     tidewheel COMMAND [options] ...      tidewheel --help      tidewheel COMMAND --help
  *
- * A command's file in src/cli/ holds its function; the row in src/cli/cli.c holds its name, one line
- * of help and the long help with an example. Exit codes are sysexits'.
+ * A command's file in src/cli/ holds its function; the row in src/cli/cli.c holds its name, its flags,
+ * one line of help and the long help with an example. Flags are rows too; each that takes one value
+ * may also come from the environment. Exit codes are sysexits'.
  *
  * Floor: 5. Owner: the main thread.
  */
@@ -12,6 +13,8 @@
 
 #include "tidewheel/buf.h"
 #include "tidewheel/options.h"
+
+#define TIDEWHEEL_VERSION "0.1.0"
 
 enum exit_code {
     EXIT_OK = 0,
@@ -36,6 +39,9 @@ struct cli_args {
 };
 
 int cli_main(int argc, char **argv);
+
+/* One line on stderr about wrong arguments; returns EXIT_USAGE. */
+int cli_usage_error(const char *format, ...) PRINTF_LIKE(1, 2);
 
 int command_run(const struct cli_args *args);
 int command_validate(const struct cli_args *args);

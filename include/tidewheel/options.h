@@ -15,6 +15,8 @@
 
 #include "tidewheel/setting.h"
 
+struct catalog;
+
 struct property {
     char *name;
     char *value;
@@ -62,6 +64,10 @@ int options_load(const struct options_source *source, struct buf *report, struct
  * whoever wants to see the errors of the pipelines as well. */
 int options_read(const struct options_source *source, struct buf *report, struct options *ret)
     MUST_CHECK;
+/* What only shows beside the pipelines; ERR_CONFIG and a line in report for each. */
+int options_check_catalog(const struct options *options, const struct catalog *catalog,
+                          struct buf *report) MUST_CHECK;
+
 void options_fini(struct options *options);
 
 extern const struct setting option_rows[];

@@ -38,6 +38,7 @@ struct setting {
     const char *path;
     enum setting_type type;
     bool is_required;
+    bool is_required_in_group; /* once its group is there */
     const char *preset; /* the default, as it would be written; NULL: none */
     int64_t min;
     int64_t max; /* 0: no limits */
@@ -55,8 +56,6 @@ struct setting_value {
     bool is_refused;
 };
 
-/* What is expected of a row's value, for people: "a duration like 30s". */
-const char *setting_expected(enum setting_type type);
 const char *setting_type_name(enum setting_type type); /* one word */
 bool setting_is_scalar(enum setting_type type);
 

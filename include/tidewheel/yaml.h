@@ -58,7 +58,7 @@ struct yaml;
 /* Never NULL. A file that cannot be read or parsed has no root, and at least one problem. */
 struct yaml *yaml_read(const char *file);
 struct yaml *yaml_parse(const char *name, const char *ptr, size_t len);
-void yaml_free(struct yaml *yaml);
+void yaml_close(struct yaml *yaml); /* not _free: libyaml exports that name */
 
 const struct yaml_node *yaml_root(const struct yaml *yaml); /* a map; NULL: see the problems */
 const struct yaml_node *yaml_find(const struct yaml_node *map, const char *key); /* NULL: not there */

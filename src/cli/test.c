@@ -191,7 +191,8 @@ static void check_rejected(struct trial *trial, const struct yaml_node *rejected
     for (int i = 0; i < VERDICT_COUNT; i++) {
         if (!verdict_rows[i].is_rejection)
             continue;
-        const struct yaml_node *node = yaml_find(rejected, verdict_rows[i].name);
+        const struct yaml_node *node =
+            rejected != NULL ? yaml_find(rejected, verdict_rows[i].name) : NULL;
         unsigned long long count = eval_count(trial->eval, (enum verdict)i);
         int64_t expected = 0;
         if (node != NULL && (node->kind != YAML_TEXT ||
@@ -298,7 +299,7 @@ static int test_file(const char *file, struct score *score)
         buf_fini(&report);
         rc = EXIT_CONFIG;
     }
-    yaml_free(yaml);
+    yaml_close(yaml);
     return rc;
 }
 

@@ -9,6 +9,7 @@
 #include "config/options_files.h"
 #include "config/options_rows.h"
 #include "tidewheel/mem.h"
+#include "tidewheel/pipeline.h"
 #include "tidewheel/redis_url.h"
 #include "tidewheel/suggest.h"
 
@@ -372,7 +373,7 @@ int options_read(const struct options_source *source, struct buf *report, struct
         yaml_report(loader.yaml, report);
     buf_add(report, loader.problems.ptr, loader.problems.len);
     buf_fini(&loader.problems);
-    yaml_free(loader.yaml);
+    yaml_close(loader.yaml);
     return is_wrong ? ERR_CONFIG : 0;
 }
 
@@ -385,6 +386,19 @@ int options_load(const struct options_source *source, struct buf *report, struct
     else
         *ret = options;
     return rc;
+}
+
+int options_check_catalog(const struct options *options, const struct catalog *catalog,
+                          struct buf *report)
+{
+    const struct topic *topic = catalog_topic(catalog, slice_of(options->dead_letter_topic));
+    if (topic == NULL)
+        return 0;
+    buf_printf(report,
+               "%s: dead_letter.topic: '%s' is read by view %s: what was rejected would come back as "
+               "new events\n",
+               options->file != NULL ? options->file : "options", topic->name, topic->views[0]->name);
+    return ERR_CONFIG;
 }
 
 void options_fini(struct options *options)

@@ -139,7 +139,7 @@ int pipeline_load(const char *const *files, size_t file_count, struct buf *repor
         yamls[i] = yaml_read(files[i]);
     int rc = load(yamls, files, file_count, report, ret);
     for (size_t i = 0; i < file_count; i++)
-        yaml_free(yamls[i]);
+        yaml_close(yamls[i]);
     free(yamls);
     return rc;
 }
@@ -149,6 +149,6 @@ int pipeline_load_text(const char *name, struct slice text, struct buf *report,
 {
     struct yaml *yaml = yaml_parse(name, text.ptr, text.len);
     int rc = load(&yaml, &name, 1, report, ret);
-    yaml_free(yaml);
+    yaml_close(yaml);
     return rc;
 }

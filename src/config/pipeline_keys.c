@@ -65,10 +65,10 @@ const struct setting view_rows[VIEW_KEYS] = {
         .path = "source.topic", .type = SETTING_TOPIC, .is_required = true,
         .help = "The Kafka topic that the events come from."},
     [VIEW_TIME_FIELD] = {
-        .path = "source.timestamp.field", .type = SETTING_TEXT, .min = 1, .max = PATH_BYTES_MAX,
+        .path = "source.timestamp.field", .type = SETTING_TEXT, .is_required_in_group = true, .min = 1, .max = PATH_BYTES_MAX,
         .help = "Dotted path of the event's time; without source.timestamp: Kafka's record timestamp."},
     [VIEW_TIME_UNIT] = {
-        .path = "source.timestamp.unit", .type = SETTING_CHOICE, .choices = TIME_UNITS,
+        .path = "source.timestamp.unit", .type = SETTING_CHOICE, .is_required_in_group = true, .choices = TIME_UNITS,
         .help = "How the time is written."},
     [VIEW_ENTITY_TYPE] = {
         .path = "entity.type", .type = SETTING_NAME, .is_required = true,
@@ -78,7 +78,7 @@ const struct setting view_rows[VIEW_KEYS] = {
         .items = entity_rows, .item_count = ENTITY_KEYS,
         .help = "The fields that identify the entity; the topic is keyed by them."},
     [VIEW_TENANT_FIELD] = {
-        .path = "entity.tenant.field", .type = SETTING_TEXT, .min = 1, .max = PATH_BYTES_MAX,
+        .path = "entity.tenant.field", .type = SETTING_TEXT, .is_required_in_group = true, .min = 1, .max = PATH_BYTES_MAX,
         .help = "Dotted path of the tenant, which becomes part of the entity's identity."},
     [VIEW_FEATURES] = {
         .path = "features", .type = SETTING_ITEMS, .is_required = true, .min = 1, .max = FEATURES_MAX,

@@ -45,30 +45,15 @@ static struct topic *topic_of(struct catalog *catalog, const char *name)
     return topic;
 }
 
-static const struct yaml_node *find_in(const struct draft *draft, const char *group,
-                                       const char *key)
-{
-    const struct yaml_node *node = yaml_find(draft->root, group);
-    return node != NULL ? yaml_find(node, key) : NULL;
-}
-
 static void compile_source(struct draft *draft, struct catalog *catalog)
 {
     struct view *view = draft->view;
+    const struct setting_value *topic = &draft->values[VIEW_TOPIC];
     const struct setting_value *field = &draft->values[VIEW_TIME_FIELD];
     const struct setting_value *unit = &draft->values[VIEW_TIME_UNIT];
-    const struct yaml_node *group = find_in(draft, "source", "timestamp");
-    view->topic = topic_of(catalog, draft->values[VIEW_TOPIC].text != NULL
-                                        ? draft->values[VIEW_TOPIC].text
-                                        : "");
+    view->topic = topic_of(catalog, topic->text != NULL ? topic->text : "");
     view->time_unit = TIME_RECORD;
     view->time_slot = PATH_NONE;
-    if (group == NULL || (group->kind != YAML_MAP && !yaml_is_null(group)))
-        return;
-    if (field->node == NULL)
-        yaml_error_lacks(group, "field", "is missing; expected a dotted path to the event's time");
-    if (unit->node == NULL)
-        yaml_error_lacks(group, "unit", "is missing; expected one of s, ms, us, ns, rfc3339");
     if (unit->text != NULL)
         view->time_unit = (enum time_unit)(TIME_S + (int)unit->number);
     if (field->text == NULL)
@@ -92,14 +77,12 @@ static void add_key(struct draft *draft, const struct yaml_node *node, const cha
 static void compile_tenant(struct draft *draft)
 {
     const struct setting_value *field = &draft->values[VIEW_TENANT_FIELD];
-    const struct yaml_node *group = find_in(draft, "entity", "tenant");
-    if (group == NULL)
+    const struct yaml_node *entity = yaml_find(draft->root, "entity");
+    if (entity == NULL || yaml_find(entity, "tenant") == NULL)
         return;
     draft->view->has_tenant = true;
     if (field->text != NULL)
         add_key(draft, field->node, field->text, KEY_STRING);
-    else if (field->node == NULL && (group->kind == YAML_MAP || yaml_is_null(group)))
-        yaml_error_lacks(group, "field", "is missing; expected a dotted path to the tenant");
 }
 
 static bool has_key(const struct view *view, const char *path)

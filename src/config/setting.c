@@ -24,10 +24,16 @@ struct type_row {
     void (*format)(int64_t number, char *ret);
 };
 
+/* What is expected of a row's value, for people: "a duration like 30s", "one of wall, event". */
+struct expected {
+    char text[256];
+};
+
+static struct expected expected_of(const struct setting *setting);
+
 static int refuse(const struct setting *setting, const char *text, struct err *err)
 {
-    return err_set(err, ERR_CONFIG, "%s is not %s", cite(text).text,
-                   setting_expected(setting->type));
+    return err_set(err, ERR_CONFIG, "%s is not %s", cite(text).text, expected_of(setting).text);
 }
 
 static int parse_text(const struct setting *setting, const char *text, int64_t *ret, struct err *err)
@@ -35,7 +41,7 @@ static int parse_text(const struct setting *setting, const char *text, int64_t *
     (void)ret;
     size_t len = strlen(text);
     if (len < (size_t)setting->min)
-        return err_set(err, ERR_CONFIG, "is empty; expected %s", setting_expected(setting->type));
+        return err_set(err, ERR_CONFIG, "is empty; expected %s", expected_of(setting).text);
     if (setting->max > 0 && len > (size_t)setting->max)
         return err_set(err, ERR_CONFIG, "%s is longer than %lld bytes", cite(text).text,
                        (long long)setting->max);
@@ -70,21 +76,15 @@ static int parse_choice(const struct setting *setting, const char *text, int64_t
                         struct err *err)
 {
     struct suggest suggest = suggest_for(text);
-    struct buf list = {NULL, 0, 0};
     char hint[SUGGEST_TEXT_MAX];
     for (size_t i = 0; setting->choices[i] != NULL; i++) {
-        if (strcmp(setting->choices[i], text) == 0) {
-            *ret = (int64_t)i;
-            buf_fini(&list);
+        *ret = (int64_t)i;
+        if (strcmp(setting->choices[i], text) == 0)
             return 0;
-        }
         suggest_try(&suggest, setting->choices[i]);
-        buf_printf(&list, "%s%s", i > 0 ? ", " : "", setting->choices[i]);
     }
-    int rc = err_set(err, ERR_CONFIG, "%s is not one of %s%s", cite(text).text, buf_text(&list),
-                     suggest_text(&suggest, hint));
-    buf_fini(&list);
-    return rc;
+    return err_set(err, ERR_CONFIG, "%s is not %s%s", cite(text).text, expected_of(setting).text,
+                   suggest_text(&suggest, hint));
 }
 
 static bool read_int(const char *text, int64_t *ret)
@@ -112,7 +112,7 @@ static const struct type_row TYPES[SETTING_TYPES] = {
                             YAML_TEXT, parse_number, duration_parse, duration_format},
     [SETTING_SIZE]       = {"size", "a size like 512B, 256KiB, 64MiB or 4GiB",
                             YAML_TEXT, parse_number, size_parse, size_format},
-    [SETTING_CHOICE]     = {"choice", "one of its choices", YAML_TEXT, parse_choice, NULL, NULL},
+    [SETTING_CHOICE]     = {"choice", "one of", YAML_TEXT, parse_choice, NULL, NULL},
     [SETTING_TEXTS]      = {"list", "a list of texts", YAML_LIST, NULL, NULL, NULL},
     [SETTING_PROPERTIES] = {"map", "a mapping of names to values", YAML_MAP, NULL, NULL, NULL},
     [SETTING_ITEMS]      = {"list", "a list of mappings", YAML_LIST, NULL, NULL, NULL},
@@ -142,9 +142,16 @@ static int parse_number(const struct setting *setting, const char *text, int64_t
     return err_set(err, ERR_CONFIG, "%s is not between %s and %s", cite(text).text, min, max);
 }
 
-const char *setting_expected(enum setting_type type)
+static struct expected expected_of(const struct setting *setting)
 {
-    return TYPES[type].expected;
+    struct expected ret;
+    bool is_choice = setting->type == SETTING_CHOICE;
+    size_t len = (size_t)snprintf(ret.text, sizeof ret.text, "%s",
+                                  TYPES[setting->type].expected);
+    for (size_t i = 0; is_choice && setting->choices[i] != NULL && len < sizeof ret.text; i++)
+        len += (size_t)snprintf(ret.text + len, sizeof ret.text - len, "%s %s", i > 0 ? "," : "",
+                                setting->choices[i]);
+    return ret;
 }
 
 const char *setting_type_name(enum setting_type type)
@@ -242,7 +249,7 @@ static void check_count(const struct setting *setting, const struct yaml_node *n
     if (setting->type == SETTING_WHERE || setting->type == SETTING_PROPERTIES)
         return;
     if ((int64_t)node->count < setting->min)
-        yaml_error(node, "is empty; expected %s", setting_expected(setting->type));
+        yaml_error(node, "is empty; expected %s", expected_of(setting).text);
     else if (setting->max > 0 && (int64_t)node->count > setting->max)
         yaml_error(node, "has %zu entries; at most %lld are allowed", node->count,
                    (long long)setting->max);
@@ -258,12 +265,11 @@ static void read_value(const struct setting *setting, const struct yaml_node *no
                        struct setting_value *ret)
 {
     struct err err;
-    const char *expected = setting_expected(setting->type);
     ret->node = node;
     ret->is_refused = true;
     ret->text = NULL;
     if (node->kind != TYPES[setting->type].kind || (node->kind == YAML_TEXT && yaml_is_null(node))) {
-        yaml_error(node, "is %s; expected %s", kind_name(node), expected);
+        yaml_error(node, "is %s; expected %s", kind_name(node), expected_of(setting).text);
     } else if (node->kind != YAML_TEXT) {
         check_count(setting, node);
         ret->is_refused = false;
@@ -280,9 +286,9 @@ static void set_preset(const struct setting *setting, struct setting_value *ret)
         CHECK(setting_parse(setting, setting->preset, ret, &err) == 0);
 }
 
+/* Its group may be there already: the problem stands at the nearest one. */
 static void check_required(const struct setting *setting, const struct yaml_node *map)
 {
-    /* The group that it belongs in may be there already: the problem stands at the nearest one. */
     const struct yaml_node *at = map;
     const char *rest = setting->path;
     for (const char *dot = strchr(rest, '.'); dot != NULL; dot = strchr(rest, '.')) {
@@ -296,7 +302,8 @@ static void check_required(const struct setting *setting, const struct yaml_node
         at = group;
         rest = dot + 1;
     }
-    yaml_error_lacks(at, rest, "is missing; expected %s", setting_expected(setting->type));
+    if (setting->is_required || (at != map && strchr(rest, '.') == NULL))
+        yaml_error_lacks(at, rest, "is missing; expected %s", expected_of(setting).text);
 }
 
 /* In the order of the file, without recursion: down into groups, else on to the next. */
@@ -332,6 +339,6 @@ void settings_read(const struct setting *settings, size_t count, const struct ya
         node = next_key(node, map, opens && node->kind == YAML_MAP);
     }
     for (size_t i = 0; i < count; i++)
-        if (settings[i].is_required && ret[i].node == NULL)
+        if ((settings[i].is_required || settings[i].is_required_in_group) && ret[i].node == NULL)
             check_required(&settings[i], map);
 }

@@ -318,7 +318,7 @@ struct yaml *yaml_read(const char *file)
     return yaml;
 }
 
-void yaml_free(struct yaml *yaml)
+void yaml_close(struct yaml *yaml)
 {
     if (yaml == NULL)
         return;

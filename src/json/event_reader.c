@@ -69,14 +69,18 @@ static void *arena_alloc(void *ctx, size_t size)
     return at + ARENA_ALIGN;
 }
 
+/* Twice as much as before at the least: yajl's stack of states asks for 128 bytes more each time,
+ * and what is outgrown is not given back before the event is done. */
 static void *arena_realloc(void *ctx, void *ptr, size_t size)
 {
-    void *bigger = arena_alloc(ctx, size);
     size_t old = 0;
     if (ptr != NULL)
         memcpy(&old, (char *)ptr - ARENA_ALIGN, sizeof old);
+    if (ptr != NULL && size <= old)
+        return ptr;
+    void *bigger = arena_alloc(ctx, size < 2 * old ? 2 * old : size);
     if (old > 0)
-        memcpy(bigger, ptr, old < size ? old : size);
+        memcpy(bigger, ptr, old);
     return bigger;
 }
 

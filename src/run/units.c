@@ -59,21 +59,46 @@ static void warn_of_gaps(const struct unit *unit, const struct plan *plan)
     }
 }
 
+static void remove_unit(struct worker *worker, const struct unit *unit)
+{
+    size_t i = 0;
+    while (worker->units[i] != unit)
+        i++;
+    worker->units[i] = worker->units[--worker->unit_count];
+}
+
+static void begin_shard(struct worker *worker, struct unit *unit, const struct plan *plan)
+{
+    struct shard *shard =
+        shard_new(unit->topic, worker->tallies, worker->setup.seed, worker->wall_ms);
+    ledger_init(&shard->ledger, plan->start, plan->is_reset ? -1 : plan->commit_at_least);
+    shard->started_at = plan->start;
+    shard_tell(shard, worker->wall_ms);
+    unit->shard = shard;
+    worker->units =
+        mem_grow(worker->units, worker->unit_count, &worker->unit_cap, sizeof *worker->units);
+    worker->units[worker->unit_count++] = unit;
+    if (plan->wanted < plan->log_start)
+        warn_of_gaps(unit, plan);
+}
+
 static void on_assigned(void *arg, struct unit *unit, const struct plan *plan)
 {
     struct worker *worker = arg;
     struct shard *shard = unit->shard;
+    if (shard != NULL && plan->start < shard->ledger.position) {
+        /* A person's reset, or another log under the same name: what we know is of no use. */
+        log_unit(worker, unit, "dropped");
+        forget_shard(worker, unit);
+        remove_unit(worker, unit);
+        shard = NULL;
+    }
     if (shard == NULL) {
-        shard = shard_new(unit->topic, worker->tallies, worker->setup.seed, worker->wall_ms);
-        ledger_init(&shard->ledger, plan->start, plan->is_reset ? -1 : plan->commit_at_least);
-        shard->started_at = plan->start;
-        shard_tell(shard, worker->wall_ms);
-        unit->shard = shard;
-        worker->units = mem_grow(worker->units, worker->unit_count, &worker->unit_cap,
-                                 sizeof *worker->units);
-        worker->units[worker->unit_count++] = unit;
-        if (plan->wanted < plan->log_start)
-            warn_of_gaps(unit, plan);
+        begin_shard(worker, unit, plan);
+        shard = unit->shard;
+    } else if (plan->start > shard->ledger.position) {
+        warn_of_gaps(unit, plan); /* the log has lost records that we have not read */
+        shard->ledger.position = plan->start;
     }
     shard_go_silent(shard, plan->live_at);
     log_unit(worker, unit, "silent");
@@ -95,10 +120,7 @@ static void on_dropped(void *arg, struct unit *unit)
         return;
     log_unit(worker, unit, "dropped");
     forget_shard(worker, unit);
-    size_t i = 0;
-    while (worker->units[i] != unit)
-        i++;
-    worker->units[i] = worker->units[--worker->unit_count];
+    remove_unit(worker, unit);
 }
 
 static void on_reached(void *arg, struct unit *unit, int64_t offset)

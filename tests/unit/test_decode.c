@@ -17,8 +17,7 @@ static struct key_spec key;
 static struct view view;
 static struct decoder *decoder;
 
-/* What became of the last record. */
-static struct event event;
+static struct event event; /* of the last record */
 static struct routed routed;
 
 static void open_with(const struct decode_limits *limits)

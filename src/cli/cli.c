@@ -1,0 +1,281 @@
+#include "tidewheel/cli.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tidewheel/mem.h"
+#include "tidewheel/suggest.h"
+
+/* A flag's letter; those without one have a number that is no character. */
+enum { FLAG_AT = 128 };
+
+struct flag {
+    int letter;
+    const char *name; /* --name */
+    const char *value;
+    const char *env; /* NULL: none, for flags that may be given many times */
+    const char *help;
+    size_t offset; /* of the member, and of its count where there are many */
+    size_t count_offset;
+    bool is_list;
+};
+
+struct command {
+    const char *name;
+    int (*run)(const struct cli_args *args);
+    const char *flags; /* their letters; '@' stands for --at */
+    const char *operands;
+    const char *summary;
+    const char *more; /* details and an example */
+};
+
+#define ONE(member)         offsetof(struct cli_args, member), 0, false
+#define MANY(member, count) offsetof(struct cli_args, member), offsetof(struct cli_args, count), true
+
+/* clang-format off */
+static const struct flag FLAGS[] = {
+    {'c', "config", "FILE", "TIDEWHEEL_CONFIG",
+     "the configuration; default: config/tidewheel.yaml if it is there", ONE(config)},
+    {'s', "set", "path=value", NULL,
+     "sets one option, like -s workers=4; beats environment and file", MANY(assignments, assignment_count)},
+    {'X', "property", "name=value", NULL,
+     "sets a property of librdkafka, like -X debug=cgrp", MANY(properties, property_count)},
+    {'e', "events", "FILE", "TIDEWHEEL_EVENTS",
+     "events, one JSON object a line; default, and -: standard input", ONE(events)},
+    {FLAG_AT, "at", "TIME|end|each", "TIDEWHEEL_AT",
+     "as of when: Unix ms, RFC 3339, end (the default), or each event", ONE(at)},
+};
+
+static const struct command COMMANDS[] = {
+    {"run", command_run, "csX", "",
+     "the worker: events from Kafka in, features into Redis",
+     "Runs until SIGTERM or SIGINT, then drains, writes, commits and leaves the group.\n\n"
+     "  tidewheel run -c config/tidewheel.yaml -s workers=4\n"},
+    {"validate", command_validate, "csX", "[PIPELINE...]",
+     "all errors at once; prints what would be computed",
+     "Without PIPELINE those that the configuration names; with PIPELINE just these, and the\n"
+     "configuration only if -c names it. Exit code 78 if anything is wrong.\n\n"
+     "  tidewheel validate -c config/tidewheel.yaml\n"
+     "  tidewheel validate pipelines/user_activity.yaml\n"},
+    {"eval", command_eval, "e@", "PIPELINE...",
+     "events in, features out; no Kafka, no Redis",
+     "Prints one JSON object a line, by the very code of the worker.\n\n"
+     "  tidewheel eval -e events.ndjson --at end pipelines/user_activity.yaml\n"},
+    {"test", command_test, "", "[FILE...]",
+     "a pipeline's own tests: events in, expected features out",
+     "Exit code 1 if a test fails, with what differs.\n\n"
+     "  tidewheel test pipelines/tests/user_activity.yaml\n"},
+    {"get", command_get, "csX", "VIEW key=value...",
+     "what Redis holds for an entity now, with its age",
+     "  tidewheel get user_activity user_id=42\n"},
+    {"list", command_list, "", "aggregates|options",
+     "what can be written in the files",
+     "  tidewheel list aggregates\n"},
+    {"schema", command_schema, "", "[config|pipeline]",
+     "the JSON Schema of a file, for editors",
+     "Without an argument: of a pipeline.\n\n"
+     "  tidewheel schema pipeline > schema/pipeline.json\n"},
+    {"version", command_version, "", "",
+     "versions of tidewheel and of its libraries",
+     "  tidewheel version\n"},
+};
+/* clang-format on */
+
+enum { FLAG_COUNT = sizeof FLAGS / sizeof *FLAGS, COMMAND_COUNT = sizeof COMMANDS / sizeof *COMMANDS };
+
+static bool has_flag(const struct command *command, const struct flag *flag)
+{
+    return strchr(command->flags, flag->letter == FLAG_AT ? '@' : flag->letter) != NULL;
+}
+
+int cli_usage_error(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    (void)fputs("tidewheel: ", stderr);
+    (void)vfprintf(stderr, format, args);
+    (void)fputc('\n', stderr);
+    va_end(args);
+    return EXIT_USAGE;
+}
+
+static void print_help(FILE *out)
+{
+    (void)fputs("tidewheel keeps sliding-window features of Kafka's events fresh in Redis.\n\n"
+                "usage: tidewheel COMMAND [options] ...\n\n", out);
+    for (size_t i = 0; i < COMMAND_COUNT; i++)
+        (void)fprintf(out, "  %-10s%s\n", COMMANDS[i].name, COMMANDS[i].summary);
+    (void)fputs("\ntidewheel COMMAND --help says more. For example:\n\n"
+                "  tidewheel validate pipelines/user_activity.yaml\n\n"
+                "Every option may also be set in the environment: flush.interval by\n"
+                "TIDEWHEEL_FLUSH_INTERVAL. Exit codes: 0, 1 a failed test, 64 usage, 69 unavailable,\n"
+                "70 internal, 78 configuration.\n", out);
+}
+
+static void print_command_help(const struct command *command)
+{
+    (void)printf("tidewheel %s: %s\n\nusage: tidewheel %s%s%s%s\n", command->name, command->summary,
+                 command->name, *command->flags != '\0' ? " [options]" : "",
+                 *command->operands != '\0' ? " " : "", command->operands);
+    for (size_t i = 0, shown = 0; i < FLAG_COUNT; i++) {
+        char left[64];
+        const struct flag *flag = &FLAGS[i];
+        if (!has_flag(command, flag))
+            continue;
+        if (flag->letter == FLAG_AT)
+            (void)snprintf(left, sizeof left, "    --%s %s", flag->name, flag->value);
+        else
+            (void)snprintf(left, sizeof left, "-%c, --%s %s", flag->letter, flag->name, flag->value);
+        (void)printf("%s  %-26s%s\n", shown++ == 0 ? "\n" : "", left, flag->help);
+        if (flag->env != NULL)
+            (void)printf("  %-26s(or %s)\n", "", flag->env);
+    }
+    (void)printf("\n%s", command->more);
+}
+
+static void set_flag(struct cli_args *args, const struct flag *flag, const char *value)
+{
+    char *member = (char *)args + flag->offset;
+    if (!flag->is_list) {
+        *(const char **)member = value;
+        return;
+    }
+    size_t *count = (size_t *)((char *)args + flag->count_offset);
+    const char **list = *(const char ***)member;
+    list = mem_resize(list, *count + 1, sizeof *list);
+    list[(*count)++] = value;
+    *(const char ***)member = list;
+}
+
+/* -c FILE, -cFILE, --config FILE, --config=FILE: the flag, and its value if it is in the same word. */
+static const struct flag *find_flag(const struct command *command, const char *word,
+                                    const char **ret_value)
+{
+    for (size_t i = 0; i < FLAG_COUNT; i++) {
+        const struct flag *flag = &FLAGS[i];
+        size_t len = strlen(flag->name);
+        if (!has_flag(command, flag))
+            continue;
+        if (word[1] == flag->letter) {
+            *ret_value = word[2] != '\0' ? word + 2 : NULL;
+            return flag;
+        }
+        if (word[1] == '-' && strncmp(word + 2, flag->name, len) == 0 &&
+            (word[2 + len] == '\0' || word[2 + len] == '=')) {
+            *ret_value = word[2 + len] == '=' ? word + 3 + len : NULL;
+            return flag;
+        }
+    }
+    return NULL;
+}
+
+static int unknown_flag(const struct command *command, const char *word)
+{
+    size_t len = word[1] == '-' ? strcspn(word, "=") : 2;
+    char *name = mem_strndup(word, len < strlen(word) ? len : strlen(word));
+    struct suggest suggest = suggest_for(name);
+    char names[FLAG_COUNT][32];
+    char hint[SUGGEST_TEXT_MAX];
+    suggest_try(&suggest, "--help");
+    for (size_t i = 0; i < FLAG_COUNT; i++) {
+        (void)snprintf(names[i], sizeof names[i], "--%s", FLAGS[i].name);
+        if (word[1] == '-' && has_flag(command, &FLAGS[i]))
+            suggest_try(&suggest, names[i]);
+    }
+    int rc = cli_usage_error("%s has no flag %s%s (tidewheel %s --help)", command->name, name,
+                             suggest_text(&suggest, hint), command->name);
+    free(name);
+    return rc;
+}
+
+/* *ret_help: it was asked for. Words after `--` are operands; so is a lonely `-`. */
+static int parse(const struct command *command, int argc, char **argv, struct cli_args *args,
+                 bool *ret_help)
+{
+    bool are_flags_over = false;
+    for (int i = 0; i < argc; i++) {
+        const char *word = argv[i];
+        const char *value = NULL;
+        if (are_flags_over || word[0] != '-' || word[1] == '\0') {
+            args->operands = mem_resize(args->operands, args->operand_count + 1, sizeof(char *));
+            args->operands[args->operand_count++] = word;
+            continue;
+        }
+        are_flags_over = strcmp(word, "--") == 0;
+        *ret_help = *ret_help || strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+        if (are_flags_over || *ret_help)
+            continue;
+        const struct flag *flag = find_flag(command, word, &value);
+        if (flag == NULL)
+            return unknown_flag(command, word);
+        if (value == NULL && i + 1 == argc)
+            return cli_usage_error("%s needs a value: %s (tidewheel %s --help)", word, flag->value,
+                                   command->name);
+        set_flag(args, flag, value != NULL ? value : argv[++i]);
+    }
+    return 0;
+}
+
+static void read_env(const struct command *command, struct cli_args *args)
+{
+    for (size_t i = 0; i < FLAG_COUNT; i++) {
+        const char *value = FLAGS[i].env != NULL ? getenv(FLAGS[i].env) : NULL;
+        if (value != NULL && *value != '\0' && has_flag(command, &FLAGS[i]))
+            set_flag(args, &FLAGS[i], value);
+    }
+}
+
+static const struct command *find_command(const char *name, struct suggest *suggest)
+{
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        if (strcmp(COMMANDS[i].name, name) == 0)
+            return &COMMANDS[i];
+        suggest_try(suggest, COMMANDS[i].name);
+    }
+    return NULL;
+}
+
+static int run(const struct command *command, int argc, char **argv)
+{
+    struct cli_args args = {.config = NULL};
+    bool wants_help = false;
+    read_env(command, &args);
+    int rc = parse(command, argc, argv, &args, &wants_help);
+    if (wants_help)
+        print_command_help(command);
+    else if (rc == 0 && *command->operands == '\0' && args.operand_count > 0)
+        rc = cli_usage_error("%s takes no arguments, and found %s", command->name, args.operands[0]);
+    else if (rc == 0)
+        rc = command->run(&args);
+    free(args.assignments);
+    free(args.properties);
+    free(args.operands);
+    return wants_help ? EXIT_OK : rc;
+}
+
+int cli_main(int argc, char **argv)
+{
+    const char *name = argc > 1 ? argv[1] : "";
+    struct suggest suggest = suggest_for(name);
+    char hint[SUGGEST_TEXT_MAX];
+    if (argc < 2) {
+        print_help(stderr);
+        return EXIT_USAGE;
+    }
+    if (strcmp(name, "--version") == 0)
+        name = "version";
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
+        print_help(stdout);
+        return EXIT_OK;
+    }
+    const struct command *command = find_command(name, &suggest);
+    if (command == NULL)
+        return cli_usage_error("there is no command %s%s (tidewheel --help)", name,
+                               suggest_text(&suggest, hint));
+    int rc = run(command, argc - 2, argv + 2);
+    if (fflush(stdout) != 0 && rc == EXIT_OK)
+        return EXIT_INTERNAL;
+    return rc;
+}

@@ -1,0 +1,72 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/columns.h"
+#include "tidewheel/cli.h"
+#include "tidewheel/op.h"
+#include "tidewheel/quantity.h"
+#include "tidewheel/suggest.h"
+
+static void list_aggregates(void)
+{
+    struct columns columns = {.width = 3};
+    for (size_t i = 0; i < op_count; i++) {
+        columns_add(&columns, "%s", op_rows[i].name);
+        columns_add(&columns, "%s", op_rows[i].needs_value ? "needs `value:`" : "");
+        columns_add(&columns, "%s", op_rows[i].help);
+    }
+    columns_print(&columns, "");
+}
+
+static void add_limits(struct columns *columns, const struct setting *row)
+{
+    char min[QUANTITY_TEXT_MAX];
+    char max[QUANTITY_TEXT_MAX];
+    struct buf text = {NULL, 0, 0};
+    for (size_t i = 0; row->choices != NULL && row->choices[i] != NULL; i++)
+        buf_printf(&text, "%s%s", i > 0 ? "|" : "", row->choices[i]);
+    if (row->max > 0 && (row->type == SETTING_INT || row->type == SETTING_DURATION ||
+                         row->type == SETTING_SIZE)) {
+        setting_limit(row, row->min, min);
+        setting_limit(row, row->max, max);
+        buf_printf(&text, "%s%s..%s", text.len > 0 ? "|" : "", min, max);
+    }
+    columns_add(columns, "%s", buf_text(&text));
+    buf_fini(&text);
+}
+
+static void list_options(void)
+{
+    struct columns columns = {.width = 5};
+    for (size_t i = 0; i < option_count; i++) {
+        const struct setting *row = &option_rows[i];
+        columns_add(&columns, "%s", row->path);
+        columns_add(&columns, "%s", setting_type_name(row->type));
+        columns_add(&columns, "%s", row->preset == NULL ? "" : *row->preset == '\0' ? "\"\"" : row->preset);
+        add_limits(&columns, row);
+        columns_add(&columns, "%s", row->help);
+    }
+    columns_print(&columns, "");
+}
+
+static const struct {
+    const char *name;
+    void (*print)(void);
+} LISTS[] = {{"aggregates", list_aggregates}, {"options", list_options}};
+
+int command_list(const struct cli_args *args)
+{
+    if (args->operand_count != 1)
+        return cli_usage_error("list takes one argument: aggregates or options");
+    struct suggest suggest = suggest_for(args->operands[0]);
+    char hint[SUGGEST_TEXT_MAX];
+    for (size_t i = 0; i < sizeof LISTS / sizeof *LISTS; i++) {
+        if (strcmp(LISTS[i].name, args->operands[0]) == 0) {
+            LISTS[i].print();
+            return EXIT_OK;
+        }
+        suggest_try(&suggest, LISTS[i].name);
+    }
+    return cli_usage_error("there is no list of %s; expected aggregates or options%s",
+                           args->operands[0], suggest_text(&suggest, hint));
+}
