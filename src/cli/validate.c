@@ -9,7 +9,7 @@
 
 enum { LINE_WIDTH = 100, WORD = 8 /* bytes of one in a bucket */ };
 
-/* --- a view as a table ------------------------------------------------------------------------- */
+/* ---- a view as a table ---- */
 
 /* The template with what the view is known to put in, and what is left for the entity. */
 static void add_template(const struct view *view, const struct template *template, struct buf *ret)
@@ -21,9 +21,9 @@ static void add_template(const struct view *view, const struct template *templat
         else if (part->kind == TEMPLATE_ENTITY_ID)
             buf_add_text(ret, "{entity_id}");
         else
-            buf_printf(ret, "{%s}", view->has_tenant && part->kind == 0
-                                        ? "tenant"
-                                        : view->keys[part->kind].path);
+            buf_printf(ret, "{%s}",
+                       view->has_tenant && part->kind == 0 ? "tenant"
+                                                           : view->keys[part->kind].path);
     }
 }
 
@@ -65,7 +65,8 @@ static void add_window(struct columns *columns, const struct feature *feature, s
     char hop[QUANTITY_TEXT_MAX];
     duration_format(window->hop_ms, hop);
     columns_add(columns, "%s", index == 0 ? feature->name : "");
-    columns_add(columns, "%s", index == 0 ? (feature->value_path != NULL ? feature->value_path : "-") : "");
+    columns_add(columns, "%s",
+                index == 0 ? (feature->value_path != NULL ? feature->value_path : "-") : "");
     columns_add(columns, "%s", window->text);
     columns_add(columns, "%s", hop);
     columns_add(columns, "< %.3g %%", 100.0 * (double)window->hop_ms / (double)window->length_ms);
@@ -76,7 +77,7 @@ static void add_window(struct columns *columns, const struct feature *feature, s
 
 static void print_features(const struct view *view)
 {
-    static const char *const TITLES[] = {"feature", "value", "window", "hop",
+    static const char *const TITLES[] = {"feature",    "value",        "window", "hop",
                                          "tail error", "bytes/bucket", "fields"};
     struct columns columns = {.width = sizeof TITLES / sizeof *TITLES};
     for (size_t i = 0; i < columns.width; i++)
@@ -127,7 +128,7 @@ static void print_catalog(const struct catalog *catalog)
                  catalog->topic_count, catalog->view_count, features, fields);
 }
 
-/* --- the command ------------------------------------------------------------------------------- */
+/* ---- the command ---- */
 
 /* Errors of the configuration do not hide those of the pipelines. */
 int command_validate(const struct cli_args *args)
@@ -138,8 +139,9 @@ int command_validate(const struct cli_args *args)
     bool has_operands = args->operand_count > 0;
     bool reads_options = !has_operands || args->config != NULL || args->assignment_count > 0 ||
                          args->property_count > 0;
-    const struct options_source source = {args->config, args->assignments, args->assignment_count,
-                                          args->properties, args->property_count, !has_operands};
+    const struct options_source source = {args->config,           args->assignments,
+                                          args->assignment_count, args->properties,
+                                          args->property_count,   !has_operands};
     int rc = reads_options ? options_read(&source, &report, &options) : 0;
     const char *const *files =
         has_operands ? args->operands : (const char *const *)options.pipelines;

@@ -16,7 +16,8 @@ struct hash {
     struct draft *draft;
     enum view_key key; /* VIEW_OUTPUT_KEY or VIEW_FRESHNESS_KEY */
     struct buf pattern;
-    size_t shared; /* the number of the first hash of the same pattern */
+    bool is_refused;
+    size_t shared;  /* the number of the first hash of the same pattern */
     int64_t ttl_ms; /* in the first: the largest of all */
 };
 
@@ -33,7 +34,7 @@ struct fields {
     size_t cap;
 };
 
-/* --- names ------------------------------------------------------------------------------------- */
+/* ---- names ---- */
 
 static void check_names(struct draft *drafts, size_t count)
 {
@@ -42,7 +43,8 @@ static void check_names(struct draft *drafts, size_t count)
             char sentence[512];
             if (strcmp(drafts[i].view->name, drafts[j].view->name) != 0)
                 continue;
-            (void)snprintf(sentence, sizeof sentence, "%s is the name of another view, in %.300s:%d",
+            (void)snprintf(sentence, sizeof sentence,
+                           "%s is the name of another view, in %.300s:%d",
                            cite(drafts[i].view->name).text, drafts[j].view->file,
                            drafts[j].values[VIEW_NAME].node->line);
             draft_error(&drafts[i], VIEW_NAME, sentence);
@@ -51,12 +53,13 @@ static void check_names(struct draft *drafts, size_t count)
     }
 }
 
-/* --- patterns ---------------------------------------------------------------------------------- */
+/* ---- patterns ---- */
 
-static void check_pattern(const struct hash *hash)
+static void check_pattern(struct hash *hash)
 {
     struct slice pattern = buf_slice(&hash->pattern);
-    if (key_pattern_can_begin_with(pattern, OWN_PREFIX))
+    hash->is_refused = key_pattern_can_begin_with(pattern, OWN_PREFIX);
+    if (hash->is_refused)
         draft_error(hash->draft, hash->key,
                     "could make a key that begins with '" OWN_PREFIX "', as the worker's own do");
     if (key_pattern_is_ambiguous(pattern))
@@ -102,10 +105,11 @@ static void check_overlaps(const struct hash *hashes, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         for (size_t j = 0; j < i; j++) {
-            if (hashes[i].shared == hashes[j].shared || hashes[j].shared != j ||
-                hashes[i].shared != i)
+            bool are_firsts = hashes[i].shared == i && hashes[j].shared == j;
+            if (!are_firsts || hashes[i].is_refused || hashes[j].is_refused)
                 continue;
-            if (key_pattern_overlaps(buf_slice(&hashes[i].pattern), buf_slice(&hashes[j].pattern))) {
+            if (key_pattern_overlaps(buf_slice(&hashes[i].pattern),
+                                     buf_slice(&hashes[j].pattern))) {
                 check_overlap(&hashes[i], &hashes[j]);
                 break;
             }
@@ -113,7 +117,7 @@ static void check_overlaps(const struct hash *hashes, size_t count)
     }
 }
 
-/* --- fields ------------------------------------------------------------------------------------ */
+/* ---- fields ---- */
 
 static void add_field(struct fields *fields, char *name, struct draft *draft, int feature)
 {
@@ -175,10 +179,13 @@ static void accuse(const struct field *field, const struct field *first)
         yaml_error(node, "makes the field %s, which is the freshness of view %s in the same hash",
                    cite(field->name).text, other->name);
     else if (first->draft == draft && first->feature == field->feature)
-        yaml_error(node, "makes the field %s twice; output.field must tell its windows and "
-                         "aggregates apart", cite(field->name).text);
+        yaml_error(node,
+                   "makes the field %s twice; output.field must tell its windows and "
+                   "aggregates apart",
+                   cite(field->name).text);
     else
-        yaml_error(node, "makes the field %s, as feature %s of view %s (%s:%d) does in the same hash",
+        yaml_error(node,
+                   "makes the field %s, as feature %s of view %s (%s:%d) does in the same hash",
                    cite(field->name).text, other->features[first->feature].name, other->name,
                    other->file, first->draft->feature_nodes[first->feature]->line);
 }
@@ -213,7 +220,6 @@ void hashes_check(struct draft *drafts, size_t count)
         add_hash(hashes, &hash_count, &drafts[i], VIEW_FRESHNESS_KEY,
                  &drafts[i].view->freshness_key);
     }
-    check_overlaps(hashes, hash_count);
     for (size_t i = 0; i < hash_count; i++) {
         struct view *view = hashes[i].draft->view;
         int64_t ttl_ms = hashes[hashes[i].shared].ttl_ms;
@@ -222,6 +228,7 @@ void hashes_check(struct draft *drafts, size_t count)
         if (hashes[i].shared == i)
             check_fields(hashes, hash_count, i);
     }
+    check_overlaps(hashes, hash_count);
     for (size_t i = 0; i < hash_count; i++)
         buf_fini(&hashes[i].pattern);
     free(hashes);

@@ -1,0 +1,216 @@
+/* state: what a key costs in memory, and what an event and a reading cost among many keys.
+ *
+ *     state bytes KEYS EVENTS_A_WEEK     bytes_per_key, after a week in which time has passed
+ *     state cost KEYS                    update_ns, read_ns
+ *     state windows                      update and read with one window and with three
+ *
+ * A shard is driven as the worker drives it, with values made by hand: no JSON, no Kafka, no Redis.
+ */
+#include "bench.h"
+#include "tidewheel/mem.h"
+#include "tidewheel/shard.h"
+
+#define NOW_MS INT64_C(1700000000000)
+
+enum { SHARDS = 16, STEPS = 28, SAMPLES = 2000000, TALLIES = 1 };
+
+static const char ONE_WINDOW[] = "[7d]";
+static const char THREE_WINDOWS[] = "[1h, 24h, 7d]";
+
+struct rig {
+    struct catalog *catalog;
+    const struct view *view;
+    struct shard *shard;
+    struct tally tally;
+    struct value *values; /* by slot: a purchase */
+    struct row row;
+    int64_t offset;
+    uint64_t random;
+};
+
+static void rig_open(struct rig *rig, const char *windows)
+{
+    char text[1024];
+    (void)snprintf(text, sizeof text,
+                   "view: bench\nsource: {topic: t, timestamp: {field: ts, unit: ms}}\n"
+                   "entity: {type: user, keys: [{field: user_id, type: string}]}\n"
+                   "features:\n"
+                   "  - {name: purchase, value: amount, windows: %s,\n"
+                   "     aggregates: [count, sum, min, max, avg]}\n",
+                   windows);
+    memset(rig, 0, sizeof *rig);
+    rig->catalog = load_view_text(text);
+    rig->view = rig->catalog->views[0];
+    rig->random = 42;
+    const struct paths *paths = rig->view->topic->paths;
+    rig->values = mem_zalloc(paths->count * sizeof *rig->values);
+    for (size_t i = 0; i < paths->count; i++)
+        rig->values[i] = (struct value){.type = VALUE_NUMBER, .text = slice_of("12.5")};
+    rig->row.readings = mem_alloc(rig->view->field_count * sizeof *rig->row.readings);
+}
+
+static void rig_new_shard(struct rig *rig, int64_t now_ms)
+{
+    rig->shard = shard_new(rig->view->topic, &rig->tally, 7, now_ms);
+    shard_tell(rig->shard, now_ms);
+    shard_go_live(rig->shard);
+}
+
+static void rig_close(struct rig *rig)
+{
+    shard_free(rig->shard);
+    catalog_free(rig->catalog);
+    free(rig->values);
+    free(rig->row.readings);
+}
+
+static void apply(struct rig *rig, uint64_t key, int64_t ts_ms)
+{
+    char identity[32];
+    int len = snprintf(identity, sizeof identity, "%llu", (unsigned long long)key);
+    struct routed routed = {ts_ms, {identity, (size_t)len}};
+    shard_apply(rig->shard, 0, &routed, rig->values, rig->offset++, KNOW_FED);
+}
+
+/* What the worker does with an entity that is to be written, the bytes left out. */
+static void write_entity(struct rig *rig, struct entity_ref entity)
+{
+    shard_read(rig->shard, entity, &rig->row);
+    ledger_acknowledge(&rig->shard->ledger);
+    shard_written(rig->shard, entity, rig->row.as_of_ms, rig->row.next_ms, rig->shard->generation);
+}
+
+static void write_arrivals(struct rig *rig)
+{
+    struct entity_ref entity;
+    while (shard_take_arrival(rig->shard, &entity))
+        write_entity(rig, entity);
+}
+
+static void write_decays(struct rig *rig, int64_t now_ms)
+{
+    struct entity_ref entity;
+    size_t looks = SIZE_MAX;
+    while (shard_take_decay(rig->shard, now_ms, &looks, &entity))
+        write_entity(rig, entity);
+}
+
+/* ---- bytes ---- */
+
+/* A week: events at random, in the order of time, each written at once; what decays is written every
+ * six hours. */
+static void live_a_week(struct rig *rig, uint64_t keys, uint64_t events_a_week)
+{
+    int64_t begun_ms = NOW_MS - WEEK_MS;
+    uint64_t events = keys * events_a_week;
+    for (uint64_t i = 0; i < events; i++) {
+        int64_t now_ms = begun_ms + (int64_t)((double)i / (double)events * (double)WEEK_MS);
+        shard_tell(rig->shard, now_ms);
+        apply(rig, random_below(&rig->random, keys), now_ms);
+        write_arrivals(rig);
+        if (i % (events / STEPS) == 0)
+            write_decays(rig, now_ms);
+    }
+    shard_tell(rig->shard, NOW_MS);
+    write_decays(rig, NOW_MS);
+}
+
+static void measure_bytes(uint64_t keys, uint64_t events_a_week)
+{
+    size_t bytes = 0;
+    size_t count = 0;
+    struct rig rig;
+    rig_open(&rig, THREE_WINDOWS);
+    int64_t begun_ns = cpu_ns();
+    for (int i = 0; i < SHARDS; i++) {
+        rig_new_shard(&rig, NOW_MS - WEEK_MS);
+        live_a_week(&rig, keys / SHARDS, events_a_week);
+        bytes += shard_bytes(rig.shard);
+        count += shard_count(rig.shard);
+        if (i < SHARDS - 1)
+            shard_free(rig.shard);
+    }
+    result("keys", (double)count);
+    result("bytes_per_key", (double)bytes / (double)count);
+    result("event_ns", (double)(cpu_ns() - begun_ns) / (double)(keys * events_a_week));
+    rig_close(&rig);
+}
+
+/* ---- costs ---- */
+
+/* Every key has one bucket, of several events, whatever their number: so an update does the same
+ * work in a small table and in a large one. */
+static void fill(struct rig *rig, uint64_t keys)
+{
+    for (uint64_t key = 0; key < keys; key++) {
+        apply(rig, key, NOW_MS);
+        apply(rig, key, NOW_MS);
+        write_arrivals(rig);
+    }
+}
+
+static double measure_updates(struct rig *rig, uint64_t keys)
+{
+    int64_t begun_ns = cpu_ns();
+    for (int i = 0; i < SAMPLES; i++)
+        apply(rig, random_below(&rig->random, keys), NOW_MS);
+    double cost_ns = (double)(cpu_ns() - begun_ns) / SAMPLES;
+    write_arrivals(rig);
+    return cost_ns;
+}
+
+static double measure_reads(struct rig *rig, uint64_t keys)
+{
+    int64_t begun_ns = cpu_ns();
+    for (int i = 0; i < SAMPLES; i++)
+        shard_read(rig->shard, (struct entity_ref){0, (uint32_t)random_below(&rig->random, keys)},
+                   &rig->row);
+    return (double)(cpu_ns() - begun_ns) / SAMPLES;
+}
+
+static void measure_cost(uint64_t keys)
+{
+    struct rig rig;
+    rig_open(&rig, THREE_WINDOWS);
+    rig_new_shard(&rig, NOW_MS);
+    fill(&rig, keys);
+    (void)measure_updates(&rig, keys); /* the ledger grows to its size */
+    result("update_ns", measure_updates(&rig, keys));
+    result("read_ns", measure_reads(&rig, keys));
+    result("bytes_per_key", (double)shard_bytes(rig.shard) / (double)keys);
+    rig_close(&rig);
+}
+
+/* ---- windows ---- */
+
+enum { WINDOW_KEYS = 20000, WINDOW_EVENTS = 20, WINDOW_SAMPLES = 1000000 };
+
+static void measure_windows_of(const char *windows, const char *update, const char *read)
+{
+    struct rig rig;
+    rig_open(&rig, windows);
+    rig_new_shard(&rig, NOW_MS - WEEK_MS);
+    live_a_week(&rig, WINDOW_KEYS, WINDOW_EVENTS);
+    int64_t begun_ns = cpu_ns();
+    for (int64_t i = 0; i < WINDOW_SAMPLES; i++) {
+        shard_tell(rig.shard, NOW_MS + i / 100);
+        apply(&rig, random_below(&rig.random, WINDOW_KEYS), NOW_MS + i / 100);
+    }
+    result(update, (double)(cpu_ns() - begun_ns) / WINDOW_SAMPLES);
+    result(read, measure_reads(&rig, WINDOW_KEYS));
+    rig_close(&rig);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc == 4 && strcmp(argv[1], "bytes") == 0)
+        measure_bytes(strtoull(argv[2], NULL, 10), strtoull(argv[3], NULL, 10));
+    else if (argc == 3 && strcmp(argv[1], "cost") == 0)
+        measure_cost(strtoull(argv[2], NULL, 10));
+    else if (argc == 2 && strcmp(argv[1], "windows") == 0) {
+        measure_windows_of(ONE_WINDOW, "update_1_ns", "read_1_ns");
+        measure_windows_of(THREE_WINDOWS, "update_3_ns", "read_3_ns");
+    } else
+        DIE("usage: state bytes KEYS EVENTS_A_WEEK | cost KEYS | windows");
+    return 0;
+}
