@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cli/columns.h"
+#include "config/key_pattern.h"
 #include "tidewheel/cli.h"
 #include "tidewheel/pipeline.h"
 #include "tidewheel/quantity.h"
@@ -115,6 +116,45 @@ static void print_view(const struct view *view)
     print_fields(view);
 }
 
+static struct buf pattern_of(const struct view *view, const struct template *template)
+{
+    struct buf pattern = {NULL, 0, 0};
+    key_pattern_add(template, view->key_count - view->has_tenant, &pattern);
+    return pattern;
+}
+
+/* Templates that differ, and can make the same key all the same: a tenant called `features` does. */
+static void note_overlap(const struct view *view, const struct template *template,
+                         const struct view *other, const struct template *other_template)
+{
+    struct buf ours = pattern_of(view, template);
+    struct buf theirs = pattern_of(other, other_template);
+    bool is_same = slice_is_equal(buf_slice(&ours), buf_slice(&theirs));
+    if (!is_same && key_pattern_overlaps(buf_slice(&ours), buf_slice(&theirs))) {
+        struct buf shown = {NULL, 0, 0};
+        key_pattern_show(buf_slice(&ours), &shown);
+        buf_printf(&shown, " of view %s could be a key of view %s, ", view->name, other->name);
+        key_pattern_show(buf_slice(&theirs), &shown);
+        (void)printf("note: %s: another prefix would tell them apart\n", buf_text(&shown));
+        buf_fini(&shown);
+    }
+    buf_fini(&ours);
+    buf_fini(&theirs);
+}
+
+static void print_notes(const struct catalog *catalog)
+{
+    for (size_t i = 0; i < catalog->view_count; i++) {
+        const struct view *view = catalog->views[i];
+        for (size_t j = 0; j < i; j++) {
+            const struct view *other = catalog->views[j];
+            note_overlap(view, &view->key, other, &other->key);
+            note_overlap(view, &view->key, other, &other->freshness_key);
+            note_overlap(view, &view->freshness_key, other, &other->key);
+        }
+    }
+}
+
 static void print_catalog(const struct catalog *catalog)
 {
     size_t features = 0;
@@ -124,6 +164,7 @@ static void print_catalog(const struct catalog *catalog)
         features += catalog->views[i]->feature_count;
         fields += catalog->views[i]->field_count;
     }
+    print_notes(catalog);
     (void)printf("all is right: topics %zu, views %zu, features %zu, fields %zu\n",
                  catalog->topic_count, catalog->view_count, features, fields);
 }

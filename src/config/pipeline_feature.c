@@ -57,9 +57,6 @@ static void compile_aggregates(struct feature *feature, const struct setting_val
 
 /* ---- windows ---- */
 
-/* As many buckets a window may come to hold; the default hop makes a thousand at most. */
-enum { HOPS_MAX = 100000 };
-
 /* length and hop as the file has them; hop->text is NULL where the default holds. */
 static bool read_window(const struct yaml_node *node, struct setting_value values[WINDOW_KEYS])
 {
@@ -115,11 +112,6 @@ static bool check_window(const struct feature *feature, const struct yaml_node *
     if (values[WINDOW_HOP].text != NULL && length_ms % hop_ms != 0) {
         yaml_error(at, "the hop %s does not divide the window's length, %s", hop,
                    values[WINDOW_LENGTH].text);
-        return false;
-    }
-    if (length_ms / hop_ms > HOPS_MAX) {
-        yaml_error(at, "the hop %s is too fine: at most %d of them make the window's length, %s",
-                   hop, HOPS_MAX, values[WINDOW_LENGTH].text);
         return false;
     }
     if (misfit != NULL) {

@@ -16,7 +16,6 @@ struct hash {
     struct draft *draft;
     enum view_key key; /* VIEW_OUTPUT_KEY or VIEW_FRESHNESS_KEY */
     struct buf pattern;
-    bool is_refused;
     size_t shared;  /* the number of the first hash of the same pattern */
     int64_t ttl_ms; /* in the first: the largest of all */
 };
@@ -58,8 +57,7 @@ static void check_names(struct draft *drafts, size_t count)
 static void check_pattern(struct hash *hash)
 {
     struct slice pattern = buf_slice(&hash->pattern);
-    hash->is_refused = key_pattern_can_begin_with(pattern, OWN_PREFIX);
-    if (hash->is_refused)
+    if (key_pattern_can_begin_with(pattern, OWN_PREFIX))
         draft_error(hash->draft, hash->key,
                     "could make a key that begins with '" OWN_PREFIX "', as the worker's own do");
     if (key_pattern_is_ambiguous(pattern))
@@ -86,35 +84,6 @@ static void add_hash(struct hash *hashes, size_t *count, struct draft *draft, en
     if (draft->view->ttl_ms > first->ttl_ms)
         first->ttl_ms = draft->view->ttl_ms;
     (*count)++;
-}
-
-/* Different patterns that can make the same key: a tenant called `features` would do. */
-static void check_overlap(const struct hash *hash, const struct hash *other)
-{
-    struct buf sentence = {NULL, 0, 0};
-    buf_add_text(&sentence, "its keys ");
-    key_pattern_show(buf_slice(&hash->pattern), &sentence);
-    buf_printf(&sentence, " could be those of view %s, ", other->draft->view->name);
-    key_pattern_show(buf_slice(&other->pattern), &sentence);
-    buf_add_text(&sentence, "; another prefix would tell them apart");
-    draft_error(hash->draft, hash->key, buf_text(&sentence));
-    buf_fini(&sentence);
-}
-
-static void check_overlaps(const struct hash *hashes, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        for (size_t j = 0; j < i; j++) {
-            bool are_firsts = hashes[i].shared == i && hashes[j].shared == j;
-            if (!are_firsts || hashes[i].is_refused || hashes[j].is_refused)
-                continue;
-            if (key_pattern_overlaps(buf_slice(&hashes[i].pattern),
-                                     buf_slice(&hashes[j].pattern))) {
-                check_overlap(&hashes[i], &hashes[j]);
-                break;
-            }
-        }
-    }
 }
 
 /* ---- fields ---- */
@@ -228,7 +197,6 @@ void hashes_check(struct draft *drafts, size_t count)
         if (hashes[i].shared == i)
             check_fields(hashes, hash_count, i);
     }
-    check_overlaps(hashes, hash_count);
     for (size_t i = 0; i < hash_count; i++)
         buf_fini(&hashes[i].pattern);
     free(hashes);
