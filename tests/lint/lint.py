@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What the compiler does not say about the house (design.md, section 8).
+"""What the compiler does not say about the house.
 
     lint.py              all checks, one line each; exits 1 if one found something
 
