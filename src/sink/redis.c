@@ -97,9 +97,14 @@ static const struct error_row *error_row(const char *text)
     return row;
 }
 
-/* Whatever failed: the connection is given up, and the batch stays. */
+/* Whatever failed: the connection is given up, and the batch stays. why may be a text of the
+ * connection's own: it is said before that is freed. */
 static void go_away(struct redis *redis, int64_t mono_ms, const char *why)
 {
+    if (redis->is_connected)
+        log_warn("redis", "state=away why=\"%s\"", why);
+    else
+        log_limited(LOG_WARN, "redis", "state=away why=\"%s\"", why);
     if (redis->context != NULL)
         redisFree(redis->context);
     redis->context = NULL;
@@ -107,10 +112,6 @@ static void go_away(struct redis *redis, int64_t mono_ms, const char *why)
     redis->deadline_ms = mono_ms + redis->back_off_ms + random() % redis->back_off_ms;
     redis->back_off_ms =
         redis->back_off_ms * 2 < BACK_OFF_MAX_MS ? redis->back_off_ms * 2 : BACK_OFF_MAX_MS;
-    if (redis->is_connected)
-        log_warn("redis", "state=away why=\"%s\"", why);
-    else
-        log_limited(LOG_WARN, "redis", "state=away why=\"%s\"", why);
     redis->is_connected = false;
 }
 
