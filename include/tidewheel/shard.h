@@ -37,6 +37,7 @@ struct row {
     int64_t as_of_ms;
     int64_t newest_ms;         /* -1: no event fed it in living memory */
     int64_t next_ms;           /* when time alone changes a value; INT64_MAX: nothing is alive */
+    bool is_new;               /* no write of it has been acknowledged: its key may be anybody's */
     struct reading *readings;  /* by output field; the caller's, room for view->field_count */
 };
 

@@ -312,6 +312,7 @@ void shard_read(const struct shard *shard, struct entity_ref ref, struct row *ro
     row->as_of_ms = shard->clock_ms[ref.view];
     row->newest_ms = entity->newest_ms;
     row->next_ms = INT64_MAX;
+    row->is_new = entity->published_ms < 0;
     struct series_reading reading;
     for (size_t i = 0, feature = SIZE_MAX; i < view->field_count; i++) {
         const struct output_field *field = &view->fields[i];
@@ -358,6 +359,7 @@ void shard_refused(struct shard *shard, struct entity_ref ref, int64_t wall_ms)
 {
     struct entity *entity = entity_of(shard, ref);
     entity->flags &= (uint8_t)~ENTITY_SENT;
+    entity->published_ms = -1; /* the next try is a first write again */
     if ((entity->flags & ENTITY_ASIDE) != 0)
         return;
     entity->flags |= ENTITY_ASIDE;
