@@ -7,13 +7,14 @@
  *     EXPIRE features:user:42 1209600                      last for its key (promise T)
  *     HSET   freshness:user:42 user_activity 1700000000000 user_activity:event 1699999999000
  *     EXPIRE freshness:user:42 1209600
- *     ...                                                  at most 100 entities and 256 KiB: a
- * batch is INCR   {tw:group}:alive:<nonce>                      the tail latency of who reads
- * beside us EXEC
+ *     ...                                                  at most 100 entities and 256 KiB: a batch is
+ *     INCR   {tw:group}:alive:<nonce>                      the tail latency of who reads beside us
+ *     EXEC
  *
  * Every write says all fields of the view: it is absolute, so it may be sent twice, and it repairs
  * what somebody else has deleted. A key may turn out to be of another type, which refuses HSET but
  * not EXPIRE: the answer of PTTL is what the store needs to give such a key its own expiry back.
+ *
  * The bytes stay until the answer is in (hiredis loses what it was given when a connection breaks).
  *
  * Floor: 2. Owner: one worker thread.
@@ -32,14 +33,14 @@ struct sent {
     int64_t as_of_ms;
     int64_t next_ms;
     uint8_t generation;
-    bool is_refused;      /* Redis said no to one of its commands, inside the transaction */
-    uint32_t command_end; /* its commands end before this one */
-    size_t byte_end;      /* and their bytes here */
+    bool is_refused;       /* Redis said no to one of its commands, inside the transaction */
+    uint32_t command_end;  /* its commands end before this one */
+    size_t byte_end;       /* and their bytes here */
 };
 
 struct batch {
     struct buf bytes;
-    struct buf key;         /* scratch */
+    struct buf key; /* scratch */
     uint32_t command_count; /* between MULTI and EXEC */
     struct sent *sent;
     size_t sent_count;
@@ -64,8 +65,8 @@ void batch_forget(struct batch *batch, const struct shard *shard);
 /* Redis refused command number `command` of the batch, counted from 0 after MULTI. */
 void batch_refuse(struct batch *batch, size_t command);
 
-/* Before it is sent again: what has been forgotten is left out. Somebody else may own it by now,
- * and have written something newer. */
+/* Before it is sent again: what has been forgotten is left out. Somebody else may own it by now, and
+ * have written something newer. */
 void batch_trim(struct batch *batch);
 
 /* Word number `word` of a command of the batch; ptr NULL: there is none. */

@@ -56,8 +56,10 @@ struct shard {
     uint8_t generation;     /* goes up when all that was published may be lost */
     struct entity_ref pass; /* where the pass is */
     bool is_passing;
+    int64_t said_at; /* the position when the last pass was over */
     struct aside *aside; /* refused entities, the oldest first */
-    size_t aside_count;
+    size_t aside_first;
+    size_t aside_count; /* with those before the first */
     size_t aside_cap;
 };
 
