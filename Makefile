@@ -23,7 +23,7 @@ KIT     := $(addprefix $(BUILD)/,tidewheel-topics tidewheel-produce tidewheel-ge
 RUN     := BUILD=$(BUILD) python3 tests/kit/run.py
 AGAIN   := +$(MAKE) --no-print-directory -j$(JOBS)
 
-.PHONY: all kit tests fuzzers help clean setup setup-lint demo test unit integration
+.PHONY: all kit tests fuzzers help clean setup setup-lint demo test unit histories integration
 .PHONY: lint format asan tsan fuzz mutants bench
 all: $(BUILD)/tidewheel
 kit: all $(KIT)
@@ -50,6 +50,9 @@ test: setup ## all tests; REQUIRE_KAFKA=1 refuses the mock cluster
 unit: tests ## the libcheck suites and the fuzzers' corpus
 	@$(RUN) unit corpus
 
+histories: tests ## HISTORIES (600) random histories against the oracle
+	@$(RUN) model
+
 integration: tests ## on a real Redis and a real Kafka
 	@$(RUN) integration
 
@@ -62,7 +65,7 @@ format: ## settles the format of the C files
 asan: ## AddressSanitizer and UBSan: unit, model, golden, integration
 	$(AGAIN) BUILD=build/asan OPT='-O1 -g -fno-omit-frame-pointer' tests \
 	    SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=all'
-	@UBSAN_OPTIONS=print_stacktrace=1 BUILD=build/asan python3 tests/kit/run.py \
+	@UBSAN_OPTIONS=print_stacktrace=1 EVENTS=20000 HISTORIES=100 BUILD=build/asan python3 tests/kit/run.py \
 	    unit model golden pipelines corpus integration
 
 tsan: ## ThreadSanitizer: integration with 20,000 events

@@ -1,4 +1,4 @@
-/* assign: where reading begins (recovery.md), as a pure decision over what Kafka answered.
+/* assign: where reading begins, as a pure decision over what Kafka answered.
  *
  * Commits carry the metadata `tw1 <wall ms of the commit>`. t_live, the last moment at which the
  * group was known to be alive, is the smaller of now and that time; without one it is now - ttl.

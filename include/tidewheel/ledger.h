@@ -1,4 +1,4 @@
-/* ledger: when may an offset go? (promise X; design.md 2, idea 4)
+/* ledger: when may an offset go? (promise X)
  *
  *     applied    position        the next offset of the unit that has not been applied
  *     durable    ledger_durable  everything before it is in acknowledged writes

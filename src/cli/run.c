@@ -40,6 +40,12 @@ int command_run(const struct cli_args *args)
     (void)log_level_parse(options.log_level, &level);
     log_open(level, strcmp(options.log_format, "json") == 0);
     rc = load_catalog((const char *const *)options.pipelines, options.pipeline_count, &catalog);
+    struct buf report = {NULL, 0, 0};
+    if (rc == EXIT_OK && options_check_catalog(&options, catalog, &report) < 0) {
+        (void)fputs(buf_text(&report), stderr);
+        rc = EXIT_CONFIG;
+    }
+    buf_fini(&report);
     if (rc == EXIT_OK) {
         struct err err = {0, ""};
         warn_of_missing(&options);

@@ -13,7 +13,7 @@ enum {
     PUMP_EVERY = 32,       /* events; a pump is one system call */
     IDLE_WAIT_MS = 10,     /* decays are due on multiples of 10 ms */
     AWAY_MS = 1000,        /* of a store, before intake pauses */
-    CLOCK_STEP_MS = 10000, /* promise of design.md 2, idea 5 */
+    CLOCK_STEP_MS = 10000, /* more than any daemon slews a clock by */
     COMMIT_MS = 1000,
     COMMIT_IDLE_MS = 60000,
     STATS_MS = 10000,
@@ -211,6 +211,7 @@ static int check_memory(const struct worker *worker, struct err *err)
 static void log_stats(struct worker *worker)
 {
     uint64_t records = worker_records(worker);
+    int64_t since_ms = worker->mono_ms - worker->stats_at_ms + STATS_MS + 1; /* never 0 */
     int64_t lag = 0;
     size_t entities = 0;
     size_t bytes = 0;
@@ -226,10 +227,11 @@ static void log_stats(struct worker *worker)
              "worker=%d units=%zu records=%llu records_s=%.0f lag=%lld entities=%zu bytes=%zu batches=%llu "
              "writes=%llu decays=%llu",
              worker->setup.number, worker->unit_count, (unsigned long long)records,
-             (double)(records - worker->stats_records) * 1000.0 / STATS_MS, (long long)lag, entities,
+             (double)(records - worker->stats_records) * 1000.0 / (double)since_ms, (long long)lag, entities,
              bytes, (unsigned long long)worker->batches, (unsigned long long)worker->writes,
              (unsigned long long)worker->decays);
     worker->stats_records = records;
+    worker->stats_at_ms = worker->mono_ms + STATS_MS;
 }
 
 static int look_around(struct worker *worker, struct err *err)
@@ -237,9 +239,7 @@ static int look_around(struct worker *worker, struct err *err)
     watch_intake(worker);
     if (worker->mono_ms < worker->stats_at_ms)
         return 0;
-    if (worker->stats_at_ms != 0)
-        log_stats(worker);
-    worker->stats_at_ms = worker->mono_ms + STATS_MS;
+    log_stats(worker);
     return check_memory(worker, err);
 }
 
@@ -267,6 +267,7 @@ void worker_begin(struct worker *worker, struct source *source, struct store *st
     worker->store = store;
     tell_time(worker);
     worker->store_seen_ms = worker->mono_ms;
+    worker->stats_at_ms = worker->mono_ms + STATS_MS;
 }
 
 int worker_run(struct worker *worker, struct source *source, struct store *store, struct err *err)

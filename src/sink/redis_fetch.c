@@ -25,9 +25,8 @@ int redis_login(const char *text, struct redis_url *ret, struct err *err)
     if (url.is_tls) {
         redis_url_fini(&url);
         return err_set(err, ERR_CONFIG,
-                       "redis.url asks for TLS (rediss://), which needs hiredis 1.0 or later: "
-                       "use redis:// or unix:// with hiredis %s",
-                       redis_client_version());
+                       "redis.url asks for TLS (rediss://), which this version does not speak "
+                       "yet: use redis:// or unix://");
     }
     *ret = url;
     return 0;

@@ -13,6 +13,7 @@ and Redis are its own. When it fails, the tails of its processes' output are sho
 
 import itertools
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -120,6 +121,7 @@ class Scene:
 
     def worker(self, redis, pipelines, **options):
         options.setdefault("name", f"worker-{len(self.processes) + 1}")
+        options.setdefault("session_ms", self.kafka.session_ms)
         worker = worker_process.Worker(self.kafka, redis, options.pop("group", self.group), pipelines,
                                        **options)
         self.processes.append(worker)
@@ -130,9 +132,11 @@ class Scene:
             one.kill()
         for server in self.redises:
             server.kill()
+        if self.kafka.fresh() is not self.kafka:
+            self.kafka.stop()
 
     def tails(self):
-        return "\n".join(one.tail(25) for one in self.processes)
+        return "\n".join(one.tail(int(os.environ.get("TAIL", "25"))) for one in self.processes)
 
     # ---- producing
 

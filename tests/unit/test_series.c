@@ -1,4 +1,4 @@
-/* Promises W, L and N of design.md on the buckets themselves, against a scan over all events. */
+/* Promises W, L and N on the buckets themselves, against a scan over all events. */
 #include "tidewheel/series.h"
 
 #include <stdio.h>
