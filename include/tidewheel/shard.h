@@ -37,6 +37,7 @@ struct row {
     int64_t as_of_ms;
     int64_t newest_ms;         /* -1: no event fed it in living memory */
     int64_t next_ms;           /* when time alone changes a value; INT64_MAX: nothing is alive */
+    bool is_new;               /* no write of it has been acknowledged: its key may be anybody's */
     struct reading *readings;  /* by output field; the caller's, room for view->field_count */
 };
 
@@ -55,8 +56,10 @@ struct shard {
     uint8_t generation;     /* goes up when all that was published may be lost */
     struct entity_ref pass; /* where the pass is */
     bool is_passing;
+    int64_t said_at; /* the position when the last pass was over */
     struct aside *aside; /* refused entities, the oldest first */
-    size_t aside_count;
+    size_t aside_first;
+    size_t aside_count; /* with those before the first */
     size_t aside_cap;
 };
 

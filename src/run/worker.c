@@ -29,6 +29,10 @@ struct worker *worker_new(const struct worker_setup *setup)
         if (setup->catalog->views[i]->field_count > field_count)
             field_count = setup->catalog->views[i]->field_count;
     worker->setup = *setup;
+    if (setup->wall_ms == NULL)
+        worker->setup.wall_ms = clock_wall_ms;
+    if (setup->mono_ms == NULL)
+        worker->setup.mono_ms = clock_mono_ms;
     worker->decoder = decoder_new(&(struct decode_limits){
         .event_bytes = (size_t)setup->options->limits_event_bytes,
         .nesting = (size_t)setup->options->limits_nesting,
@@ -72,8 +76,8 @@ uint64_t worker_records(const struct worker *worker)
  * as after a restart. */
 static void tell_time(struct worker *worker)
 {
-    worker->mono_ms = clock_mono_ms();
-    worker->wall_ms = clock_wall_ms();
+    worker->mono_ms = worker->setup.mono_ms();
+    worker->wall_ms = worker->setup.wall_ms();
     int64_t gap_ms = worker->wall_ms - worker->mono_ms;
     int64_t step_ms = gap_ms - worker->gap_ms;
     bool is_first = worker->gap_ms == 0;
@@ -167,7 +171,7 @@ static int take_events(struct worker *worker, struct err *err)
         if (count % PUMP_EVERY != PUMP_EVERY - 1)
             continue;
         rc = pump_store(worker, err);
-        if (rc < 0 || clock_mono_ms() - worker->mono_ms >= TURN_MS_MAX)
+        if (rc < 0 || worker->setup.mono_ms() - worker->mono_ms >= TURN_MS_MAX)
             return rc;
     }
     return 0;
@@ -237,9 +241,8 @@ static void log_stats(struct worker *worker)
 static int look_around(struct worker *worker, struct err *err)
 {
     watch_intake(worker);
-    if (worker->mono_ms < worker->stats_at_ms)
-        return 0;
-    log_stats(worker);
+    if (worker->mono_ms >= worker->stats_at_ms)
+        log_stats(worker);
     return check_memory(worker, err);
 }
 
@@ -277,6 +280,7 @@ int worker_run(struct worker *worker, struct source *source, struct store *store
     while (rc == 0 && !atomic_load_explicit(worker->setup.stop, memory_order_relaxed))
         rc = worker_turn(worker, err);
     int64_t timeout_ms = worker->setup.options->shutdown_timeout_ms;
+    worker->has_failed = rc == ERR_INTERNAL;
     if (rc == 0)
         drain(worker, timeout_ms - timeout_ms / DRAIN_PART);
     log_stats(worker);

@@ -37,6 +37,7 @@ struct worker {
     uint64_t writes;
     uint64_t decays;
     bool is_paused;
+    bool has_failed; /* nothing is written or committed any more */
 };
 
 void units_free(struct worker *worker);
