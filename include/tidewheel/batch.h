@@ -33,14 +33,14 @@ struct sent {
     int64_t as_of_ms;
     int64_t next_ms;
     uint8_t generation;
-    bool is_refused;       /* Redis said no to one of its commands, inside the transaction */
-    uint32_t command_end;  /* its commands end before this one */
-    size_t byte_end;       /* and their bytes here */
+    bool is_refused;      /* Redis said no to one of its commands, inside the transaction */
+    uint32_t command_end; /* its commands end before this one */
+    size_t byte_end;      /* and their bytes here */
 };
 
 struct batch {
     struct buf bytes;
-    struct buf key; /* scratch */
+    struct buf key;         /* scratch */
     uint32_t command_count; /* between MULTI and EXEC */
     struct sent *sent;
     size_t sent_count;

@@ -14,7 +14,8 @@ enum {
 static void log_unit(const struct worker *worker, const struct unit *unit, const char *state)
 {
     const struct shard *shard = unit->shard;
-    log_info("unit", "worker=%d topic=%s partition=%d state=%s position=%lld live_at=%lld entities=%zu",
+    log_info("unit",
+             "worker=%d topic=%s partition=%d state=%s position=%lld live_at=%lld entities=%zu",
              worker->setup.number, unit->topic->name, unit->partition, state,
              (long long)shard->ledger.position, (long long)shard->live_at, shard_count(shard));
 }
@@ -51,7 +52,8 @@ static void warn_of_gaps(const struct unit *unit, const struct plan *plan)
             const struct feature *feature = &view->features[k];
             uint8_t longest = feature->series.by_length[feature->window_count - 1];
             log_warn("coverage",
-                     "topic=%s partition=%d view=%s feature=%s window=%s log_start=%lld why=\"the log begins "
+                     "topic=%s partition=%d view=%s feature=%s window=%s log_start=%lld why=\"the "
+                     "log begins "
                      "too late for this window to be whole; it fills as time passes\"",
                      unit->topic->name, unit->partition, view->name, feature->name,
                      feature->windows[longest].text, (long long)plan->log_start);

@@ -106,11 +106,13 @@ static void check_key(struct worker *worker, const struct view *view, const stru
     keyed_note(*keyed, routed->identity, view->has_tenant, record->key, unit->partition,
                unit->partition_count);
     if (keyed_is_wrong(*keyed))
-        log_warn("keyed",
-                 "view=%s topic=%s entities=%d elsewhere=%zu why=\"entities that neither are the record's "
-                 "key nor lie on its partition: each partition then holds a part of their events and "
-                 "overwrites the others' values; key the topic by the view's entity\"",
-                 view->name, unit->topic->name, KEYED_ENTITIES, keyed_strangers(*keyed));
+        log_warn(
+            "keyed",
+            "view=%s topic=%s entities=%d elsewhere=%zu why=\"entities that neither are the "
+            "record's "
+            "key nor lie on its partition: each partition then holds a part of their events and "
+            "overwrites the others' values; key the topic by the view's entity\"",
+            view->name, unit->topic->name, KEYED_ENTITIES, keyed_strangers(*keyed));
 }
 
 static void take_record(struct worker *worker, const struct unit *unit, const struct record *record)
@@ -205,11 +207,12 @@ static int check_memory(const struct worker *worker, struct err *err)
     size_t limit = (size_t)(options->limits_memory / options->workers);
     if (bytes <= limit)
         return 0;
-    return err_set(err, ERR_INTERNAL,
-                   "limits.memory is reached: %zu entities at %zu bytes each take %zu bytes, and a worker's "
-                   "share of %lld is %zu: raise limits.memory, or add workers in other processes",
-                   entities, bytes / (entities > 0 ? entities : 1), bytes,
-                   (long long)options->limits_memory, limit);
+    return err_set(
+        err, ERR_INTERNAL,
+        "limits.memory is reached: %zu entities at %zu bytes each take %zu bytes, and a worker's "
+        "share of %lld is %zu: raise limits.memory, or add workers in other processes",
+        entities, bytes / (entities > 0 ? entities : 1), bytes, (long long)options->limits_memory,
+        limit);
 }
 
 static void log_stats(struct worker *worker)
@@ -228,12 +231,13 @@ static void log_stats(struct worker *worker)
         bytes += shard_bytes(shard);
     }
     log_info("stats",
-             "worker=%d units=%zu records=%llu records_s=%.0f lag=%lld entities=%zu bytes=%zu batches=%llu "
+             "worker=%d units=%zu records=%llu records_s=%.0f lag=%lld entities=%zu bytes=%zu "
+             "batches=%llu "
              "writes=%llu decays=%llu",
              worker->setup.number, worker->unit_count, (unsigned long long)records,
-             (double)(records - worker->stats_records) * 1000.0 / (double)since_ms, (long long)lag, entities,
-             bytes, (unsigned long long)worker->batches, (unsigned long long)worker->writes,
-             (unsigned long long)worker->decays);
+             (double)(records - worker->stats_records) * 1000.0 / (double)since_ms, (long long)lag,
+             entities, bytes, (unsigned long long)worker->batches,
+             (unsigned long long)worker->writes, (unsigned long long)worker->decays);
     worker->stats_records = records;
     worker->stats_at_ms = worker->mono_ms + STATS_MS;
 }
@@ -285,8 +289,10 @@ int worker_run(struct worker *worker, struct source *source, struct store *store
         drain(worker, timeout_ms - timeout_ms / DRAIN_PART);
     log_stats(worker);
     if (!source->ops->close(source, timeout_ms / DRAIN_PART))
-        log_warn("close", "worker=%d why=\"the group was not left in time; its members find out by themselves\"",
-                 worker->setup.number);
+        log_warn(
+            "close",
+            "worker=%d why=\"the group was not left in time; its members find out by themselves\"",
+            worker->setup.number);
     store->ops->close(store);
     return rc;
 }

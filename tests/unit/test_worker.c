@@ -652,8 +652,7 @@ START_TEST(a_wall_clock_that_steps_has_every_unit_read_again)
         assign(0, 0);
         kafka.next = 0;
         turns(20);
-        ck_assert_uint_eq(shard_count(shard_of(0)),
-                          steps_ms[i] == -10001 ? 1 : 0);
+        ck_assert_uint_eq(shard_count(shard_of(0)), steps_ms[i] == -10001 ? 1 : 0);
         close_all();
         redis.said = (struct buf){NULL, 0, 0};
     }
