@@ -23,6 +23,9 @@ struct worker_setup {
     int number;
     uint64_t seed;
     _Atomic bool *stop;
+    /* What time it is; NULL: clock.h. Tests and simulations tell their own. */
+    int64_t (*wall_ms)(void);
+    int64_t (*mono_ms)(void);
 };
 
 struct worker *worker_new(const struct worker_setup *setup);

@@ -58,7 +58,8 @@ static void log_counters(const struct fleet *fleet, const char *at)
         for (int verdict = VERDICT_ACCEPTED + 1; verdict < VERDICT_COUNT; verdict++) {
             uint64_t count = count_of(fleet, view, (enum verdict)verdict);
             if (count > 0)
-                buf_printf(&line, " %s=%llu", verdict_rows[verdict].name, (unsigned long long)count);
+                buf_printf(&line, " %s=%llu", verdict_rows[verdict].name,
+                           (unsigned long long)count);
         }
         log_info(at, "view=%s accepted=%llu rejected=%llu%s", view->name,
                  (unsigned long long)count_of(fleet, view, VERDICT_ACCEPTED),
@@ -187,7 +188,8 @@ static void wait_for_all(struct fleet *fleet, const sigset_t *signals)
             _exit(EXIT_SECOND_SIGNAL);
         if (clock_mono_ms() < deadline_ms)
             continue;
-        log_warn("stop", "why=\"the drain took too long\" then=\"what was not committed is read again\"");
+        log_warn("stop",
+                 "why=\"the drain took too long\" then=\"what was not committed is read again\"");
         _exit(0);
     }
 }
