@@ -53,6 +53,7 @@ void worker_free(struct worker *worker)
         keyed_free(worker->keyed[i]);
     decoder_free(worker->decoder);
     batch_fini(&worker->batch);
+    free(worker->units);
     free(worker->commits);
     free(worker->tallies);
     free(worker->keyed);

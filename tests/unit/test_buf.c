@@ -48,10 +48,10 @@ END_TEST
 START_TEST(printf_adds_behind_what_is_there_at_every_length)
 {
     struct buf buf = {NULL, 0, 0};
-    char expected[600] = "";
+    char expected[2048] = "";
     for (int i = 0; i < 200; i++) {
         buf_printf(&buf, "%d%s", i % 10, "x");
-        (void)snprintf(expected + 2 * i, 3, "%dx", i % 10);
+        (void)snprintf(expected + 2 * i, sizeof expected - 2 * (size_t)i, "%dx", i % 10);
         ck_assert_str_eq(buf_text(&buf), expected);
     }
     buf_printf(&buf, "%s", "");
