@@ -111,6 +111,9 @@ $(BUILD)/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(LIB)
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -fsanitize=fuzzer -o $@ $^ $(LDLIBS)
 
+# What stands beside the worker in the tests is no subject of the sanitizers.
+$(KIT): override SANITIZE :=
+
 $(BUILD)/tidewheel-%: tests/kit/%.c tests/kit/client.h
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $< $(shell pkg-config --libs rdkafka)

@@ -97,9 +97,18 @@ static void go_on(struct unit *unit, const struct plan *plan)
     }
 }
 
+/* The group has us again, with these units or with others. */
+static void land(struct worker *worker)
+{
+    if (worker->is_adrift)
+        worker->store->ops->call_out(worker->store);
+    worker->is_adrift = false;
+}
+
 static void on_assigned(void *arg, struct unit *unit, const struct plan *plan)
 {
     struct worker *worker = arg;
+    land(worker);
     struct shard *shard = unit->shard;
     if (shard != NULL && plan->start < shard->ledger.position) {
         /* A person's reset, or another log under the same name: what we know is of no use. */
@@ -121,8 +130,12 @@ static void on_assigned(void *arg, struct unit *unit, const struct plan *plan)
 static void on_revoked(void *arg, bool is_lost)
 {
     struct worker *worker = arg;
-    if (!is_lost && !worker->has_failed)
+    if (is_lost) {
+        worker->is_adrift = true;
+        worker->store->ops->call_out(worker->store);
+    } else if (!worker->has_failed) {
         drain(worker, REVOKE_MS);
+    }
     for (size_t i = 0; i < worker->unit_count; i++)
         log_unit(worker, worker->units[i], "parked");
 }
@@ -130,6 +143,7 @@ static void on_revoked(void *arg, bool is_lost)
 static void on_dropped(void *arg, struct unit *unit)
 {
     struct worker *worker = arg;
+    land(worker);
     if (unit->shard == NULL)
         return;
     log_unit(worker, unit, "dropped");
@@ -216,10 +230,13 @@ static void add_entity(struct worker *worker, struct shard *shard, struct entity
     worker->writes++;
 }
 
+/* Lost units go on decaying while all of Kafka is away: nobody else can be given them. If somebody
+ * was all the same, landing calls out, and the owner writes again. */
 static struct shard *shard_in_turn(const struct worker *worker, size_t i)
 {
     const struct unit *unit = worker->units[(worker->unit_first + i) % worker->unit_count];
-    return unit->is_assigned ? unit->shard : NULL;
+    bool is_ours = unit->is_assigned || (worker->is_adrift && worker->is_kafka_away);
+    return is_ours ? unit->shard : NULL;
 }
 
 static void gather_arrivals(struct worker *worker, size_t entities_max, size_t bytes_max)

@@ -164,8 +164,9 @@ static int take_events(struct worker *worker, struct err *err)
         struct unit *unit = NULL;
         struct record record;
         int rc = source->ops->poll(source, wait_ms, &unit, &record, err);
+        worker->is_kafka_away = rc == ERR_RETRY;
         if (rc == ERR_RETRY)
-            break; /* Kafka is away: it has been logged, and decay goes on */
+            break; /* it has been logged, and decay goes on */
         if (rc <= 0)
             return rc;
         if (unit->shard == NULL)

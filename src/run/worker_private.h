@@ -37,6 +37,8 @@ struct worker {
     uint64_t writes;
     uint64_t decays;
     bool is_paused;
+    bool is_kafka_away;
+    bool is_adrift; /* the group has given our units up, and has not had us back yet */
     bool has_failed; /* nothing is written or committed any more */
 };
 

@@ -34,6 +34,7 @@ struct redis {
     struct store store;
     struct redis_url url;
     char *alive;
+    char *again; /* the key of the group's call-outs */
     redisContext *context;
     enum state state;
     enum exchange exchange;
@@ -44,6 +45,8 @@ struct redis {
     int64_t check_at_ms;
     int64_t count;     /* what the alive key held when we last knew */
     bool is_announced; /* the alive key has been made */
+    int64_t calls;     /* what the key of call-outs held when we last knew; -1: we do not */
+    int64_t calls_due; /* our own that have not been made */
     bool is_well;      /* since the last failure it has done all that it was asked */
     unsigned refusals;
     struct batch *batch; /* not acknowledged; sent again after every failure */
@@ -144,6 +147,10 @@ static void check_alive(struct redis *redis, int64_t mono_ms)
 {
     struct buf bytes = {NULL, 0, 0};
     size_t due = add_words(&bytes, WORDS("EXPIRE", redis->alive, ALIVE_TTL_S));
+    if (redis->calls_due > 0)
+        due += add_words(&bytes, WORDS("INCR", redis->again));
+    due += add_words(&bytes, WORDS("EXPIRE", redis->again, ALIVE_TTL_S));
+    due += add_words(&bytes, WORDS("GET", redis->again));
     due += add_words(&bytes, WORDS("GET", redis->alive));
     say(redis, &bytes);
     buf_fini(&bytes);
@@ -203,15 +210,27 @@ static void compare_count(struct redis *redis, const redisReply *reply)
     redis->count = count;
 }
 
+/* Has somebody else called out? */
+static void compare_calls(struct redis *redis, const redisReply *reply)
+{
+    int64_t calls = reply->type == REDIS_REPLY_STRING ? strtoll(reply->str, NULL, 10) : 0;
+    if (redis->calls >= 0 && calls > redis->calls + redis->calls_due)
+        lose(redis, "a worker that was out of the group may have written");
+    redis->calls = calls;
+    redis->calls_due = 0;
+}
+
 static int answer_count(struct redis *redis, const redisReply *reply, int64_t mono_ms,
                         struct err *err)
 {
     if (reply->type == REDIS_REPLY_ERROR)
         return refuse(redis, mono_ms, reply->str, err);
+    if (redis->exchange == CHECK_ALIVE && redis->seen == redis->due - 1)
+        compare_calls(redis, reply);
     if (redis->seen < redis->due)
         return 0;
     compare_count(redis, reply);
-    redis->check_at_ms = mono_ms + CHECK_MS;
+    redis->check_at_ms = redis->calls < 0 ? mono_ms : mono_ms + CHECK_MS;
     go_on(redis, mono_ms);
     return 0;
 }
@@ -404,6 +423,13 @@ static void redis_send(struct store *store, struct batch *batch, int64_t mono_ms
         go_away(redis, mono_ms, redis->context->errstr);
 }
 
+static void redis_call_out(struct store *store)
+{
+    struct redis *redis = redis_of(store);
+    redis->calls_due = 1;
+    redis->check_at_ms = 0;
+}
+
 static void redis_wait(struct store *store, int64_t wait_ms)
 {
     const struct redis *redis = redis_of(store);
@@ -424,6 +450,7 @@ static void redis_close(struct store *store)
     redis_url_fini(&redis->url);
     buf_fini(&redis->undo);
     free(redis->alive);
+    free(redis->again);
     free(redis);
 }
 
@@ -432,6 +459,7 @@ static const struct store_ops redis_ops = {
     .is_ready = redis_is_ready,
     .is_away = redis_is_away,
     .send = redis_send,
+    .call_out = redis_call_out,
     .wait = redis_wait,
     .close = redis_close,
 };
@@ -445,11 +473,15 @@ int redis_store_open(const char *url, const char *group_id, struct store **ret, 
     struct redis *redis = mem_zalloc(sizeof *redis);
     uint64_t nonce[2] = {0, 0};
     (void)getrandom(nonce, sizeof nonce, 0);
-    struct buf alive = {NULL, 0, 0};
-    buf_printf(&alive, "{tw:%s}:alive:%016llx%016llx", group_id, (unsigned long long)nonce[0],
+    struct buf key = {NULL, 0, 0};
+    buf_printf(&key, "{tw:%s}:alive:%016llx%016llx", group_id, (unsigned long long)nonce[0],
                (unsigned long long)nonce[1]);
-    redis->alive = mem_strdup(buf_text(&alive));
-    buf_fini(&alive);
+    redis->alive = mem_strdup(buf_text(&key));
+    buf_reset(&key);
+    buf_printf(&key, "{tw:%s}:again", group_id);
+    redis->again = mem_strdup(buf_text(&key));
+    buf_fini(&key);
+    redis->calls = -1;
     redis->store = (struct store){&redis_ops, slice_of(redis->alive)};
     redis->url = parsed;
     redis->state = AWAY;

@@ -278,6 +278,30 @@ def redis_goes_away(scene, leave, come_back):
     assert worker.counters()["records"] == 400, worker.counters()
 
 
+@test
+def a_worker_that_was_frozen_and_wakes_leaves_no_older_value(scene):
+    topic, redis = scene.topic(4), scene.redis()
+    views = [shop(topic, "[5s, 1h]")]
+    users = range(1, 60)
+    first = scene.worker(redis, views)
+    scene.produce(topic, [event(user, amount=user) for user in users])
+    scene.until_committed(topic)
+    scene.until_right(redis, views)
+    scene.produce(topic, [event(user, amount=1) for user in users])
+    until(lambda: field(redis, 59, "shop_purchase_5s_count") >= 1, 30, "the newest values are there")
+    first.freeze()  # with values in memory that are about to fall
+    second = scene.worker(redis, views)
+    until(lambda: second.live_units() == 4, 60, "the second has taken over")
+    scene.produce(topic, [event(user, amount=100) for user in users])
+    scene.until_committed(topic)
+    scene.until_right(redis, views)
+    first.thaw()
+    until(lambda: first.lines("revoked", lost="1"), 60, "the first has noticed")
+    scene.until_right(redis, views)
+    for worker in (first, second):
+        worker.drain()
+
+
 @test(needs={"restart"}, alone=True)
 def decay_goes_on_while_kafka_is_away_and_reading_goes_on_after(scene):
     topic, redis = scene.topic(2), scene.redis()

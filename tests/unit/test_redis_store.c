@@ -440,6 +440,37 @@ START_TEST(a_flush_is_noticed_within_a_check)
 }
 END_TEST
 
+START_TEST(a_call_out_is_heard_by_the_rest_of_the_group_within_a_check)
+{
+    struct server server;
+    struct writer caller;
+    struct writer writer;
+    if (!has_server())
+        return;
+    server_open(&server, NO_OPTIONS);
+    writer_open_at(&caller, &server);
+    writer_open_at(&writer, &server);
+    until(&caller, is_ready);
+    until(&writer, is_ready);
+    caller.events = writer.events = 0;
+    caller.store->ops->call_out(caller.store);
+    pump(&caller);
+    until(&caller, is_ready);
+    ck_assert(!is_lost(&caller)); /* it need not tell itself */
+    writer.mono_ms += CHECK_MS;
+    until(&writer, is_lost);
+    until(&writer, is_ready);
+    writer.events = 0;
+    writer.mono_ms += CHECK_MS;
+    pump(&writer);
+    until(&writer, is_ready);
+    ck_assert(!is_lost(&writer)); /* once is enough */
+    writer_close(&caller);
+    writer_close(&writer);
+    server_close(&server);
+}
+END_TEST
+
 START_TEST(checks_are_made_between_batches_that_follow_each_other_at_once)
 {
     struct server server;
@@ -767,6 +798,7 @@ UNIT_MAIN("redis_store", a_batch_is_written_and_acknowledged,
           a_key_that_is_not_ours_keeps_its_own_expiry,
           what_a_restart_has_emptied_is_told_and_the_batch_is_sent_again,
           what_was_forgotten_meanwhile_is_not_sent_again, a_flush_is_noticed_within_a_check,
+          a_call_out_is_heard_by_the_rest_of_the_group_within_a_check,
           checks_are_made_between_batches_that_follow_each_other_at_once,
           a_server_out_of_memory_is_waited_for_with_the_batch_kept, a_replica_is_waited_for,
           a_wrong_password_is_for_a_person_after_five_tries,

@@ -129,6 +129,7 @@ static struct {
     int fails;
     int sends;
     size_t written; /* entities */
+    int calls;      /* of call_out() */
     bool is_closed;
     struct buf said; /* the bytes of all batches */
 } redis;
@@ -180,7 +181,14 @@ static void fake_close(struct store *store)
     redis.is_closed = true;
 }
 
-static const struct store_ops store_ops = {.pump = fake_pump,
+static void fake_call_out(struct store *store)
+{
+    (void)store;
+    redis.calls++;
+}
+
+static const struct store_ops store_ops = {.call_out = fake_call_out,
+                                           .pump = fake_pump,
                                            .is_ready = fake_is_ready,
                                            .is_away = fake_is_away,
                                            .send = fake_send,
@@ -701,6 +709,53 @@ START_TEST(values_fall_while_kafka_is_away)
 }
 END_TEST
 
+START_TEST(values_of_lost_units_fall_while_all_of_kafka_is_away)
+{
+    open_with("");
+    assign(0, 0);
+    produce(0, "a");
+    turns(20);
+    kafka.is_away = true;
+    turns(2);
+    revoke(true); /* the session has timed out */
+    redis.said.len = 0;
+    turns(1100);
+    ck_assert(has_said("$14\r\nseen_10s_count\r\n$1\r\n0\r\n"));
+    close_all();
+}
+END_TEST
+
+START_TEST(a_worker_that_was_put_out_while_kafka_answers_writes_nothing_more)
+{
+    open_with("");
+    assign(0, 0);
+    produce(0, "a");
+    turns(20);
+    revoke(true);
+    redis.said.len = 0;
+    turns(1100);
+    ck_assert_uint_eq(redis.said.len, 0);
+    close_all();
+}
+END_TEST
+
+START_TEST(a_worker_that_was_put_out_calls_out_then_and_when_it_is_back)
+{
+    open_with("");
+    assign(0, 0);
+    turns(2);
+    ck_assert_int_eq(redis.calls, 0);
+    revoke(true);
+    ck_assert_int_eq(redis.calls, 1);
+    assign(0, 0);
+    ck_assert_int_eq(redis.calls, 2);
+    revoke(false);
+    assign(0, 0);
+    ck_assert_int_eq(redis.calls, 2);
+    close_all();
+}
+END_TEST
+
 START_TEST(what_the_store_has_lost_is_written_again)
 {
     open_with("");
@@ -905,6 +960,9 @@ UNIT_MAIN("worker", nothing_is_committed_before_the_store_says_written,
           the_answer_to_a_dropped_units_batch_does_no_harm,
           a_wall_clock_that_steps_has_every_unit_read_again,
           intake_pauses_when_the_store_is_away_for_a_second, values_fall_while_kafka_is_away,
+          values_of_lost_units_fall_while_all_of_kafka_is_away,
+          a_worker_that_was_put_out_while_kafka_answers_writes_nothing_more,
+          a_worker_that_was_put_out_calls_out_then_and_when_it_is_back,
           what_the_store_has_lost_is_written_again, a_store_that_needs_a_person_ends_the_worker,
           decays_get_a_quarter_of_a_batch_while_arrivals_saturate_it,
           decays_get_a_quarter_of_a_batch_that_is_full_by_bytes,

@@ -1,0 +1,279 @@
+/* worker: the workers of a configuration on a topic that is full, as fast as they go.
+ *
+ *     worker CONFIG EVENTS off [DUMP]     the sink is off: every batch is acknowledged at once
+ *     worker CONFIG EVENTS on             into the Redis of the configuration
+ *
+ * Ends after EVENTS events and the writes of all that they changed. What is read again is silent
+ * (promise P); here the fence is lifted at once, so that a log that was filled before is worked
+ * through as arrivals are. DUMP gets the first batches, for the bare writer:
+ *
+ *     { bytes, entities, commands: 3 words of 32 bits } bytes ...
+ */
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <unistd.h>
+
+#include "bench.h"
+#include "tidewheel/clock.h"
+#include "tidewheel/log.h"
+#include "tidewheel/mem.h"
+#include "tidewheel/options.h"
+#include "tidewheel/worker.h"
+
+enum { WORKERS_MAX = 16, PARTITIONS_MAX = 64, STEP_US = 1000, DUMP_BYTES_MAX = 128 << 20, GIVEN_UP_S = 300 };
+
+/* A store that counts what passes through it; without an inner one it answers at once. */
+struct counting {
+    struct store store;
+    struct store *inner;
+    const struct batch *batch; /* not acknowledged; without an inner store */
+    _Atomic uint64_t entities;
+    uint64_t batches;
+    FILE *dump;
+    size_t dumped;
+};
+
+struct member {
+    struct worker *worker;
+    struct source *source;
+    struct source_handler handler;
+    struct counting counting;
+    pthread_t thread;
+};
+
+static _Atomic bool stop;
+
+/* The ends that were reached. While the group forms, a partition may move and be read twice, so the
+ * number of records does not tell when all is done. */
+static _Atomic int64_t reached[PARTITIONS_MAX];
+
+/* ---- the store ---- */
+
+static struct counting *counting_of(const struct store *store)
+{
+    return (struct counting *)(uintptr_t)store;
+}
+
+static int counting_pump(struct store *store, int64_t mono_ms, unsigned *ret_events, struct err *err)
+{
+    struct counting *counting = counting_of(store);
+    if (counting->inner != NULL)
+        return counting->inner->ops->pump(counting->inner, mono_ms, ret_events, err);
+    *ret_events = counting->batch != NULL ? STORE_WRITTEN : 0;
+    counting->batch = NULL;
+    return 0;
+}
+
+static bool counting_is_ready(const struct store *store)
+{
+    const struct counting *counting = counting_of(store);
+    return counting->inner != NULL ? counting->inner->ops->is_ready(counting->inner)
+                                   : counting->batch == NULL;
+}
+
+static bool counting_is_away(const struct store *store)
+{
+    const struct counting *counting = counting_of(store);
+    return counting->inner != NULL && counting->inner->ops->is_away(counting->inner);
+}
+
+static void dump(struct counting *counting, const struct batch *batch)
+{
+    uint32_t head[3] = {(uint32_t)batch->bytes.len, (uint32_t)batch->sent_count,
+                        batch->command_count};
+    if (fwrite(head, sizeof head, 1, counting->dump) != 1 ||
+        fwrite(batch->bytes.ptr, batch->bytes.len, 1, counting->dump) != 1)
+        DIE("the dump cannot be written");
+    counting->dumped += batch->bytes.len;
+}
+
+static void counting_send(struct store *store, struct batch *batch, int64_t mono_ms)
+{
+    struct counting *counting = counting_of(store);
+    counting->entities += batch->sent_count;
+    counting->batches++;
+    if (counting->dump != NULL && counting->dumped < DUMP_BYTES_MAX)
+        dump(counting, batch);
+    if (counting->inner != NULL)
+        counting->inner->ops->send(counting->inner, batch, mono_ms);
+    else
+        counting->batch = batch;
+}
+
+static void counting_wait(struct store *store, int64_t wait_ms)
+{
+    struct counting *counting = counting_of(store);
+    if (counting->inner != NULL)
+        counting->inner->ops->wait(counting->inner, wait_ms);
+}
+
+static void counting_close(struct store *store)
+{
+    struct counting *counting = counting_of(store);
+    if (counting->inner != NULL)
+        counting->inner->ops->close(counting->inner);
+}
+
+static const struct store_ops COUNTING = {
+    .pump = counting_pump,
+    .is_ready = counting_is_ready,
+    .is_away = counting_is_away,
+    .send = counting_send,
+    .wait = counting_wait,
+    .close = counting_close,
+};
+
+/* ---- the workers ---- */
+
+static void on_assigned(void *arg, struct unit *unit, const struct plan *plan)
+{
+    const struct member *member = arg;
+    struct plan open = *plan;
+    open.live_at = open.start;
+    member->handler.assigned(member->handler.arg, unit, &open);
+}
+
+static int64_t on_position(void *arg, const struct unit *unit)
+{
+    const struct member *member = arg;
+    return member->handler.position(member->handler.arg, unit);
+}
+
+static void on_revoked(void *arg, bool is_lost)
+{
+    const struct member *member = arg;
+    member->handler.revoked(member->handler.arg, is_lost);
+}
+
+static void on_dropped(void *arg, struct unit *unit)
+{
+    const struct member *member = arg;
+    member->handler.dropped(member->handler.arg, unit);
+}
+
+static void on_reached(void *arg, struct unit *unit, int64_t offset)
+{
+    const struct member *member = arg;
+    if (unit->partition < PARTITIONS_MAX)
+        atomic_store(&reached[unit->partition], offset);
+    member->handler.reached(member->handler.arg, unit, offset);
+}
+
+static void *member_main(void *arg)
+{
+    struct member *member = arg;
+    struct err err;
+    if (worker_run(member->worker, member->source, &member->counting.store, &err) < 0)
+        DIE("%s", err.text);
+    return NULL;
+}
+
+static void member_start(struct member *member, const struct options *options,
+                         const struct catalog *catalog, int number, bool is_on)
+{
+    struct err err;
+    member->worker = worker_new(&(struct worker_setup){
+        .options = options, .catalog = catalog, .number = number, .seed = 7, .stop = &stop});
+    struct counting *counting = &member->counting;
+    counting->store = (struct store){&COUNTING, slice_of("{tw:bench}:alive:0")};
+    if (is_on && redis_store_open(options->redis_url, "bench", &counting->inner, &err) < 0)
+        DIE("%s", err.text);
+    if (is_on)
+        counting->store.alive_key = counting->inner->alive_key;
+    member->handler = worker_handler(member->worker);
+    struct source_handler handler = {member, on_position, on_assigned,
+                                     on_revoked, on_dropped, on_reached};
+    if (kafka_source_open(options, catalog, number, &handler, &member->source, &err) < 0)
+        DIE("%s", err.text);
+    if (pthread_create(&member->thread, NULL, member_main, member) != 0)
+        DIE("no thread");
+}
+
+static uint64_t records_of(const struct member *members, size_t count)
+{
+    uint64_t records = 0;
+    for (size_t i = 0; i < count; i++)
+        records += worker_records(members[i].worker);
+    return records;
+}
+
+static uint64_t reached_all(void)
+{
+    int64_t sum = 0;
+    for (size_t i = 0; i < PARTITIONS_MAX; i++)
+        sum += atomic_load(&reached[i]);
+    return (uint64_t)sum;
+}
+
+static void wait_for(const struct member *members, size_t count, uint64_t events)
+{
+    int64_t deadline_ms = clock_mono_ms() + GIVEN_UP_S * 1000;
+    while (events > 0 ? reached_all() < events : records_of(members, count) == 0) {
+        if (clock_mono_ms() > deadline_ms)
+            DIE("not done after %d s and %llu records", GIVEN_UP_S,
+                (unsigned long long)records_of(members, count));
+        (void)usleep(STEP_US);
+    }
+}
+
+static void run(const struct options *options, const struct catalog *catalog, uint64_t events,
+                bool is_on, FILE *dump_file)
+{
+    struct member *members = mem_zalloc(WORKERS_MAX * sizeof *members);
+    size_t count = (size_t)options->workers;
+    members[0].counting.dump = dump_file;
+    for (size_t i = 0; i < count; i++)
+        member_start(&members[i], options, catalog, (int)i, is_on);
+    wait_for(members, count, 0);
+    int64_t begun_ns = clock_ns(CLOCK_MONOTONIC);
+    wait_for(members, count, events);
+    double records = (double)records_of(members, count);
+    double writes = 0;
+    for (size_t i = 0; i < count; i++)
+        writes += (double)members[i].counting.entities;
+    double read_s = (double)(clock_ns(CLOCK_MONOTONIC) - begun_ns) / 1e9;
+    atomic_store(&stop, true); /* a drain writes what is left */
+    uint64_t entities = 0;
+    uint64_t batches = 0;
+    for (size_t i = 0; i < count; i++) {
+        (void)pthread_join(members[i].thread, NULL);
+        entities += members[i].counting.entities;
+        batches += members[i].counting.batches;
+    }
+    result("records", records);
+    result("cpu_ns", (double)cpu_ns() / records);
+    result("events_s", records / read_s);
+    result("writes_s", writes / read_s);
+    result("writes", (double)entities);
+    result("writes_per_batch", (double)entities / (double)(batches > 0 ? batches : 1));
+    for (size_t i = 0; i < count; i++)
+        worker_free(members[i].worker);
+    free(members);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 4)
+        DIE("usage: worker CONFIG EVENTS on|off [DUMP]");
+    (void)signal(SIGPIPE, SIG_IGN);
+    log_open(LOG_ERROR, false);
+    struct buf report = {NULL, 0, 0};
+    struct options options;
+    struct catalog *catalog = NULL;
+    struct options_source source = {.file = argv[1], .needs_pipelines = true};
+    if (options_load(&source, &report, &options) != 0 ||
+        pipeline_load((const char *const *)options.pipelines, options.pipeline_count, &report,
+                      &catalog) != 0)
+        DIE("%s", buf_text(&report));
+    if (options.workers > WORKERS_MAX)
+        DIE("at most %d workers", WORKERS_MAX);
+    FILE *dump_file = argc > 4 ? fopen(argv[4], "wb") : NULL;
+    run(&options, catalog, strtoull(argv[2], NULL, 10), strcmp(argv[3], "on") == 0, dump_file);
+    if (dump_file != NULL && fclose(dump_file) != 0)
+        DIE("the dump cannot be written");
+    catalog_free(catalog);
+    options_fini(&options);
+    buf_fini(&report);
+    return 0;
+}
