@@ -33,8 +33,9 @@ struct held {
 
 struct ledger {
     int64_t position;
-    int64_t committed;  /* -1: nothing, or a reset allows to go back */
-    int64_t in_flight;  /* the smallest offset of the batch that is not acknowledged; INT64_MAX: none */
+    int64_t committed; /* -1: nothing, or a reset allows to go back */
+    int64_t
+        in_flight; /* the smallest offset of the batch that is not acknowledged; INT64_MAX: none */
     struct held *ring;
     size_t head;
     size_t count;

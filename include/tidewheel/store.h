@@ -49,8 +49,8 @@ struct store {
 
 /* url: redis://[user[:password]@]host[:port][/db] or unix:///path[?db=N]; ERR_CONFIG for others.
  * Does not connect yet. */
-int redis_store_open(const char *url, const char *group_id, struct store **ret, struct err *err)
-    MUST_CHECK;
+int redis_store_open(const char *url, const char *group_id, struct store **ret,
+                     struct err *err) MUST_CHECK;
 
 /* One HMGET and the key's PTTL, over a connection of its own, waiting up to 5 s. ret_values[i] is
  * NULL where the field does not exist; free() each. ERR_RETRY when Redis is away or says no. */

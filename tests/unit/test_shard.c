@@ -704,7 +704,7 @@ START_TEST(many_refused_entities_hold_no_offsets_back)
     shard_say_again(shard);
     writes("");
     for (int i = 0; i < 5; i++) {
-        char id[8];
+        char id[16];
         (void)snprintf(id, sizeof id, "%d", i);
         see(id, "1");
     }
@@ -773,7 +773,7 @@ START_TEST(after_random_silences_losses_and_refusals_all_that_was_written_is_rig
         for (int step = 0; step < 300; step++) {
             int what = rand() % 20;
             if (what < 8) {
-                char id[8];
+                char id[16];
                 int number = rand() % IDS;
                 int64_t ts_ms = wall_ms - rand() % 12000;
                 (void)snprintf(id, sizeof id, "%d", number);

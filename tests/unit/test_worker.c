@@ -787,7 +787,7 @@ END_TEST
 static double decay_share(int64_t entities_max)
 {
     enum { SILENT = 400 };
-    char id[16];
+    char id[32];
     kafka.count = kafka.next = 0;
     kafka.ends[0] = 0;
     redis.said = (struct buf){NULL, 0, 0};
@@ -848,7 +848,7 @@ START_TEST(decays_get_a_quarter_of_a_batch_that_is_full_by_bytes)
     produce(0, "a");
     turns(20);
     pass_ms(10200);
-    char id[16];
+    char id[32];
     for (int i = 0; i < 100; i++) {
         (void)snprintf(id, sizeof id, "new%d", i);
         produce(0, id);
@@ -890,7 +890,7 @@ START_TEST(the_memory_limit_ends_the_worker_with_one_sentence_and_without_a_comm
     turns(2);
     int calls = kafka.commit_calls;
     for (int i = 0; i < 2000; i++) {
-        char id[16];
+        char id[32];
         (void)snprintf(id, sizeof id, "user%d", i);
         produce(0, id);
     }
