@@ -222,7 +222,11 @@ static void check_next(struct rig *rig, int64_t now_ms, unsigned seed)
     struct series_reading before;
     struct series_reading after;
     series_read(&rig->series, &rig->spec, now_ms, &now);
-    if (now.next_ms == INT64_MAX)
+    bool is_alive = false;
+    for (size_t window = 0; window < rig->spec.window_count; window++)
+        is_alive = is_alive || now.acc[window][0] > 0;
+    ck_assert_msg(is_alive == (now.next_ms != INT64_MAX), "seed %u", seed);
+    if (!is_alive)
         return;
     ck_assert_msg(now.next_ms > now_ms, "seed %u", seed);
     series_read(&rig->series, &rig->spec, now.next_ms - 1, &before);
