@@ -46,6 +46,7 @@ class Runner:
         stage = scene.Scene(self.broker.fresh(), name)
         try:
             function(stage)
+            stage.check_processes()
             self.say("passed", name, f"({time.monotonic() - begun:.1f} s)",
                      stage.tails() if self.is_verbose else "")
         except scene.Skip as reason:

@@ -15,6 +15,7 @@ import itertools
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import time
@@ -32,6 +33,9 @@ import yaml_text  # noqa: E402
 from process import BUILD, until  # noqa: E402,F401
 
 TESTS = []
+
+# What a broken promise, or a sanitizer, says.
+CRASH = re.compile(r"Sanitizer|runtime error:|at=bug")
 
 
 class Skip(Exception):
@@ -126,6 +130,12 @@ class Scene:
                                        **options)
         self.processes.append(worker)
         return worker
+
+    def check_processes(self):
+        """No worker has crashed, also where the test would not have noticed."""
+        for one in self.processes:
+            for line in list(one.output):
+                assert not CRASH.search(line), f"{one.name}: {line}"
 
     def close(self):
         for one in self.processes:
