@@ -19,16 +19,18 @@ OBJ     := $(SRC:%.c=$(BUILD)/%.o)
 UNIT    := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
 REPLAY  := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+BENCH   := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/*.c))
 KIT     := $(addprefix $(BUILD)/,tidewheel-topics tidewheel-produce tidewheel-generate mock-broker)
 RUN     := BUILD=$(BUILD) python3 tests/kit/run.py
 AGAIN   := +$(MAKE) --no-print-directory -j$(JOBS)
 
-.PHONY: all kit tests fuzzers help clean setup setup-lint demo test unit histories integration
+.PHONY: all kit tests fuzzers benches help clean setup setup-lint demo test unit histories integration
 .PHONY: lint format asan tsan fuzz mutants bench
 all: $(BUILD)/tidewheel
 kit: all $(KIT)
 tests: kit $(UNIT) $(REPLAY)
 fuzzers: $(FUZZERS)
+benches: $(BENCH)
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -81,8 +83,8 @@ fuzz: ## each fuzz target for FUZZ_SECONDS (60)
 mutants: ## proves that the tests notice: patches, each with the test that must fail
 	@python3 tests/mutants/mutants.py
 
-bench: ## what it costs, one line each
-	$(AGAIN) kit
+bench: setup ## what it costs, one line each
+	$(AGAIN) kit benches
 	@BUILD=$(BUILD) python3 tests/bench/bench.py
 
 clean: ## removes what was built
@@ -113,6 +115,10 @@ $(BUILD)/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(LIB)
 
 # What stands beside the worker in the tests is no subject of the sanitizers.
 $(KIT): override SANITIZE :=
+
+$(BUILD)/bench/%: tests/bench/%.c tests/bench/bench.h $(LIB)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $< $(LIB) $(LDLIBS)
 
 $(BUILD)/tidewheel-%: tests/kit/%.c tests/kit/client.h
 	@mkdir -p $(@D)

@@ -229,7 +229,7 @@ static void open_with(const char *more)
     kafka.source.ops = &source_ops;
     kafka.handler = worker_handler(worker);
     redis.store = (struct store){&store_ops, slice_of("alive")};
-    redis.batch = NULL;
+    redis.batch = NULL; /* of a test before, whose worker is gone */
     redis.answers = true;
     worker_begin(worker, &kafka.source, &redis.store);
 }
