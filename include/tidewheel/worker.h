@@ -45,4 +45,8 @@ void worker_begin(struct worker *worker, struct source *source, struct store *st
 const struct tally *worker_tallies(const struct worker *worker); /* of each view by its index */
 uint64_t worker_records(const struct worker *worker);
 
+/* After worker_run(): false if the group could not be left in time. Threads of the library are then still
+ * about, and the process must end by _exit(), which is always safe. */
+bool worker_has_left(const struct worker *worker);
+
 #endif

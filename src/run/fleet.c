@@ -205,7 +205,8 @@ static int first_error(struct fleet *fleet, struct err *err)
     return 0;
 }
 
-int fleet_run(const struct options *options, const struct catalog *catalog, struct err *err)
+int fleet_run(const struct options *options, const struct catalog *catalog, bool *ret_has_left,
+              struct err *err)
 {
     struct fleet fleet = {.options = options, .catalog = catalog};
     sigset_t signals;
@@ -225,8 +226,12 @@ int fleet_run(const struct options *options, const struct catalog *catalog, stru
     if (rc == 0)
         rc = first_error(&fleet, err);
     log_info("exit", "records=%llu", (unsigned long long)record_count(&fleet));
-    for (size_t i = 0; i < fleet.member_count; i++)
-        worker_free(fleet.members[i].worker);
+    *ret_has_left = true;
+    for (size_t i = 0; i < fleet.member_count; i++) {
+        const struct member *member = &fleet.members[i];
+        *ret_has_left = *ret_has_left && (!member->is_started || worker_has_left(member->worker));
+        worker_free(member->worker);
+    }
     free(fleet.members);
     return rc;
 }

@@ -71,6 +71,11 @@ uint64_t worker_records(const struct worker *worker)
     return atomic_load_explicit(&worker->records, memory_order_relaxed);
 }
 
+bool worker_has_left(const struct worker *worker)
+{
+    return worker->has_left;
+}
+
 /* ---- the time ---- */
 
 /* The only place that asks. A wall clock that steps ages everything at once: the units are read again
@@ -290,7 +295,8 @@ int worker_run(struct worker *worker, struct source *source, struct store *store
     if (rc == 0)
         drain(worker, timeout_ms - timeout_ms / DRAIN_PART);
     log_stats(worker);
-    if (!source->ops->close(source, timeout_ms / DRAIN_PART))
+    worker->has_left = source->ops->close(source, timeout_ms / DRAIN_PART);
+    if (!worker->has_left)
         log_warn(
             "close",
             "worker=%d why=\"the group was not left in time; its members find out by themselves\"",

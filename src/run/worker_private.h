@@ -37,8 +37,9 @@ struct worker {
     uint64_t writes;
     uint64_t decays;
     bool is_paused;
+    bool has_left; /* the group, and librdkafka is gone */
     bool is_kafka_away;
-    bool is_adrift; /* the group has given our units up, and has not had us back yet */
+    bool is_adrift;  /* the group has given our units up, and has not had us back yet */
     bool has_failed; /* nothing is written or committed any more */
 };
 
