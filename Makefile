@@ -1,6 +1,6 @@
 # make            build/tidewheel
 # make test       installs what is missing, builds, and passes all tests
-# make help       the rest
+# make help       the rest; V=1 shows the commands
 
 BUILD   ?= build
 CC      ?= gcc
@@ -21,6 +21,7 @@ REPLAY  := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/%,$(wildcard tests/fuzz/fuzz
 FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 BENCH   := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/*.c))
 KIT     := $(addprefix $(BUILD)/,tidewheel-topics tidewheel-produce tidewheel-generate mock-broker)
+Q       := $(if $(V),,@)
 RUN     := BUILD=$(BUILD) python3 tests/kit/run.py
 AGAIN   := +$(MAKE) --no-print-directory -j$(JOBS)
 
@@ -91,41 +92,42 @@ clean: ## removes what was built
 	rm -rf $(BUILD)
 
 $(BUILD)/tidewheel: $(BUILD)/src/main.o $(SHIM) $(LIB)
-	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	@echo "  link  $@"
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 $(LIB): $(OBJ)
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(Q)$(AR) rcs $@ $^
 
 $(BUILD)/%.o: %.c
-	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+	@mkdir -p $(@D) && echo "  cc    $@"
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 $(BUILD)/tests/test_%: tests/unit/test_%.c tests/unit/unit.h $(LIB)
-	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) -Itests/unit $(CFLAGS) -o $@ $< $(LIB) $(shell pkg-config --libs check) $(LDLIBS)
+	@mkdir -p $(@D) && echo "  cc    $@"
+	$(Q)$(CC) $(CPPFLAGS) -Itests/unit $(CFLAGS) -o $@ $< $(LIB) $(shell pkg-config --libs check) $(LDLIBS)
 
 $(BUILD)/tests/fuzz_%: tests/fuzz/fuzz_%.c tests/fuzz/replay.c $(LIB)
-	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $^ $(LDLIBS)
+	@mkdir -p $(@D) && echo "  cc    $@"
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $^ $(LDLIBS)
 
 $(BUILD)/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(LIB)
-	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -fsanitize=fuzzer -o $@ $^ $(LDLIBS)
+	@mkdir -p $(@D) && echo "  cc    $@"
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -fsanitize=fuzzer -o $@ $^ $(LDLIBS)
 
 # What stands beside the worker in the tests is no subject of the sanitizers.
 $(KIT): override SANITIZE :=
 
 $(BUILD)/bench/%: tests/bench/%.c tests/bench/bench.h $(LIB)
-	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $< $(LIB) $(LDLIBS)
+	@mkdir -p $(@D) && echo "  cc    $@"
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $< $(LIB) $(LDLIBS)
 
 $(BUILD)/tidewheel-%: tests/kit/%.c tests/kit/client.h
-	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $< $(shell pkg-config --libs rdkafka)
+	@mkdir -p $(@D) && echo "  cc    $@"
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $< $(shell pkg-config --libs rdkafka)
 
 $(BUILD)/mock-broker: tests/kit/mock_broker.c
-	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $< $(shell pkg-config --libs rdkafka)
+	@mkdir -p $(@D) && echo "  cc    $@"
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $< $(shell pkg-config --libs rdkafka)
 
 -include $(OBJ:.o=.d) $(BUILD)/src/main.d
