@@ -7,6 +7,8 @@
 
 enum { RETRY_MS = 30 * 1000 }; /* of a refused key */
 
+enum { FETCH_RECORD = 8, FETCH_BUCKETS = 4, FETCH_SERIES_MAX = 4, FETCH_WORDS_MAX = 32 };
+
 struct aside {
     struct entity_ref entity;
     int64_t retry_ms; /* wall clock */
@@ -214,11 +216,33 @@ static void mark_sent(struct shard *shard, struct entity_ref ref)
     entity->flags = (uint8_t)((entity->flags & ~(ENTITY_HELD | ENTITY_UNSAID)) | ENTITY_SENT);
 }
 
+/* What is held lies all over the memory, and each record and each bucket is a miss of the caches: so
+ * those of the entities that come next are on their way while one is written. */
+static void fetch_ahead(const struct shard *shard)
+{
+    const struct ledger *ledger = &shard->ledger;
+    if (ledger->count > FETCH_RECORD)
+        __builtin_prefetch(
+            entity_of(shard, ledger->ring[(ledger->head + FETCH_RECORD) & (ledger->cap - 1)].entity));
+    if (ledger->count <= FETCH_BUCKETS)
+        return;
+    struct entity_ref next = ledger->ring[(ledger->head + FETCH_BUCKETS) & (ledger->cap - 1)].entity;
+    const struct entity *entity = entity_of(shard, next);
+    size_t feature_count = shard->topic->views[next.view]->feature_count;
+    __builtin_prefetch(entity->identity);
+    for (size_t i = 0; i < feature_count && i < FETCH_SERIES_MAX; i++) {
+        const struct series *series = &entity->series[i];
+        for (uint32_t at = 0; at < series->len && at < FETCH_WORDS_MAX; at += 8)
+            __builtin_prefetch(series->words + series->len - 1 - at);
+    }
+}
+
 bool shard_take_arrival(struct shard *shard, struct entity_ref *ret)
 {
     struct held held;
     if (!shard->is_live || !ledger_take(&shard->ledger, &held))
         return false;
+    fetch_ahead(shard);
     mark_sent(shard, held.entity);
     *ret = held.entity;
     return true;

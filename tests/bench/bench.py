@@ -149,9 +149,13 @@ class Stage:
 
 def bench_off(stage, topic, dump):
     bare = run("consumer", stage.config(topic, 1), topic, PARTITIONS, EVENTS)
+    none = run("worker", stage.config(topic, 1), EVENTS, "none")
     off = run("worker", stage.config(topic, 1), EVENTS, "off", dump)
     line("bare librdkafka consumer, same flags", bare["cpu_ns"], "ns/event")
-    line("worker, sink off", off["cpu_ns"], "ns/event")
+    line("worker from Kafka to buckets", none["cpu_ns"], "ns/event")
+    line("worker, sink off (batches made, answered at once)", off["cpu_ns"], "ns/event")
+    line("  key writes for an event", off["writes"] / off["records"], "writes")
+    line("worker to buckets beside the bare consumer", none["cpu_ns"] / bare["cpu_ns"], "ratio")
     line("worker, sink off, beside the bare consumer", off["cpu_ns"] / bare["cpu_ns"], "ratio", 5)
     return bare
 
