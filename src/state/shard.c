@@ -220,15 +220,14 @@ static void mark_sent(struct shard *shard, struct entity_ref ref)
  * those of the entities that come next are on their way while one is written. */
 static void fetch_ahead(const struct shard *shard)
 {
-    const struct ledger *ledger = &shard->ledger;
-    if (ledger->count > FETCH_RECORD)
-        __builtin_prefetch(
-            entity_of(shard, ledger->ring[(ledger->head + FETCH_RECORD) & (ledger->cap - 1)].entity));
-    if (ledger->count <= FETCH_BUCKETS)
+    const struct held *record = ledger_peek(&shard->ledger, FETCH_RECORD);
+    const struct held *buckets = ledger_peek(&shard->ledger, FETCH_BUCKETS);
+    if (record != NULL)
+        __builtin_prefetch(entity_of(shard, record->entity));
+    if (buckets == NULL)
         return;
-    struct entity_ref next = ledger->ring[(ledger->head + FETCH_BUCKETS) & (ledger->cap - 1)].entity;
-    const struct entity *entity = entity_of(shard, next);
-    size_t feature_count = shard->topic->views[next.view]->feature_count;
+    const struct entity *entity = entity_of(shard, buckets->entity);
+    size_t feature_count = shard->topic->views[buckets->entity.view]->feature_count;
     __builtin_prefetch(entity->identity);
     for (size_t i = 0; i < feature_count && i < FETCH_SERIES_MAX; i++) {
         const struct series *series = &entity->series[i];

@@ -22,7 +22,14 @@
 #include "tidewheel/options.h"
 #include "tidewheel/worker.h"
 
-enum { WORKERS_MAX = 16, PARTITIONS_MAX = 64, STEP_US = 1000, DUMP_EVERY = 8, DUMP_BYTES_MAX = 256 << 20, GIVEN_UP_S = 300 };
+enum {
+    WORKERS_MAX = 16,
+    PARTITIONS_MAX = 64,
+    STEP_US = 1000,
+    DUMP_EVERY = 8,
+    DUMP_BYTES_MAX = 256 << 20,
+    GIVEN_UP_S = 300
+};
 
 /* A store that counts what passes through it; without an inner one it answers at once. */
 struct counting {
@@ -57,7 +64,8 @@ static struct counting *counting_of(const struct store *store)
     return (struct counting *)(uintptr_t)store;
 }
 
-static int counting_pump(struct store *store, int64_t mono_ms, unsigned *ret_events, struct err *err)
+static int counting_pump(struct store *store, int64_t mono_ms, unsigned *ret_events,
+                         struct err *err)
 {
     struct counting *counting = counting_of(store);
     if (counting->inner != NULL)
@@ -186,8 +194,8 @@ static void member_start(struct member *member, const struct options *options,
     if (is_on)
         counting->store.alive_key = counting->inner->alive_key;
     member->handler = worker_handler(member->worker);
-    struct source_handler handler = {member, on_position, on_assigned,
-                                     on_revoked, on_dropped, on_reached};
+    struct source_handler handler = {member,     on_position, on_assigned,
+                                     on_revoked, on_dropped,  on_reached};
     if (kafka_source_open(options, catalog, number, &handler, &member->source, &err) < 0)
         DIE("%s", err.text);
     if (pthread_create(&member->thread, NULL, member_main, member) != 0)

@@ -115,8 +115,13 @@ int main(int argc, char **argv)
     int64_t begun_ns = clock_ns(CLOCK_MONOTONIC);
     int64_t begun_cpu_ns = cpu_ns();
     for (size_t i = 0; i < count; i++) {
-        connections[i] = (struct connection){redisConnectUnix(argv[1]), &packets, i, count,
-                                             begun_ns + atol(argv[4]) * 1000000000, 0, 0};
+        connections[i] = (struct connection){redisConnectUnix(argv[1]),
+                                             &packets,
+                                             i,
+                                             count,
+                                             begun_ns + atol(argv[4]) * 1000000000,
+                                             0,
+                                             0};
         if (connections[i].context == NULL || connections[i].context->err != 0)
             DIE("no connection to %s", argv[1]);
         if (pthread_create(&connections[i].thread, NULL, connection_main, &connections[i]) != 0)
