@@ -135,8 +135,12 @@ static void greet(struct redis *redis, int64_t mono_ms)
         (void)snprintf(db, sizeof db, "%d", url->db);
         due += add_words(&bytes, WORDS("SELECT", db));
     }
-    if (!redis->is_announced)
-        due += add_words(&bytes, WORDS("SET", redis->alive, "0", "EX", ALIVE_TTL_S));
+    if (!redis->is_announced) {
+        char count[NUM_TEXT_MAX];
+        redis->count += 2; /* beyond the batch that is in doubt */
+        count[num_format_int64(redis->count, count)] = '\0';
+        due += add_words(&bytes, WORDS("SET", redis->alive, count, "EX", ALIVE_TTL_S));
+    }
     due += add_words(&bytes, WORDS("GET", redis->alive));
     say(redis, &bytes);
     buf_fini(&bytes);
@@ -193,20 +197,26 @@ static void lose(struct redis *redis, const char *how)
     redis->events |= STORE_LOST;
 }
 
+/* The count goes up as long as the process lives, over losses too: were it to begin anew, an older
+ * state of Redis could come back with the very count that is expected by now. */
+static void lose_count(struct redis *redis, int64_t count, const char *how)
+{
+    lose(redis, how);
+    if (redis->count < count)
+        redis->count = count;
+    redis->is_announced = false;
+}
+
 static void compare_count(struct redis *redis, const redisReply *reply)
 {
-    bool is_there = reply->type == REDIS_REPLY_STRING;
-    int64_t count = is_there ? strtoll(reply->str, NULL, 10) : 0;
-    bool was_in_doubt = redis->batch != NULL && count == redis->count + 1;
-    if (!is_there) {
-        lose(redis, "the alive key is gone");
-        redis->is_announced = false;
-    } else if (redis->is_announced && count != redis->count && !was_in_doubt) {
-        lose(redis, count < redis->count ? "Redis is older than what it acknowledged"
-                                         : "a write that was given up has landed");
-    } else {
-        redis->is_announced = true;
+    int64_t count = reply->type == REDIS_REPLY_STRING ? strtoll(reply->str, NULL, 10) : -1;
+    bool was_in_doubt = redis->is_announced && redis->batch != NULL && count == redis->count + 1;
+    if (count != redis->count && !was_in_doubt) {
+        lose_count(redis, count,
+                   count < 0 ? "the alive key is gone" : "the alive count is another");
+        return;
     }
+    redis->is_announced = true;
     redis->count = count;
 }
 
@@ -283,8 +293,9 @@ static void take_exec(struct redis *redis, const redisReply *exec, int64_t mono_
     }
     int64_t count = exec->element[exec->elements - 1]->integer;
     if (count != redis->count + 1)
-        lose(redis, "the alive count has jumped");
-    redis->count = count;
+        lose_count(redis, count, "the alive count is another");
+    else
+        redis->count = count;
     redis->batch = NULL;
     redis->events |= STORE_WRITTEN;
     go_on(redis, mono_ms);
@@ -473,6 +484,8 @@ int redis_store_open(const char *url, const char *group_id, struct store **ret, 
     struct redis *redis = mem_zalloc(sizeof *redis);
     uint64_t nonce[2] = {0, 0};
     (void)getrandom(nonce, sizeof nonce, 0);
+    *redis = (struct redis){
+        .url = parsed, .calls = -1, .back_off_ms = BACK_OFF_MIN_MS, .jitter = nonce[0]};
     struct buf key = {NULL, 0, 0};
     buf_printf(&key, "{tw:%s}:alive:%016llx%016llx", group_id, (unsigned long long)nonce[0],
                (unsigned long long)nonce[1]);
@@ -481,12 +494,7 @@ int redis_store_open(const char *url, const char *group_id, struct store **ret, 
     buf_printf(&key, "{tw:%s}:again", group_id);
     redis->again = mem_strdup(buf_text(&key));
     buf_fini(&key);
-    redis->calls = -1;
     redis->store = (struct store){&redis_ops, slice_of(redis->alive)};
-    redis->url = parsed;
-    redis->state = AWAY;
-    redis->back_off_ms = BACK_OFF_MIN_MS;
-    redis->jitter = nonce[0];
     *ret = &redis->store;
     return 0;
 }

@@ -104,7 +104,7 @@ def bench_state():
 
 
 class Stage:
-    """A broker, a Redis, and a topic of EVENTS purchases and page views of the last day."""
+    """A broker and a Redis, and topics of purchases and page views of the last day."""
 
     def __init__(self):
         self.kafka = kafka_broker.start()
@@ -123,12 +123,12 @@ class Stage:
         (self.path / f"{topic}.yaml").write_text(text, encoding="utf-8")
         return topic
 
-    def fill(self, topic):
+    def fill(self, topic, events, pick_user):
         produce = subprocess.Popen([BUILD / "tidewheel-produce", "-b", self.kafka.servers, "-t", topic],
                                    stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
         dice = random.Random(42)
-        for number in range(EVENTS):
-            user, ts = 1 + int(dice.random() ** 2 * USERS), self.begun_ms + number * DAY_MS // EVENTS
+        for number in range(events):
+            user, ts = pick_user(dice), self.begun_ms + number * DAY_MS // events
             what = (f'purchase","amount":{dice.randrange(100, 9000) / 100},"currency":"EUR"'
                     if dice.random() < 0.25 else f'page_view","page":"/item/{dice.randrange(1000)}"')
             produce.stdin.write(
@@ -147,36 +147,50 @@ class Stage:
         return file
 
 
-def bench_off(stage, topic, dump):
+def bench_off(stage, topic):
     bare = run("consumer", stage.config(topic, 1), topic, PARTITIONS, EVENTS)
     none = run("worker", stage.config(topic, 1), EVENTS, "none")
-    off = run("worker", stage.config(topic, 1), EVENTS, "off", dump)
+    off = run("worker", stage.config(topic, 1), EVENTS, "off")
     line("bare librdkafka consumer, same flags", bare["cpu_ns"], "ns/event")
-    line("worker from Kafka to buckets", none["cpu_ns"], "ns/event")
-    line("worker, sink off (batches made, answered at once)", off["cpu_ns"], "ns/event")
+    line("worker from Kafka to buckets, nothing written", none["cpu_ns"], "ns/event")
+    line("  beside the bare consumer", none["cpu_ns"] / bare["cpu_ns"], "ratio")
+    line("worker, sink off: batches made and answered at once", off["cpu_ns"], "ns/event")
     line("  key writes for an event", off["writes"] / off["records"], "writes")
-    line("worker to buckets beside the bare consumer", none["cpu_ns"] / bare["cpu_ns"], "ratio")
-    line("worker, sink off, beside the bare consumer", off["cpu_ns"] / bare["cpu_ns"], "ratio", 5)
+    line("  beside the bare consumer", off["cpu_ns"] / bare["cpu_ns"], "ratio", 5)
+    line("worker, sink off", off["events_s"], "events/s")
     return bare
 
 
-def bench_on(stage, topic, dump):
+def bench_on(stage, topic):
     before_s = cpu_s(stage.redis.process.pid)
     on = run("worker", stage.config(topic, 2), EVENTS, "on")
     redis_ns = (cpu_s(stage.redis.process.pid) - before_s) * 1e9
     line("2 workers, sink on", on["events_s"], "events/s")
     line("2 workers, sink on", on["cpu_ns"], "ns/event")
-    line("Redis, sink on", redis_ns / on["records"], "ns/event")
-    line("key writes, 2 workers", on["writes_s"], "writes/s")
-    line("key writes for an event", on["writes"] / on["records"], "writes")
+    line("  Redis", redis_ns / on["records"], "ns/event")
+    line("  key writes for an event", on["writes"] / on["records"], "writes")
+
+
+def bench_writes(stage):
+    """So many users that nearly every event is a key write of its own, and Redis is the wall."""
+    topic, dump, events = stage.topic("wide"), stage.path / "dump", EVENTS // 4
+    stage.fill(topic, events, lambda dice: dice.randrange(EVENTS))
+    run("worker", stage.config(topic, 1), events, "off", dump)
+    stage.redis.call("FLUSHALL")
     before_s = cpu_s(stage.redis.process.pid)
-    bare = run("writer", stage.redis.socket, dump, 2, 8)
-    bare_ns = (cpu_s(stage.redis.process.pid) - before_s) * 1e9
-    line("key writes, bare writer, 2 connections", bare["writes_s"], "writes/s")
-    line("key writes beside the bare writer", on["writes_s"] / bare["writes_s"], "ratio", 0.9, False)
-    line("Redis for a key write, bare writer", bare_ns / bare["writes"], "ns/write")
-    line("Redis for a key write beside the bare writer",
-         redis_ns / on["writes"] / (bare_ns / bare["writes"]), "ratio")
+    on = run("worker", stage.config(topic, 2), events, "on")
+    redis_ns = (cpu_s(stage.redis.process.pid) - before_s) * 1e9 / on["writes"]
+    stage.redis.call("FLUSHALL")
+    before_s = cpu_s(stage.redis.process.pid)
+    bare = run("writer", stage.redis.socket, dump, 2)
+    bare_ns = (cpu_s(stage.redis.process.pid) - before_s) * 1e9 / bare["writes"]
+    line("bare pipelined writer, 2 connections", bare["writes_s"], "writes/s")
+    line("2 workers, nearly each event another user", on["writes_s"], "writes/s")
+    line("  beside the bare writer of the same bytes", on["writes_s"] / bare["writes_s"], "ratio",
+         0.9, False)
+    line("Redis for a key write of the bare writer", bare_ns, "ns/write")
+    line("Redis for a key write of the workers", redis_ns, "ns/write")
+    line("  beside the bare writer", redis_ns / bare_ns, "ratio")
 
 
 def bench_latency(stage):
@@ -203,14 +217,15 @@ def bench_latency(stage):
 def bench_kafka(only, costs):
     stage = Stage()
     if "sink" in only:
-        topic, dump = stage.topic("bench"), stage.path / "dump"
-        stage.fill(topic)
-        bare = bench_off(stage, topic, dump)
+        topic = stage.topic("bench")
+        stage.fill(topic, EVENTS, lambda dice: 1 + int(dice.random() ** 2 * USERS))
+        bare = bench_off(stage, topic)
         if costs:
             few, many = (bare["cpu_ns"] + costs[keys]["event_ns"] for keys in (10_000, 10_000_000))
             line("an event, Kafka's share with it, 10,000,000 keys beside 10,000", many / few,
                  "ratio", 2)
-        bench_on(stage, topic, dump)
+        bench_on(stage, topic)
+        bench_writes(stage)
     if "latency" in only:
         bench_latency(stage)
 

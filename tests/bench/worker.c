@@ -6,7 +6,7 @@
  *
  * Ends after EVENTS events and the writes of all that they changed. What is read again is silent
  * (promise P); here the fence is lifted at once, so that a log that was filled before is worked
- * through as arrivals are. DUMP gets every eighth batch, for the bare writer:
+ * through as arrivals are. DUMP gets the batches of the first worker, for the bare writer:
  *
  *     { bytes, entities, commands: 3 words of 32 bits } bytes ...
  */
@@ -16,31 +16,24 @@
 #include <unistd.h>
 
 #include "bench.h"
-#include "tidewheel/clock.h"
+#include "run/worker_private.h"
 #include "tidewheel/log.h"
 #include "tidewheel/mem.h"
 #include "tidewheel/options.h"
 #include "tidewheel/worker.h"
 
-enum {
-    WORKERS_MAX = 16,
-    PARTITIONS_MAX = 64,
-    STEP_US = 1000,
-    DUMP_EVERY = 8,
-    DUMP_BYTES_MAX = 256 << 20,
-    GIVEN_UP_S = 300
-};
+enum { WORKERS_MAX = 16, PARTITIONS_MAX = 64, STEP_US = 1000, GIVEN_UP_S = 300 };
 
 /* A store that counts what passes through it; without an inner one it answers at once. */
 struct counting {
     struct store store;
     struct store *inner;
+    struct worker *worker;
     const struct batch *batch; /* not acknowledged; without an inner store */
     _Atomic uint64_t entities;
-    uint64_t batches;
-    _Atomic bool is_closed; /* never ready */
+    _Atomic bool is_closed;     /* never ready */
+    _Atomic int64_t written_ns; /* when nothing was left to write, all events being read */
     FILE *dump;
-    size_t dumped;
 };
 
 struct member {
@@ -56,6 +49,15 @@ static _Atomic bool stop;
 /* The ends that were reached. While the group forms, a partition may move and be read twice, so the
  * number of records does not tell when all is done. */
 static _Atomic int64_t reached[PARTITIONS_MAX];
+static uint64_t events_wanted;
+
+static uint64_t reached_all(void)
+{
+    int64_t sum = 0;
+    for (size_t i = 0; i < PARTITIONS_MAX; i++)
+        sum += atomic_load(&reached[i]);
+    return (uint64_t)sum;
+}
 
 /* ---- the store ---- */
 
@@ -64,10 +66,19 @@ static struct counting *counting_of(const struct store *store)
     return (struct counting *)(uintptr_t)store;
 }
 
+static void note_written(struct counting *counting)
+{
+    const struct worker *worker = counting->worker;
+    if (atomic_load(&counting->written_ns) == 0 && reached_all() >= events_wanted &&
+        !worker->is_sent && !units_have_arrivals(worker))
+        atomic_store(&counting->written_ns, clock_ns(CLOCK_MONOTONIC));
+}
+
 static int counting_pump(struct store *store, int64_t mono_ms, unsigned *ret_events,
                          struct err *err)
 {
     struct counting *counting = counting_of(store);
+    note_written(counting);
     if (counting->inner != NULL)
         return counting->inner->ops->pump(counting->inner, mono_ms, ret_events, err);
     *ret_events = counting->batch != NULL ? STORE_WRITTEN : 0;
@@ -88,22 +99,20 @@ static bool counting_is_away(const struct store *store)
     return counting->inner != NULL && counting->inner->ops->is_away(counting->inner);
 }
 
-static void dump(struct counting *counting, const struct batch *batch)
+static void dump(const struct counting *counting, const struct batch *batch)
 {
     uint32_t head[3] = {(uint32_t)batch->bytes.len, (uint32_t)batch->sent_count,
                         batch->command_count};
     if (fwrite(head, sizeof head, 1, counting->dump) != 1 ||
         fwrite(batch->bytes.ptr, batch->bytes.len, 1, counting->dump) != 1)
         DIE("the dump cannot be written");
-    counting->dumped += batch->bytes.len;
 }
 
 static void counting_send(struct store *store, struct batch *batch, int64_t mono_ms)
 {
     struct counting *counting = counting_of(store);
     counting->entities += batch->sent_count;
-    bool is_chosen = counting->batches++ % DUMP_EVERY == 0;
-    if (counting->dump != NULL && is_chosen && counting->dumped < DUMP_BYTES_MAX)
+    if (counting->dump != NULL)
         dump(counting, batch);
     if (counting->inner != NULL)
         counting->inner->ops->send(counting->inner, batch, mono_ms);
@@ -187,6 +196,7 @@ static void member_start(struct member *member, const struct options *options,
     member->worker = worker_new(&(struct worker_setup){
         .options = options, .catalog = catalog, .number = number, .seed = 7, .stop = &stop});
     struct counting *counting = &member->counting;
+    counting->worker = member->worker;
     counting->is_closed = strcmp(sink, "none") == 0;
     counting->store = (struct store){&COUNTING, slice_of("{tw:bench}:alive:0")};
     if (is_on && redis_store_open(options->redis_url, "bench", &counting->inner, &err) < 0)
@@ -210,18 +220,31 @@ static uint64_t records_of(const struct member *members, size_t count)
     return records;
 }
 
-static uint64_t reached_all(void)
+static bool is_written(const struct member *members, size_t count)
 {
-    int64_t sum = 0;
-    for (size_t i = 0; i < PARTITIONS_MAX; i++)
-        sum += atomic_load(&reached[i]);
-    return (uint64_t)sum;
+    size_t written = 0;
+    for (size_t i = 0; i < count; i++)
+        written += atomic_load(&members[i].counting.written_ns) != 0;
+    return written == count;
 }
 
-static void wait_for(const struct member *members, size_t count, uint64_t events)
+static bool has_begun(const struct member *members, size_t count)
+{
+    return records_of(members, count) > 0;
+}
+
+static bool is_read(const struct member *members, size_t count)
+{
+    (void)members;
+    (void)count;
+    return reached_all() >= events_wanted;
+}
+
+static void wait_until(bool (*is)(const struct member *members, size_t count),
+                       const struct member *members, size_t count)
 {
     int64_t deadline_ms = clock_mono_ms() + GIVEN_UP_S * 1000;
-    while (events > 0 ? reached_all() < events : records_of(members, count) == 0) {
+    while (!is(members, count)) {
         if (clock_mono_ms() > deadline_ms)
             DIE("not done after %d s and %llu records", GIVEN_UP_S,
                 (unsigned long long)records_of(members, count));
@@ -229,40 +252,38 @@ static void wait_for(const struct member *members, size_t count, uint64_t events
     }
 }
 
-static void run(const struct options *options, const struct catalog *catalog, uint64_t events,
-                const char *sink, FILE *dump_file)
+static double seconds_since(int64_t begun_ns)
+{
+    return (double)(clock_ns(CLOCK_MONOTONIC) - begun_ns) / 1e9;
+}
+
+static void run(const struct options *options, const struct catalog *catalog, const char *sink,
+                FILE *dump_file)
 {
     struct member *members = mem_zalloc(WORKERS_MAX * sizeof *members);
     size_t count = (size_t)options->workers;
     members[0].counting.dump = dump_file;
     for (size_t i = 0; i < count; i++)
         member_start(&members[i], options, catalog, (int)i, sink);
-    wait_for(members, count, 0);
+    wait_until(has_begun, members, count);
     int64_t begun_ns = clock_ns(CLOCK_MONOTONIC);
-    wait_for(members, count, events);
+    wait_until(is_read, members, count);
     double records = (double)records_of(members, count);
-    double writes = 0;
-    for (size_t i = 0; i < count; i++)
-        writes += (double)members[i].counting.entities;
-    double read_s = (double)(clock_ns(CLOCK_MONOTONIC) - begun_ns) / 1e9;
-    double read_cpu_ns = (double)cpu_ns();
-    for (size_t i = 0; i < count; i++)
-        atomic_store(&members[i].counting.is_closed, false);
-    atomic_store(&stop, true); /* a drain writes what is left */
-    uint64_t entities = 0;
-    uint64_t batches = 0;
-    for (size_t i = 0; i < count; i++) {
-        (void)pthread_join(members[i].thread, NULL);
-        entities += members[i].counting.entities;
-        batches += members[i].counting.batches;
-    }
     result("records", records);
-    result("cpu_ns", read_cpu_ns / records);
-    result("whole_cpu_ns", (double)cpu_ns() / records);
-    result("events_s", records / read_s);
-    result("writes_s", writes / read_s);
+    result("events_s", records / seconds_since(begun_ns));
+    if (strcmp(sink, "none") != 0)
+        wait_until(is_written, members, count);
+    result("cpu_ns", (double)cpu_ns() / records);
+    uint64_t entities = 0;
+    for (size_t i = 0; i < count; i++) {
+        entities += atomic_load(&members[i].counting.entities);
+        atomic_store(&members[i].counting.is_closed, false);
+    }
     result("writes", (double)entities);
-    result("writes_per_batch", (double)entities / (double)(batches > 0 ? batches : 1));
+    result("writes_s", (double)entities / seconds_since(begun_ns));
+    atomic_store(&stop, true);
+    for (size_t i = 0; i < count; i++)
+        (void)pthread_join(members[i].thread, NULL);
     for (size_t i = 0; i < count; i++)
         worker_free(members[i].worker);
     free(members);
@@ -285,7 +306,8 @@ int main(int argc, char **argv)
     if (options.workers > WORKERS_MAX)
         DIE("at most %d workers", WORKERS_MAX);
     FILE *dump_file = argc > 4 ? fopen(argv[4], "wb") : NULL;
-    run(&options, catalog, strtoull(argv[2], NULL, 10), argv[3], dump_file);
+    events_wanted = strtoull(argv[2], NULL, 10);
+    run(&options, catalog, argv[3], dump_file);
     if (dump_file != NULL && fclose(dump_file) != 0)
         DIE("the dump cannot be written");
     catalog_free(catalog);

@@ -1,8 +1,8 @@
 /* writer: the fastest that the same batches can go into Redis: no thought, a few always on their way.
  *
- *     writer SOCKET DUMP CONNECTIONS SECONDS      writes, writes_s, cpu_ns (of a write, on our side)
+ *     writer SOCKET DUMP CONNECTIONS      writes, writes_s, cpu_ns (of a write, on our side)
  *
- * Each connection has a thread and every so many-th batch of the dump (worker.c), over and over.
+ * Each connection has a thread and its share of the dump's batches (worker.c).
  */
 #include <hiredis/hiredis.h>
 #include <pthread.h>
@@ -30,7 +30,6 @@ struct connection {
     const struct packets *packets;
     size_t first;
     size_t step;
-    int64_t until_ns;
     uint64_t writes;
     pthread_t thread;
 };
@@ -76,35 +75,36 @@ static void take_replies(struct connection *connection, const struct packet *pac
     connection->writes += packet->entities;
 }
 
+static void send_packet(struct connection *connection, const struct packet *packet)
+{
+    int is_written = 0;
+    (void)redisAppendFormattedCommand(connection->context, packet->bytes, packet->len);
+    while (!is_written)
+        if (redisBufferWrite(connection->context, &is_written) != REDIS_OK)
+            DIE("Redis: %s", connection->context->errstr);
+}
+
 static void *connection_main(void *arg)
 {
     struct connection *connection = arg;
-    const struct packet *due[WINDOW];
-    size_t sent = 0;
-    size_t answered = 0;
-    size_t at = connection->first;
-    while (clock_ns(CLOCK_MONOTONIC) < connection->until_ns || answered < sent) {
-        if (clock_ns(CLOCK_MONOTONIC) < connection->until_ns) {
-            const struct packet *packet = &connection->packets->all[at];
-            at = (at + connection->step) % connection->packets->count;
-            (void)redisAppendFormattedCommand(connection->context, packet->bytes, packet->len);
-            int is_written = 0;
-            while (!is_written)
-                if (redisBufferWrite(connection->context, &is_written) != REDIS_OK)
-                    DIE("Redis: %s", connection->context->errstr);
-            due[sent++ % WINDOW] = packet;
-            if (sent - answered < WINDOW)
-                continue;
-        }
-        take_replies(connection, due[answered++ % WINDOW]);
+    const struct packets *packets = connection->packets;
+    size_t answered = connection->first;
+    for (size_t at = connection->first; at < packets->count; at += connection->step) {
+        send_packet(connection, &packets->all[at]);
+        if (at - answered < (WINDOW - 1) * connection->step)
+            continue;
+        take_replies(connection, &packets->all[answered]);
+        answered += connection->step;
     }
+    for (; answered < packets->count; answered += connection->step)
+        take_replies(connection, &packets->all[answered]);
     return NULL;
 }
 
 int main(int argc, char **argv)
 {
-    if (argc != 5)
-        DIE("usage: writer SOCKET DUMP CONNECTIONS SECONDS");
+    if (argc != 4)
+        DIE("usage: writer SOCKET DUMP CONNECTIONS");
     struct connection connections[CONNECTIONS_MAX] = {{0}};
     size_t len = 0;
     char *bytes = read_file(argv[2], &len);
@@ -115,13 +115,7 @@ int main(int argc, char **argv)
     int64_t begun_ns = clock_ns(CLOCK_MONOTONIC);
     int64_t begun_cpu_ns = cpu_ns();
     for (size_t i = 0; i < count; i++) {
-        connections[i] = (struct connection){redisConnectUnix(argv[1]),
-                                             &packets,
-                                             i,
-                                             count,
-                                             begun_ns + atol(argv[4]) * 1000000000,
-                                             0,
-                                             0};
+        connections[i] = (struct connection){redisConnectUnix(argv[1]), &packets, i, count, 0, 0};
         if (connections[i].context == NULL || connections[i].context->err != 0)
             DIE("no connection to %s", argv[1]);
         if (pthread_create(&connections[i].thread, NULL, connection_main, &connections[i]) != 0)

@@ -91,6 +91,8 @@ MUTANTS = [
     ("whoever was put out does not call out", "src/run/units.c",
      "        worker->is_adrift = true;\n        worker->store->ops->call_out(worker->store);",
      "        worker->is_adrift = true;", unit("worker")),
+    ("the alive count begins anew after a loss", "src/sink/redis.c",
+     "        redis->count += 2;", "        redis->count = 0;", unit("redis_store")),
     ("a call-out is not heard", "src/sink/redis.c",
      "calls > redis->calls + redis->calls_due)", "calls > redis->calls + 9)", unit("redis_store")),
     ("a parked unit is read again", "src/run/units.c",
