@@ -1,4 +1,4 @@
-/* assign: where reading begins (recovery.md), as a pure decision over what Kafka answered.
+/* assign: where reading begins, as a pure decision over what Kafka answered.
  *
  * Commits carry the metadata `tw1 <wall ms of the commit>`. t_live, the last moment at which the
  * group was known to be alive, is the smaller of now and that time; without one it is now - ttl.
@@ -21,31 +21,31 @@ enum { COMMIT_METADATA_MAX = 32 };
 
 /* Where a unit begins, and when it is caught up. */
 struct plan {
-    int64_t start;      /* the first offset to read */
-    int64_t live_at;    /* silent until the position has reached it: the end read at assignment */
-    int64_t log_start;  /* the oldest offset that the log holds */
-    int64_t wanted;     /* the start that whole windows need; below log_start: windows are incomplete.
+    int64_t start;     /* the first offset to read */
+    int64_t live_at;   /* silent until the position has reached it: the end read at assignment */
+    int64_t log_start; /* the oldest offset that the log holds */
+    int64_t wanted; /* the start that whole windows need; below log_start: windows are incomplete.
                            What the log has lost cannot be looked up: a lookup that answers with the
                            very first record of a log that has lost some wants one record more */
     int64_t commit_at_least; /* a commit may not be lower, except with is_reset (promise X) */
-    bool is_reset;      /* a person set the group's offset: commits may go back, once */
+    bool is_reset;           /* a person set the group's offset: commits may go back, once */
 };
 
 /* What the broker said of one partition. */
 struct assign_facts {
     int64_t log_start;
-    int64_t log_end;          /* read before the lookups */
-    int64_t committed;        /* -1: none */
-    const char *metadata;     /* of the commit; NULL or "": none */
+    int64_t log_end;      /* read before the lookups */
+    int64_t committed;    /* -1: none */
+    const char *metadata; /* of the commit; NULL or "": none */
     size_t metadata_len;
-    int64_t parked;           /* our own position if the state is still in memory, else -1 */
-    bool is_reset_done;       /* the parked state was already read again for this very reset */
+    int64_t parked;     /* our own position if the state is still in memory, else -1 */
+    bool is_reset_done; /* the parked state was already read again for this very reset */
 };
 
 /* What the topic's views need. */
 struct assign_needs {
-    int64_t reach_ms;   /* longest window + its hop + future_max, the largest over the views */
-    int64_t ttl_ms;     /* the largest */
+    int64_t reach_ms;    /* longest window + its hop + future_max, the largest over the views */
+    int64_t ttl_ms;      /* the largest */
     bool from_beginning; /* a view with `clock: event` */
 };
 

@@ -27,13 +27,13 @@ enum exit_code {
 
 /* What every command is given: the common flags, taken out of the arguments, and the rest. */
 struct cli_args {
-    const char *config;          /* -c FILE */
-    const char **assignments;    /* -s path=value */
+    const char *config;       /* -c FILE */
+    const char **assignments; /* -s path=value */
     size_t assignment_count;
-    const char **properties;     /* -X name=value */
+    const char **properties; /* -X name=value */
     size_t property_count;
-    const char *events;          /* -e FILE */
-    const char *at;              /* --at TIME|end|each */
+    const char *events; /* -e FILE */
+    const char *at;     /* --at TIME|end|each */
     const char **operands;
     size_t operand_count;
 };

@@ -12,7 +12,7 @@
 /* A record as a source gives it. All that it points at is lent until the next record. */
 struct record {
     struct slice value;
-    struct slice key;     /* ptr NULL: no key */
+    struct slice key; /* ptr NULL: no key */
     int64_t offset;
     int64_t timestamp_ms; /* -1: none */
     int32_t partition;

@@ -19,9 +19,9 @@ enum { ENTITY_NONE = UINT32_MAX };
 
 enum entity_flag {
     ENTITY_IN_USE = 1,
-    ENTITY_HELD = 2,  /* an event has changed it: the ledger holds it for a write */
-    ENTITY_SENT = 4,  /* it is in the batch that is not acknowledged yet */
-    ENTITY_ASIDE = 8, /* Redis refused its key (WRONGTYPE): it waits for its next try */
+    ENTITY_HELD = 2,    /* an event has changed it: the ledger holds it for a write */
+    ENTITY_SENT = 4,    /* it is in the batch that is not acknowledged yet */
+    ENTITY_ASIDE = 8,   /* Redis refused its key (WRONGTYPE): it waits for its next try */
     ENTITY_UNSAID = 16, /* it has changed in silence: the next pass writes it */
 };
 

@@ -14,7 +14,8 @@
 #include "tidewheel/options.h"
 #include "tidewheel/pipeline.h"
 
-/* 0, or ERR_FATAL, ERR_INTERNAL with what stopped it. */
-int fleet_run(const struct options *options, const struct catalog *catalog, struct err *err);
+/* 0, or ERR_FATAL, ERR_INTERNAL with what stopped it. *ret_has_left: as worker_has_left(), of all. */
+int fleet_run(const struct options *options, const struct catalog *catalog, bool *ret_has_left,
+              struct err *err);
 
 #endif

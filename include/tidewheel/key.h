@@ -38,7 +38,7 @@ enum verdict key_build(const struct key_spec *specs, size_t count, const struct 
 
 /* Part number index of an identity, still encoded, and its raw bytes. */
 struct slice key_part(struct slice identity, size_t index);
-void key_decode(struct slice part, struct buf *ret);            /* adds to ret */
+void key_decode(struct slice part, struct buf *ret);           /* adds to ret */
 void key_encode(const char *ptr, size_t len, struct buf *ret); /* adds to ret */
 
 #endif

@@ -1,4 +1,4 @@
-/* ledger: when may an offset go? (promise X; design.md 2, idea 4)
+/* ledger: when may an offset go? (promise X)
  *
  *     applied    position        the next offset of the unit that has not been applied
  *     durable    ledger_durable  everything before it is in acknowledged writes
@@ -33,8 +33,9 @@ struct held {
 
 struct ledger {
     int64_t position;
-    int64_t committed;  /* -1: nothing, or a reset allows to go back */
-    int64_t in_flight;  /* the smallest offset of the batch that is not acknowledged; INT64_MAX: none */
+    int64_t committed; /* -1: nothing, or a reset allows to go back */
+    int64_t
+        in_flight; /* the smallest offset of the batch that is not acknowledged; INT64_MAX: none */
     struct held *ring;
     size_t head;
     size_t count;
@@ -49,6 +50,9 @@ void ledger_hold(struct ledger *ledger, struct entity_ref entity, int64_t offset
 
 /* The entity that has been held longest, now part of the batch; false: none. */
 bool ledger_take(struct ledger *ledger, struct held *ret);
+
+/* The entity that will be taken after `ahead` others, NULL if fewer are held. */
+const struct held *ledger_peek(const struct ledger *ledger, size_t ahead);
 
 /* A write that waits for no event's entity, but must be in before offsets from here on may go. */
 void ledger_send(struct ledger *ledger, int64_t offset);

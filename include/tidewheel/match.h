@@ -28,9 +28,10 @@ enum match_op {
 
 struct match;
 
-struct match *match_new(enum match_op op);                                   /* ALL, ANY, NOT */
-struct match *match_new_term(enum match_op op, int slot, const struct value *operand); /* copies it */
-void match_add(struct match *match, struct match *child);                    /* child is now match's */
+struct match *match_new(enum match_op op); /* ALL, ANY, NOT */
+struct match *match_new_term(enum match_op op, int slot,
+                             const struct value *operand); /* copies it */
+void match_add(struct match *match, struct match *child);  /* child is now match's */
 void match_free(struct match *match);
 
 bool match_is(const struct match *match, const struct value *values); /* NULL match: true */

@@ -12,8 +12,9 @@
 #include <stddef.h>
 
 void *mem_alloc(size_t size);
-void *mem_zalloc(size_t size);                                /* all bytes zero */
-void *mem_resize(void *ptr, size_t count, size_t item_size); /* as realloc; count * item_size may not
+void *mem_zalloc(size_t size); /* all bytes zero */
+void *mem_resize(void *ptr, size_t count,
+                 size_t item_size); /* as realloc; count * item_size may not
                                                                 overflow */
 char *mem_strdup(const char *text);
 char *mem_strndup(const char *text, size_t len); /* adds the NUL; text may hold NULs of its own */

@@ -47,23 +47,23 @@ struct options {
 };
 
 struct options_source {
-    const char *file;               /* -c; NULL: TIDEWHEEL_CONFIG, else config/tidewheel.yaml if it is there,
+    const char *file; /* -c; NULL: TIDEWHEEL_CONFIG, else config/tidewheel.yaml if it is there,
                                        else defaults alone */
     const char *const *assignments; /* -s path=value */
     size_t assignment_count;
-    const char *const *properties;  /* -X name=value */
+    const char *const *properties; /* -X name=value */
     size_t property_count;
-    bool needs_pipelines;           /* an empty list of pipeline files is an error */
+    bool needs_pipelines; /* an empty list of pipeline files is an error */
 };
 
 /* All errors are added to report, one line each, as pipeline_load() does. */
-int options_load(const struct options_source *source, struct buf *report, struct options *ret)
-    MUST_CHECK;
+int options_load(const struct options_source *source, struct buf *report,
+                 struct options *ret) MUST_CHECK;
 
 /* The same, but *ret is filled whatever is wrong, with defaults in place of what was refused: for
  * whoever wants to see the errors of the pipelines as well. */
-int options_read(const struct options_source *source, struct buf *report, struct options *ret)
-    MUST_CHECK;
+int options_read(const struct options_source *source, struct buf *report,
+                 struct options *ret) MUST_CHECK;
 /* What only shows beside the pipelines; ERR_CONFIG and a line in report for each. */
 int options_check_catalog(const struct options *options, const struct catalog *catalog,
                           struct buf *report) MUST_CHECK;

@@ -5,7 +5,7 @@
  *                   |                                                     \-- output fields
  *               topic "card_events" ...
  *
- * One file is one view (design.md 4). pipeline_load() reads all files of a configuration and reports
+ * One file is one view. pipeline_load() reads all files of a configuration and reports
  * all errors of all of them at once, each as `file:line:column: path: what is wrong`, with what was
  * expected and the nearest valid name. The keys of the file are rows of one table (pipeline_keys.c),
  * which the JSON Schema is made from too.

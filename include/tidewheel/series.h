@@ -41,8 +41,8 @@ struct series {
 /* What a series needs to know of its feature; the same for all entities. */
 struct series_spec {
     struct acc_shape shape;
-    bool has_value;                     /* false: counts events */
-    const struct window *windows;       /* as declared */
+    bool has_value;               /* false: counts events */
+    const struct window *windows; /* as declared */
     size_t window_count;
     uint8_t by_length[SERIES_WINDOWS_MAX]; /* window numbers, shortest first */
 };

@@ -2,10 +2,10 @@
  *
  *     {.path = "flush.interval", .type = SETTING_DURATION, .preset = "10ms", .max = 10000, ...}
  *
- * The rows of a file are what parses it, what refuses unknown keys and suggests the nearest name, and
- * what help texts and the JSON Schema are made from. A key is found by its dotted path, so groups
- * need no rows of their own. What has a shape of its own (windows, where) is only checked for its
- * kind here; its node is handed on.
+ * The rows of a file are what parses it, what refuses unknown keys and suggests the nearest name,
+ * and what help texts and the JSON Schema are made from. A key is found by its dotted path, so
+ * groups need no rows of their own. What has a shape of its own (windows, where) is only checked
+ * for its kind here; its node is handed on.
  *
  * Floor: 2. Owner: constants.
  */
@@ -17,6 +17,7 @@
 enum setting_type {
     SETTING_TEXT,       /* one line; min, max: its length in bytes */
     SETTING_PROSE,      /* the same, of any number of lines */
+    SETTING_PATH,       /* dotted, into an event */
     SETTING_NAME,       /* a letter or _, then letters, digits, _ - and dots */
     SETTING_TOPIC,      /* as Kafka has them */
     SETTING_INT,        /* min, max: its value, as of the next two */
@@ -39,14 +40,15 @@ struct setting {
     enum setting_type type;
     bool is_required;
     bool is_required_in_group; /* once its group is there */
-    const char *preset; /* the default, as it would be written; NULL: none */
+    const char *preset;        /* the default, as it would be written; NULL: none */
     int64_t min;
-    int64_t max; /* 0: no limits */
-    const char *const *choices; /* NULL-terminated */
+    int64_t max;                 /* 0: no limits */
+    const char *const *choices;  /* NULL-terminated */
     const struct setting *items; /* of ITEMS and WINDOWS */
     size_t item_count;
     size_t offset; /* of the member that it fills, where the table says so */
     const char *help;
+    const char *example; /* of a value, for sentences; NULL: the type says enough */
 };
 
 struct setting_value {
@@ -62,12 +64,12 @@ bool setting_is_scalar(enum setting_type type);
 /* A row's min or max as it would be written, NUL-terminated; ret has room for QUANTITY_TEXT_MAX. */
 void setting_limit(const struct setting *setting, int64_t limit, char *ret);
 
-/* Reads one scalar, from anywhere; ERR_CONFIG with a sentence like `'x' is not a duration like 30s`. */
+/* Reads one scalar, from anywhere; ERR_CONFIG with a sentence like `'x' is not a whole number`. */
 int setting_parse(const struct setting *setting, const char *text, struct setting_value *ret,
                   struct err *err) MUST_CHECK;
 
 /* Reads a mapping by its rows: ret has one value per row. Unknown keys, missing ones and wrong
- * values become problems of the file. map may be NULL: everything is as preset, nothing is missed. */
+ * values become problems of the file. map may be NULL: everything is as preset, nothing missed. */
 void settings_read(const struct setting *settings, size_t count, const struct yaml_node *map,
                    struct setting_value *ret);
 

@@ -35,9 +35,10 @@ struct row {
     const struct view *view;
     struct slice identity; /* lent until the shard changes */
     int64_t as_of_ms;
-    int64_t newest_ms;         /* -1: no event fed it in living memory */
-    int64_t next_ms;           /* when time alone changes a value; INT64_MAX: nothing is alive */
-    struct reading *readings;  /* by output field; the caller's, room for view->field_count */
+    int64_t newest_ms;        /* -1: no event fed it in living memory */
+    int64_t next_ms;          /* when time alone changes a value; INT64_MAX: nothing is alive */
+    bool is_new;              /* no write of it has been acknowledged: its key may be anybody's */
+    struct reading *readings; /* by output field; the caller's, room for view->field_count */
 };
 
 struct shard {
@@ -46,17 +47,19 @@ struct shard {
     struct entities *views; /* as topic->views */
     int64_t *clock_ms;      /* A of each view */
     struct slab *slab;
-    struct tally *tallies;  /* of each view by its number in the catalog; the worker's */
+    struct tally *tallies; /* of each view by its number in the catalog; the worker's */
     bool is_on_event_time; /* every view, whatever it says: eval */
     bool is_live;
-    int64_t live_at;        /* silent until the position has reached it */
+    int64_t live_at;         /* silent until the position has reached it */
     int64_t committed_at_ms; /* monotonic clock; 0: never */
-    int64_t started_at;     /* the offset where reading began: nothing before it is held back */
-    uint8_t generation;     /* goes up when all that was published may be lost */
-    struct entity_ref pass; /* where the pass is */
+    int64_t started_at;      /* the offset where reading began: nothing before it is held back */
+    uint8_t generation;      /* goes up when all that was published may be lost */
+    struct entity_ref pass;  /* where the pass is */
     bool is_passing;
+    int64_t said_at;     /* the position when the last pass was over */
     struct aside *aside; /* refused entities, the oldest first */
-    size_t aside_count;
+    size_t aside_first;
+    size_t aside_count; /* with those before the first */
     size_t aside_cap;
 };
 

@@ -22,7 +22,7 @@ struct slab;
 struct slab *slab_new(void);
 void slab_free(struct slab *slab); /* and every block in it */
 
-size_t slab_class_of(size_t size);           /* the smallest class that holds size bytes */
+size_t slab_class_of(size_t size); /* the smallest class that holds size bytes */
 size_t slab_class_size(size_t size_class);
 
 void *slab_take(struct slab *slab, size_t size_class);

@@ -80,8 +80,8 @@ struct source {
 /* The Kafka source: one consumer that subscribes to all topics of the catalog. ERR_CONFIG for a
  * refused property, ERR_FATAL as poll. number tells the workers of one process apart (client.id). */
 int kafka_source_open(const struct options *options, const struct catalog *catalog, int number,
-                      const struct source_handler *handler, struct source **ret, struct err *err)
-    MUST_CHECK;
+                      const struct source_handler *handler, struct source **ret,
+                      struct err *err) MUST_CHECK;
 
 const char *kafka_version(void); /* of librdkafka */
 

@@ -7,7 +7,8 @@
  * Nothing here blocks: the worker pumps between events. A connection that failed is never used again.
  * A batch raises a count under a key of this worker alone; its answer, and a look every 5 s, tell
  * whether Redis still holds what it acknowledged: if it came back empty or older, or if a batch of a
- * connection that was given up has landed late, the store says STORE_LOST.
+ * connection that was given up has landed late, the store says STORE_LOST. So it does when another
+ * worker of the group has called out: one that was frozen, say, and wrote what it still had when it woke.
  *
  * The struct is an interface: redis.c is the real one, tests have their own.
  *
@@ -33,6 +34,9 @@ struct store_ops {
     bool (*is_away)(const struct store *store);  /* not connected, or not answering */
     /* The store reads the batch until STORE_WRITTEN; only batch_forget() may touch it. */
     void (*send)(struct store *store, struct batch *batch, int64_t mono_ms);
+    /* This worker may have written as one that is out of the group: whoever owns its units now hears
+     * STORE_LOST within a check, and writes them again. */
+    void (*call_out)(struct store *store);
     /* Waits at most wait_ms until there is something to pump. */
     void (*wait)(struct store *store, int64_t wait_ms);
     void (*close)(struct store *store);
@@ -45,8 +49,8 @@ struct store {
 
 /* url: redis://[user[:password]@]host[:port][/db] or unix:///path[?db=N]; ERR_CONFIG for others.
  * Does not connect yet. */
-int redis_store_open(const char *url, const char *group_id, struct store **ret, struct err *err)
-    MUST_CHECK;
+int redis_store_open(const char *url, const char *group_id, struct store **ret,
+                     struct err *err) MUST_CHECK;
 
 /* One HMGET and the key's PTTL, over a connection of its own, waiting up to 5 s. ret_values[i] is
  * NULL where the field does not exist; free() each. ERR_RETRY when Redis is away or says no. */

@@ -26,7 +26,7 @@ void table_free(struct table *table);
 
 /* The index with this hash for which is(arg, index) says yes; TABLE_NONE when there is none. */
 uint32_t table_find(const struct table *table, uint64_t hash, table_is_fn *is, const void *arg);
-void table_add(struct table *table, uint64_t hash, uint32_t index); /* must not be in it yet */
+void table_add(struct table *table, uint64_t hash, uint32_t index);    /* must not be in it yet */
 void table_remove(struct table *table, uint64_t hash, uint32_t index); /* must be in it */
 
 size_t table_count(const struct table *table);

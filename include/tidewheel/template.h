@@ -16,12 +16,13 @@
 enum { TEMPLATE_LITERAL = -1, TEMPLATE_ENTITY_ID = -2 };
 
 struct template_part {
-    int kind;     /* TEMPLATE_LITERAL, TEMPLATE_ENTITY_ID, or the number of an identity part */
-    char *text;   /* of a literal */
+    int kind;   /* TEMPLATE_LITERAL, TEMPLATE_ENTITY_ID, or the number of an identity part */
+    char *text; /* of a literal */
     size_t len;
 };
 
-struct template {
+struct template
+{
     char *source; /* as written */
     struct template_part *parts;
     size_t count;

@@ -15,8 +15,8 @@ enum value_type {
     VALUE_MISSING, /* zero: an event begins with nothing found */
     VALUE_NULL,
     VALUE_BOOL,
-    VALUE_NUMBER, /* text: as written */
-    VALUE_STRING, /* text: decoded, strict UTF-8 without NUL */
+    VALUE_NUMBER,   /* text: as written */
+    VALUE_STRING,   /* text: decoded, strict UTF-8 without NUL */
     VALUE_COMPOUND, /* an object or an array */
 };
 

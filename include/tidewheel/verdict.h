@@ -1,4 +1,4 @@
-/* verdict: what became of an event, and the counters of it (promise B; design.md 4).
+/* verdict: what became of an event, and the counters of it (promise B).
  *
  * An event is rejected for one reason, or accepted. An accepted event is, for each feature,
  * unmatched, missing, bad_type, late or applied. Each has one row in verdict_rows[], which is where

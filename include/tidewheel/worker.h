@@ -23,6 +23,9 @@ struct worker_setup {
     int number;
     uint64_t seed;
     _Atomic bool *stop;
+    /* What time it is; NULL: clock.h. Tests and simulations tell their own. */
+    int64_t (*wall_ms)(void);
+    int64_t (*mono_ms)(void);
 };
 
 struct worker *worker_new(const struct worker_setup *setup);
@@ -41,5 +44,9 @@ void worker_begin(struct worker *worker, struct source *source, struct store *st
 
 const struct tally *worker_tallies(const struct worker *worker); /* of each view by its index */
 uint64_t worker_records(const struct worker *worker);
+
+/* After worker_run(): false if the group could not be left in time. Threads of the library are then still
+ * about, and the process must end by _exit(), which is always safe. */
+bool worker_has_left(const struct worker *worker);
 
 #endif

@@ -6,16 +6,16 @@
  *                                             text  features[0].name       "purchase"  2:13
  *                                             list  features[0].windows
  *
- * A careful part of YAML: mappings, lists and scalars, one document, UTF-8. Anchors, aliases and tags
- * are refused, a key given twice too; bytes, nesting, nodes and keys per mapping are limited, so no
- * file can blow up. Plain scalars have no types here: whoever reads one says what it expects.
+ * A careful part of YAML: mappings, lists and scalars, one document, UTF-8. Anchors, aliases and
+ * tags are refused, a key given twice too; bytes, nesting, nodes and keys per mapping are limited,
+ * so no file can blow up. Plain scalars have no types here: whoever reads one says what it expects.
  *
  * In scalars (never in keys) ${VAR}, ${VAR:-default} and ${VAR:?message} are replaced by the
  * environment's values and $$ by $, after parsing, so a value can never add structure.
  *
  * Problems are gathered in the file's own list, by whoever finds them, and reported in the order in
- * which they stand: `file:line:column: path: what is wrong, what was expected`. A node that was itself
- * refused is broken: further problems of it are not recorded.
+ * which they stand: `file:line:column: path: what is wrong, what was expected`. A node that was
+ * itself refused is broken: further problems of it are not recorded.
  *
  * Floor: 2. Owner: whoever loads the configuration; gone before anything runs.
  */
@@ -28,7 +28,7 @@ enum {
     YAML_BYTES_MAX = 1 << 20,
     YAML_DEPTH_MAX = 32,
     YAML_NODES_MAX = 65536,
-    YAML_KEYS_MAX = 1024, /* in one mapping */
+    YAML_KEYS_MAX = 1024,  /* in one mapping */
     YAML_TEXT_MAX = 65536, /* of a scalar after expansion */
     YAML_PROBLEMS_MAX = 100,
 };
@@ -43,10 +43,10 @@ struct yaml_node {
     int column;
     int key_line; /* in a map: of its key */
     int key_column;
-    char *key;      /* in a map */
-    size_t index;   /* in a list */
-    char *text;     /* of a text, expanded; no NUL inside */
-    size_t count;   /* of children */
+    char *key;    /* in a map */
+    size_t index; /* in a list */
+    char *text;   /* of a text, expanded; no NUL inside */
+    size_t count; /* of children */
     struct yaml *yaml;
     struct yaml_node *parent; /* NULL: the root */
     struct yaml_node *child;
@@ -61,11 +61,12 @@ struct yaml *yaml_parse(const char *name, const char *ptr, size_t len);
 void yaml_close(struct yaml *yaml); /* not _free: libyaml exports that name */
 
 const struct yaml_node *yaml_root(const struct yaml *yaml); /* a map; NULL: see the problems */
-const struct yaml_node *yaml_find(const struct yaml_node *map, const char *key); /* NULL: not there */
-bool yaml_is_null(const struct yaml_node *node); /* plain and empty, ~ or null */
+bool yaml_is_null(const struct yaml_node *node);            /* plain and empty, ~ or null */
+/* The value of a key; NULL: not there, or no map. */
+const struct yaml_node *yaml_find(const struct yaml_node *map, const char *key);
 
-/* Records a problem of node: at its value, at its key, or of something called name (a path below it)
- * that should be in it. */
+/* Records a problem of node: at its value, at its key, or of something called name (a path below
+ * it) that should be in it. */
 void yaml_error(const struct yaml_node *node, const char *format, ...) PRINTF_LIKE(2, 3);
 void yaml_error_key(const struct yaml_node *node, const char *format, ...) PRINTF_LIKE(2, 3);
 void yaml_error_lacks(const struct yaml_node *node, const char *name, const char *format, ...)

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "tidewheel/clock.h"
+#include "tidewheel/json_text.h"
 
 enum { LINE_MAX_BYTES = 4096, QUIET_MS = 10000 };
 
@@ -33,12 +34,27 @@ bool log_level_parse(const char *text, enum log_level *ret)
     return false;
 }
 
-/* Text from outside may be in a line: it cannot begin a new one or move the cursor. */
+/* The bytes of the character at text; 0: it is none, or one that controls the terminal. */
+static size_t character_len(const char *text)
+{
+    unsigned char byte = (unsigned char)*text;
+    if (byte < 0x80)
+        return byte >= 0x20 && byte != 0x7f ? 1 : 0;
+    for (size_t len = 2; len <= 4 && text[len - 1] != '\0'; len++)
+        if (json_text_is_strict(text, len))
+            return byte == 0xc2 && (unsigned char)text[1] < 0xa0 ? 0 : len;
+    return 0;
+}
+
+/* Text from outside may be in a line: it cannot begin a new one, move the cursor or break JSON. */
 static void tame(char *text)
 {
-    for (; *text != '\0'; text++)
-        if ((unsigned char)*text < 0x20 || *text == 0x7f)
+    while (*text != '\0') {
+        size_t len = character_len(text);
+        if (len == 0)
             *text = '?';
+        text += len > 0 ? len : 1;
+    }
 }
 
 static size_t escape_json(const char *text, char *ret, size_t cap)
@@ -69,11 +85,11 @@ static void write_line(enum log_level level, const char *at, char *text)
         char escaped[LINE_MAX_BYTES / 2];
         (void)escape_json(text, escaped, sizeof escaped);
         len = snprintf(line, sizeof line - 1,
-                       "{\"time\":\"%s.%03dZ\",\"level\":\"%s\",\"at\":\"%s\",\"text\":\"%s\"}", when,
-                       ms, LEVELS[level], at, escaped);
+                       "{\"time\":\"%s.%03dZ\",\"level\":\"%s\",\"at\":\"%s\",\"text\":\"%s\"}",
+                       when, ms, LEVELS[level], at, escaped);
     } else {
-        len = snprintf(line, sizeof line - 1, "%s.%03dZ level=%s at=%s%s%s", when, ms, LEVELS[level],
-                       at, *text != '\0' ? " " : "", text);
+        len = snprintf(line, sizeof line - 1, "%s.%03dZ level=%s at=%s%s%s", when, ms,
+                       LEVELS[level], at, *text != '\0' ? " " : "", text);
     }
     size_t size = len < (int)sizeof line - 1 ? (size_t)len : sizeof line - 2;
     line[size++] = '\n';

@@ -1,5 +1,6 @@
 #include "tidewheel/num.h"
 
+#include <fenv.h>
 #include <locale.h>
 #include <math.h>
 #include <pthread.h>
@@ -10,10 +11,13 @@
 #include "tidewheel/err.h"
 #include "tidewheel/mem.h"
 
-enum { DIGITS_EXACT = 15 }; /* any decimal of that many digits is told from its neighbours by a double */
+enum {
+    DIGITS_EXACT = 15
+}; /* any decimal of that many digits is told from its neighbours by a double */
 
-static const double POWERS[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
-                                1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+static const double POWERS[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+                                1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
+                                1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
 
 /* A number's text, taken apart by the JSON grammar. */
 struct digits {
@@ -104,15 +108,20 @@ static void c_locale_open(void)
     CHECK(c_locale != (locale_t)0);
 }
 
-static double parse_slowly(const char *ptr, size_t len)
+static locale_t c_locale_get(void)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     (void)pthread_once(&once, c_locale_open);
+    return c_locale;
+}
+
+static double parse_slowly(const char *ptr, size_t len)
+{
     char stack[128];
     char *text = len < sizeof stack ? stack : mem_alloc(len + 1);
     memcpy(text, ptr, len);
     text[len] = '\0';
-    double value = strtod_l(text, NULL, c_locale);
+    double value = strtod_l(text, NULL, c_locale_get());
     if (text != stack)
         free(text);
     return value;
@@ -127,7 +136,8 @@ bool num_parse(const char *ptr, size_t len, double *ret)
     /* Clinger's fast path: both factors are exact doubles, so one rounding is the right one. */
     if (digits.whole && digits.mantissa <= 1ULL << 53 && abs(digits.exponent) <= 22) {
         value = (double)digits.mantissa;
-        value = digits.exponent < 0 ? value / POWERS[-digits.exponent] : value * POWERS[digits.exponent];
+        value = digits.exponent < 0 ? value / POWERS[-digits.exponent]
+                                    : value * POWERS[digits.exponent];
         if (digits.negative)
             value = -value;
     } else {
@@ -203,21 +213,43 @@ static size_t format_decimal(double value, char *ret)
     return 0;
 }
 
+static bool format_digits(double value, int digits, char *ret, size_t *ret_len)
+{
+    double back = 0;
+    *ret_len = (size_t)snprintf(ret, NUM_TEXT_MAX, "%.*g", digits, value);
+    return num_parse(ret, *ret_len, &back) && back == value;
+}
+
+static size_t format_shortest(double value, char *ret)
+{
+    size_t len = 0;
+    /* Only a subnormal may need fewer digits than %g finds by dropping zeros. */
+    for (int digits = isnormal(value) ? DIGITS_EXACT : 1; digits <= 16; digits++)
+        if (format_digits(value, digits, ret, &len))
+            return len;
+    /* A power of two lies nearer to its neighbour below: of the two decimals of 16 digits around it,
+     * the nearer one may not read back where the one above does. */
+    int exponent = 0;
+    if (fabs(frexp(value, &exponent)) == 0.5) {
+        (void)fesetround(value > 0 ? FE_UPWARD : FE_DOWNWARD);
+        (void)snprintf(ret, NUM_TEXT_MAX, "%.16g", value);
+        (void)fesetround(FE_TONEAREST);
+        double back = 0;
+        if (num_parse(ret, strlen(ret), &back) && back == value)
+            return strlen(ret);
+    }
+    (void)format_digits(value, 17, ret, &len); /* which always reads back */
+    return len;
+}
+
 size_t num_format(double value, char *ret)
 {
     CHECK(isfinite(value));
     size_t len = format_decimal(value, ret);
     if (len > 0)
         return len;
-    /* Only a subnormal may need fewer digits than %g finds by dropping zeros. */
-    for (int digits = isnormal(value) ? DIGITS_EXACT : 1; digits <= 17; digits++) {
-        char text[NUM_TEXT_MAX];
-        len = (size_t)snprintf(text, sizeof text, "%.*g", digits, value);
-        double back = 0;
-        if (digits == 17 || (num_parse(text, len, &back) && back == value)) {
-            memcpy(ret, text, len);
-            return len;
-        }
-    }
-    return 0; /* not reached: 17 digits always read back */
+    locale_t before = uselocale(c_locale_get());
+    len = format_shortest(value, ret);
+    (void)uselocale(before);
+    return len;
 }

@@ -25,7 +25,7 @@ struct large_block {
 struct slab {
     struct free_block *free[SLAB_CLASSES];
     struct page *pages;
-    char *cut;  /* the rest of the newest page */
+    char *cut; /* the rest of the newest page */
     size_t cut_len;
     struct large_block large; /* head of the ring */
     size_t bytes;

@@ -31,8 +31,9 @@ struct command {
     const char *more; /* details and an example */
 };
 
-#define ONE(member)         offsetof(struct cli_args, member), 0, false
-#define MANY(member, count) offsetof(struct cli_args, member), offsetof(struct cli_args, count), true
+#define ONE(member) offsetof(struct cli_args, member), 0, false
+#define MANY(member, count)                                                                        \
+    offsetof(struct cli_args, member), offsetof(struct cli_args, count), true
 
 /* clang-format off */
 static const struct flag FLAGS[] = {
@@ -83,7 +84,10 @@ static const struct command COMMANDS[] = {
 };
 /* clang-format on */
 
-enum { FLAG_COUNT = sizeof FLAGS / sizeof *FLAGS, COMMAND_COUNT = sizeof COMMANDS / sizeof *COMMANDS };
+enum {
+    FLAG_COUNT = sizeof FLAGS / sizeof *FLAGS,
+    COMMAND_COUNT = sizeof COMMANDS / sizeof *COMMANDS
+};
 
 static bool has_flag(const struct command *command, const struct flag *flag)
 {
@@ -104,14 +108,17 @@ int cli_usage_error(const char *format, ...)
 static void print_help(FILE *out)
 {
     (void)fputs("tidewheel keeps sliding-window features of Kafka's events fresh in Redis.\n\n"
-                "usage: tidewheel COMMAND [options] ...\n\n", out);
+                "usage: tidewheel COMMAND [options] ...\n\n",
+                out);
     for (size_t i = 0; i < COMMAND_COUNT; i++)
         (void)fprintf(out, "  %-10s%s\n", COMMANDS[i].name, COMMANDS[i].summary);
-    (void)fputs("\ntidewheel COMMAND --help says more. For example:\n\n"
-                "  tidewheel validate pipelines/user_activity.yaml\n\n"
-                "Every option may also be set in the environment: flush.interval by\n"
-                "TIDEWHEEL_FLUSH_INTERVAL. Exit codes: 0, 1 a failed test, 64 usage, 69 unavailable,\n"
-                "70 internal, 78 configuration.\n", out);
+    (void)fputs(
+        "\ntidewheel COMMAND --help says more. For example:\n\n"
+        "  tidewheel validate pipelines/user_activity.yaml\n\n"
+        "Every option may also be set in the environment: flush.interval by\n"
+        "TIDEWHEEL_FLUSH_INTERVAL. Exit codes: 0, 1 a failed test, 64 usage, 69 unavailable,\n"
+        "70 internal, 78 configuration.\n",
+        out);
 }
 
 static void print_command_help(const struct command *command)
@@ -127,10 +134,11 @@ static void print_command_help(const struct command *command)
         if (flag->letter == FLAG_AT)
             (void)snprintf(left, sizeof left, "    --%s %s", flag->name, flag->value);
         else
-            (void)snprintf(left, sizeof left, "-%c, --%s %s", flag->letter, flag->name, flag->value);
-        (void)printf("%s  %-26s%s\n", shown++ == 0 ? "\n" : "", left, flag->help);
+            (void)snprintf(left, sizeof left, "-%c, --%s %s", flag->letter, flag->name,
+                           flag->value);
+        (void)printf("%s  %-28s%s\n", shown++ == 0 ? "\n" : "", left, flag->help);
         if (flag->env != NULL)
-            (void)printf("  %-26s(or %s)\n", "", flag->env);
+            (void)printf("  %-28s(or %s)\n", "", flag->env);
     }
     (void)printf("\n%s", command->more);
 }
@@ -149,7 +157,7 @@ static void set_flag(struct cli_args *args, const struct flag *flag, const char 
     *(const char ***)member = list;
 }
 
-/* -c FILE, -cFILE, --config FILE, --config=FILE: the flag, and its value if it is in the same word. */
+/* -c FILE, -cFILE, --config FILE, --config=FILE: the flag, and its value if the word has it. */
 static const struct flag *find_flag(const struct command *command, const char *word,
                                     const char **ret_value)
 {
@@ -246,7 +254,8 @@ static int run(const struct command *command, int argc, char **argv)
     if (wants_help)
         print_command_help(command);
     else if (rc == 0 && *command->operands == '\0' && args.operand_count > 0)
-        rc = cli_usage_error("%s takes no arguments, and found %s", command->name, args.operands[0]);
+        rc =
+            cli_usage_error("%s takes no arguments, and found %s", command->name, args.operands[0]);
     else if (rc == 0)
         rc = command->run(&args);
     free(args.assignments);

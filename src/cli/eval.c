@@ -37,7 +37,8 @@ static void print_rejection(void *arg, const struct view *view, enum verdict ver
     (void)fprintf(stderr, output->says_view ? " (view %s)\n" : "\n", view->name);
 }
 
-static void take_lines(FILE *file, struct eval *eval, const struct look *look, struct output *output)
+static void take_lines(FILE *file, struct eval *eval, const struct look *look,
+                       struct output *output)
 {
     char *line = NULL;
     size_t cap = 0;
@@ -77,19 +78,22 @@ static int parse_look(const char *text, struct look *ret)
     ret->at_each = strcmp(text, "each") == 0;
     if (ret->at_each || parse_time(text, &ret->at_ms))
         return EXIT_OK;
-    (void)fprintf(stderr,
-                  "tidewheel eval: --at '%s' is no time: expected end, each, Unix milliseconds, or RFC 3339 "
-                  "like 2023-11-14T22:13:20Z\n",
-                  text);
+    (void)fprintf(
+        stderr,
+        "tidewheel eval: --at '%s' is no time: expected end, each, Unix milliseconds, or RFC 3339 "
+        "like 2023-11-14T22:13:20Z\n",
+        text);
     return EXIT_USAGE;
 }
 
-static int eval_file(const struct cli_args *args, const struct catalog *catalog, const struct look *look)
+static int eval_file(const struct cli_args *args, const struct catalog *catalog,
+                     const struct look *look)
 {
     bool is_stdin = args->events == NULL || strcmp(args->events, "-") == 0;
     FILE *file = is_stdin ? stdin : fopen(args->events, "r");
     if (file == NULL) {
-        (void)fprintf(stderr, "tidewheel eval: cannot read %s: %s\n", args->events, strerror(errno));
+        (void)fprintf(stderr, "tidewheel eval: cannot read %s: %s\n", args->events,
+                      strerror(errno));
         return EXIT_USAGE;
     }
     struct eval *eval = eval_new(catalog, &(struct decode_limits){EVENT_BYTES, NESTING, KEY_BYTES});
@@ -112,8 +116,9 @@ int command_eval(const struct cli_args *args)
 {
     struct look look;
     if (args->operand_count == 0) {
-        (void)fprintf(stderr, "tidewheel eval: no PIPELINE was named; try: tidewheel eval -e events.ndjson "
-                              "pipelines/user_activity.yaml\n");
+        (void)fprintf(stderr,
+                      "tidewheel eval: no PIPELINE was named; try: tidewheel eval -e events.ndjson "
+                      "pipelines/user_activity.yaml\n");
         return EXIT_USAGE;
     }
     int rc = parse_look(args->at, &look);

@@ -77,7 +77,8 @@ static int fetch(const struct options *options, const struct view *view, struct 
     const char *fields[] = {view->name, buf_text(&event)};
     int64_t ttl_ms = 0;
     if (rc == 0)
-        rc = redis_fetch(options->redis_url, buf_slice(&key), fields, 2, ret->freshness, &ttl_ms, err);
+        rc = redis_fetch(options->redis_url, buf_slice(&key), fields, 2, ret->freshness, &ttl_ms,
+                         err);
     buf_fini(&event);
     buf_fini(&key);
     free(names);
@@ -117,8 +118,8 @@ static void print(const struct view *view, struct slice identity, const struct h
         const char *value = holding->values[i];
         bool is_count = (view->fields[i].op->parts & (view->fields[i].op->parts - 1)) == 0 &&
                         view->fields[i].op->parts == 1u << PART_COUNT;
-        (void)printf("  %-*s  %-6s  %s\n", (int)width, view->fields[i].name, is_count ? "int" : "double",
-                     value != NULL ? value : "-");
+        (void)printf("  %-*s  %-6s  %s\n", (int)width, view->fields[i].name,
+                     is_count ? "int" : "double", value != NULL ? value : "-");
     }
 }
 
@@ -133,8 +134,10 @@ static int get(const struct options *options, const struct view *view, struct sl
     else if (is_known || holding.freshness[0] != NULL)
         print(view, identity, &holding);
     else
-        (void)fprintf(stderr, "tidewheel get: Redis holds nothing for this entity: no event has fed it, or it "
-                              "has expired\n");
+        (void)fprintf(
+            stderr,
+            "tidewheel get: Redis holds nothing for this entity: no event has fed it, or it "
+            "has expired\n");
     for (size_t i = 0; i < view->field_count; i++)
         free(holding.values[i]);
     free(holding.values);
@@ -148,7 +151,8 @@ static int get_view(const struct cli_args *args, const struct options *options,
 {
     const struct view *view = catalog_view(catalog, args->operands[0]);
     if (view == NULL) {
-        (void)fprintf(stderr, "tidewheel get: no view is called '%s'; there are:", args->operands[0]);
+        (void)fprintf(stderr,
+                      "tidewheel get: no view is called '%s'; there are:", args->operands[0]);
         for (size_t i = 0; i < catalog->view_count; i++)
             (void)fprintf(stderr, " %s", catalog->views[i]->name);
         (void)fprintf(stderr, "\n");
@@ -167,7 +171,9 @@ int command_get(const struct cli_args *args)
     struct options options;
     struct catalog *catalog = NULL;
     if (args->operand_count == 0) {
-        (void)fprintf(stderr, "tidewheel get: no VIEW was named; try: tidewheel get user_activity user_id=42\n");
+        (void)fprintf(
+            stderr,
+            "tidewheel get: no VIEW was named; try: tidewheel get user_activity user_id=42\n");
         return EXIT_USAGE;
     }
     int rc = load_options(args, true, &options);

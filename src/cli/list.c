@@ -25,8 +25,8 @@ static void add_limits(struct columns *columns, const struct setting *row)
     struct buf text = {NULL, 0, 0};
     for (size_t i = 0; row->choices != NULL && row->choices[i] != NULL; i++)
         buf_printf(&text, "%s%s", i > 0 ? "|" : "", row->choices[i]);
-    if (row->max > 0 && (row->type == SETTING_INT || row->type == SETTING_DURATION ||
-                         row->type == SETTING_SIZE)) {
+    if (row->max > 0 &&
+        (row->type == SETTING_INT || row->type == SETTING_DURATION || row->type == SETTING_SIZE)) {
         setting_limit(row, row->min, min);
         setting_limit(row, row->max, max);
         buf_printf(&text, "%s%s..%s", text.len > 0 ? "|" : "", min, max);
@@ -42,7 +42,10 @@ static void list_options(void)
         const struct setting *row = &option_rows[i];
         columns_add(&columns, "%s", row->path);
         columns_add(&columns, "%s", setting_type_name(row->type));
-        columns_add(&columns, "%s", row->preset == NULL ? "" : *row->preset == '\0' ? "\"\"" : row->preset);
+        columns_add(&columns, "%s",
+                    row->preset == NULL    ? ""
+                    : *row->preset == '\0' ? "\"\""
+                                           : row->preset);
         add_limits(&columns, row);
         columns_add(&columns, "%s", row->help);
     }

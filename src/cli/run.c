@@ -1,4 +1,5 @@
 #include <stdio.h>
+#include <unistd.h>
 
 #include "cli/load.h"
 #include "tidewheel/fleet.h"
@@ -22,11 +23,15 @@ static int exit_code_of(int rc)
 static void warn_of_missing(const struct options *options)
 {
     if (options->checkpoint_interval_ms > 0)
-        log_info("start", "checkpoint.interval=%lldms why=\"checkpoints are not in this version: "
-                 "state is read again from the log\"", (long long)options->checkpoint_interval_ms);
+        log_info("start",
+                 "checkpoint.interval=%lldms why=\"checkpoints are not in this version: "
+                 "state is read again from the log\"",
+                 (long long)options->checkpoint_interval_ms);
     if (options->dead_letter_topic != NULL && options->dead_letter_topic[0] != '\0')
-        log_warn("start", "dead_letter.topic=%s why=\"dead letters are not in this version: "
-                 "rejected events are counted and dropped\"", options->dead_letter_topic);
+        log_warn("start",
+                 "dead_letter.topic=%s why=\"dead letters are not in this version: "
+                 "rejected events are counted and dropped\"",
+                 options->dead_letter_topic);
 }
 
 int command_run(const struct cli_args *args)
@@ -40,13 +45,22 @@ int command_run(const struct cli_args *args)
     (void)log_level_parse(options.log_level, &level);
     log_open(level, strcmp(options.log_format, "json") == 0);
     rc = load_catalog((const char *const *)options.pipelines, options.pipeline_count, &catalog);
+    struct buf report = {NULL, 0, 0};
+    if (rc == EXIT_OK && options_check_catalog(&options, catalog, &report) < 0) {
+        (void)fputs(buf_text(&report), stderr);
+        rc = EXIT_CONFIG;
+    }
+    buf_fini(&report);
     if (rc == EXIT_OK) {
         struct err err = {0, ""};
         warn_of_missing(&options);
-        int failed = fleet_run(&options, catalog, &err);
+        bool has_left = true;
+        int failed = fleet_run(&options, catalog, &has_left, &err);
         if (failed < 0)
             log_error("exit", "code=%d why=\"%s\"", exit_code_of(failed), err.text);
         rc = exit_code_of(failed);
+        if (!has_left)
+            _exit(rc);
     }
     catalog_free(catalog);
     options_fini(&options);

@@ -167,7 +167,8 @@ static void check_expectation(struct trial *trial, const struct yaml_node *expec
 {
     struct buf identity = {NULL, 0, 0};
     const struct yaml_node *entity = need(expect, "entity", YAML_MAP, "the entity's keys");
-    const struct yaml_node *features = need(expect, "features", YAML_MAP, "fields and their values");
+    const struct yaml_node *features =
+        need(expect, "features", YAML_MAP, "fields and their values");
     check_keys(expect, (const char *const[]){"entity", "features", NULL});
     if (entity == NULL || features == NULL)
         return;
@@ -179,8 +180,10 @@ static void check_expectation(struct trial *trial, const struct yaml_node *expec
             yaml_error(node, "expected a number, or null for a field that does not exist");
     trial->expect = expect;
     if (!build_identity(trial->view, entity, &identity))
-        yaml_error(entity, "a key of view %s is missing, empty or of the wrong type", trial->view->name);
-    else if (!eval_find(trial->eval, trial->view, buf_slice(&identity), trial->at_ms, compare_row, trial))
+        yaml_error(entity, "a key of view %s is missing, empty or of the wrong type",
+                   trial->view->name);
+    else if (!eval_find(trial->eval, trial->view, buf_slice(&identity), trial->at_ms, compare_row,
+                        trial))
         buf_printf(&trial->diff, "    - entity %s\n    + no accepted event was about it\n",
                    buf_text(&identity));
     buf_fini(&identity);
@@ -226,10 +229,12 @@ static void take_events(struct trial *trial, const struct yaml_node *events)
     }
 }
 
-static void run_trial(const struct catalog *catalog, const struct yaml_node *node, struct score *score)
+static void run_trial(const struct catalog *catalog, const struct yaml_node *node,
+                      struct score *score)
 {
     struct trial trial = {.node = node, .view = catalog->views[0], .at_ms = -1};
-    const struct yaml_node *name = need(node, "name", YAML_TEXT, "the sentence that the test proves");
+    const struct yaml_node *name =
+        need(node, "name", YAML_TEXT, "the sentence that the test proves");
     const struct yaml_node *events = need(node, "events", YAML_LIST, "a list of events");
     const struct yaml_node *expect = need(node, "expect", YAML_LIST, "a list of entities");
     const struct yaml_node *at = yaml_find(node, "at");
@@ -314,7 +319,8 @@ int command_test(const struct cli_args *args)
         count = found.gl_pathc;
     }
     if (count == 0)
-        (void)fprintf(stderr, "tidewheel test: no FILE was named, and there is no " DEFAULT_FILES "\n");
+        (void)fprintf(stderr,
+                      "tidewheel test: no FILE was named, and there is no " DEFAULT_FILES "\n");
     int rc = count == 0 ? EXIT_USAGE : EXIT_OK;
     for (size_t i = 0; i < count; i++) {
         int file_rc = test_file(files[i], &score);

@@ -3,13 +3,14 @@
 #include <string.h>
 
 #include "cli/columns.h"
+#include "config/key_pattern.h"
 #include "tidewheel/cli.h"
 #include "tidewheel/pipeline.h"
 #include "tidewheel/quantity.h"
 
 enum { LINE_WIDTH = 100, WORD = 8 /* bytes of one in a bucket */ };
 
-/* --- a view as a table ------------------------------------------------------------------------- */
+/* ---- a view as a table ---- */
 
 /* The template with what the view is known to put in, and what is left for the entity. */
 static void add_template(const struct view *view, const struct template *template, struct buf *ret)
@@ -21,9 +22,9 @@ static void add_template(const struct view *view, const struct template *templat
         else if (part->kind == TEMPLATE_ENTITY_ID)
             buf_add_text(ret, "{entity_id}");
         else
-            buf_printf(ret, "{%s}", view->has_tenant && part->kind == 0
-                                        ? "tenant"
-                                        : view->keys[part->kind].path);
+            buf_printf(ret, "{%s}",
+                       view->has_tenant && part->kind == 0 ? "tenant"
+                                                           : view->keys[part->kind].path);
     }
 }
 
@@ -65,7 +66,8 @@ static void add_window(struct columns *columns, const struct feature *feature, s
     char hop[QUANTITY_TEXT_MAX];
     duration_format(window->hop_ms, hop);
     columns_add(columns, "%s", index == 0 ? feature->name : "");
-    columns_add(columns, "%s", index == 0 ? (feature->value_path != NULL ? feature->value_path : "-") : "");
+    columns_add(columns, "%s",
+                index == 0 ? (feature->value_path != NULL ? feature->value_path : "-") : "");
     columns_add(columns, "%s", window->text);
     columns_add(columns, "%s", hop);
     columns_add(columns, "< %.3g %%", 100.0 * (double)window->hop_ms / (double)window->length_ms);
@@ -76,7 +78,7 @@ static void add_window(struct columns *columns, const struct feature *feature, s
 
 static void print_features(const struct view *view)
 {
-    static const char *const TITLES[] = {"feature", "value", "window", "hop",
+    static const char *const TITLES[] = {"feature",    "value",        "window", "hop",
                                          "tail error", "bytes/bucket", "fields"};
     struct columns columns = {.width = sizeof TITLES / sizeof *TITLES};
     for (size_t i = 0; i < columns.width; i++)
@@ -114,6 +116,45 @@ static void print_view(const struct view *view)
     print_fields(view);
 }
 
+static struct buf pattern_of(const struct view *view, const struct template *template)
+{
+    struct buf pattern = {NULL, 0, 0};
+    key_pattern_add(template, view->key_count - view->has_tenant, &pattern);
+    return pattern;
+}
+
+/* Templates that differ, and can make the same key all the same: a tenant called `features` does. */
+static void note_overlap(const struct view *view, const struct template *template,
+                         const struct view *other, const struct template *other_template)
+{
+    struct buf ours = pattern_of(view, template);
+    struct buf theirs = pattern_of(other, other_template);
+    bool is_same = slice_is_equal(buf_slice(&ours), buf_slice(&theirs));
+    if (!is_same && key_pattern_overlaps(buf_slice(&ours), buf_slice(&theirs))) {
+        struct buf shown = {NULL, 0, 0};
+        key_pattern_show(buf_slice(&ours), &shown);
+        buf_printf(&shown, " of view %s could be a key of view %s, ", view->name, other->name);
+        key_pattern_show(buf_slice(&theirs), &shown);
+        (void)printf("note: %s: another prefix would tell them apart\n", buf_text(&shown));
+        buf_fini(&shown);
+    }
+    buf_fini(&ours);
+    buf_fini(&theirs);
+}
+
+static void print_notes(const struct catalog *catalog)
+{
+    for (size_t i = 0; i < catalog->view_count; i++) {
+        const struct view *view = catalog->views[i];
+        for (size_t j = 0; j < i; j++) {
+            const struct view *other = catalog->views[j];
+            note_overlap(view, &view->key, other, &other->key);
+            note_overlap(view, &view->key, other, &other->freshness_key);
+            note_overlap(view, &view->freshness_key, other, &other->key);
+        }
+    }
+}
+
 static void print_catalog(const struct catalog *catalog)
 {
     size_t features = 0;
@@ -123,11 +164,12 @@ static void print_catalog(const struct catalog *catalog)
         features += catalog->views[i]->feature_count;
         fields += catalog->views[i]->field_count;
     }
+    print_notes(catalog);
     (void)printf("all is right: topics %zu, views %zu, features %zu, fields %zu\n",
                  catalog->topic_count, catalog->view_count, features, fields);
 }
 
-/* --- the command ------------------------------------------------------------------------------- */
+/* ---- the command ---- */
 
 /* Errors of the configuration do not hide those of the pipelines. */
 int command_validate(const struct cli_args *args)
@@ -138,8 +180,9 @@ int command_validate(const struct cli_args *args)
     bool has_operands = args->operand_count > 0;
     bool reads_options = !has_operands || args->config != NULL || args->assignment_count > 0 ||
                          args->property_count > 0;
-    const struct options_source source = {args->config, args->assignments, args->assignment_count,
-                                          args->properties, args->property_count, !has_operands};
+    const struct options_source source = {args->config,           args->assignments,
+                                          args->assignment_count, args->properties,
+                                          args->property_count,   !has_operands};
     int rc = reads_options ? options_read(&source, &report, &options) : 0;
     const char *const *files =
         has_operands ? args->operands : (const char *const *)options.pipelines;

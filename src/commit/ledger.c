@@ -59,6 +59,11 @@ bool ledger_take(struct ledger *ledger, struct held *ret)
     return true;
 }
 
+const struct held *ledger_peek(const struct ledger *ledger, size_t ahead)
+{
+    return ahead < ledger->count ? held_at(ledger, ahead) : NULL;
+}
+
 void ledger_acknowledge(struct ledger *ledger)
 {
     ledger->in_flight = INT64_MAX;

@@ -33,9 +33,10 @@ static int parse(const char *text, struct reference *ret, size_t *ret_len, struc
     ret->rest_len = (size_t)(end - text) >= 2 + len ? (size_t)(end - ret->rest) : 0;
     bool has_operator = ret->rest_len >= 2 && ret->rest[0] == ':' && strchr("-?", ret->rest[1]);
     if (len == 0 || len > NAME_MAX_LEN || (ret->rest_len > 0 && !has_operator))
-        return err_set(err, ERR_CONFIG,
-                       "%s is not ${VAR}, ${VAR:-default} or ${VAR:?message}; a plain $ is written $$",
-                       cite(text).text);
+        return err_set(
+            err, ERR_CONFIG,
+            "%s is not ${VAR}, ${VAR:-default} or ${VAR:?message}; a plain $ is written $$",
+            cite(text).text);
     if (memmem(ret->rest, ret->rest_len, "${", 2) != NULL)
         return err_set(err, ERR_CONFIG, "%s: references do not nest", cite(text).text);
     memcpy(ret->name, text + 2, len);
@@ -49,9 +50,10 @@ static int resolve(const struct reference *reference, struct buf *ret, struct er
     const char *value = getenv(reference->name);
     bool is_empty = value == NULL || *value == '\0';
     if (reference->rest_len == 0 && value == NULL)
-        return err_set(err, ERR_CONFIG,
-                       "the environment variable %s is not set; ${%s:-default} would give it a default",
-                       reference->name, reference->name);
+        return err_set(
+            err, ERR_CONFIG,
+            "the environment variable %s is not set; ${%s:-default} would give it a default",
+            reference->name, reference->name);
     if (reference->rest_len > 0 && is_empty) {
         const char *rest = reference->rest + 2;
         size_t len = reference->rest_len - 2;

@@ -51,9 +51,9 @@ static bool meets(char a, char b)
     return b == KEY_PATTERN_STAR ? is_part_byte(a) : a == b;
 }
 
-/* Both patterns are walked at once over every key that they could make: reached[i][j] says that some
- * text brings one to its place i and the other to j. A star may take one byte more (stay) or end. With
- * is_prefix it is enough that b is at its end. */
+/* Both patterns are walked at once over every key that they could make: reached[i][j] says that
+ * some text brings one to its place i and the other to j. A star may take one byte more (stay) or
+ * end. With is_prefix it is enough that b is at its end. */
 static bool have_common(struct slice a, struct slice b, bool is_prefix)
 {
     size_t width = b.len + 1;
@@ -84,7 +84,7 @@ bool key_pattern_can_begin_with(struct slice pattern, const char *prefix)
     return have_common(pattern, slice_of(prefix), true);
 }
 
-/* A part has none of the other bytes, so they must be the same in both: a quick no for most pairs. */
+/* A part has none of the other bytes, so both must have the same: a quick no for most pairs. */
 static bool have_same_frame(struct slice a, struct slice b)
 {
     size_t i = 0;

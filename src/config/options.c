@@ -16,8 +16,8 @@
 #define ENV_PREFIX  "TIDEWHEEL_"
 #define FILE_PRESET "config/tidewheel.yaml"
 
-/* What a value came from, for sentences: "-s" or the variable's name; of the file nothing, there the
- * node says it. */
+/* What a value came from, for sentences: "-s" or the variable's name; of the file nothing, there
+ * the node says it. */
 struct origin {
     char name[OPTION_ENV_MAX];
 };
@@ -39,7 +39,8 @@ const char *option_env(const struct setting *row, char *ret)
     return ret;
 }
 
-static void problem(struct loader *loader, const char *origin, const char *path, const char *sentence)
+static void problem(struct loader *loader, const char *origin, const char *path,
+                    const char *sentence)
 {
     buf_printf(&loader->problems, "%s: %s: %s\n", origin, path, sentence);
 }
@@ -53,7 +54,7 @@ static void problem_of(struct loader *loader, enum option option, const char *se
         problem(loader, loader->origins[option].name, option_rows[option].path, sentence);
 }
 
-/* --- properties of librdkafka ------------------------------------------------------------------ */
+/* ---- properties of librdkafka ---- */
 
 static const char *owned(const char *name, const char *value)
 {
@@ -75,8 +76,8 @@ static void put_property(struct options *options, const char *name, const char *
             return;
         }
     }
-    options->librdkafka = mem_resize(options->librdkafka, options->librdkafka_count + 1,
-                                     sizeof *options->librdkafka);
+    options->librdkafka =
+        mem_resize(options->librdkafka, options->librdkafka_count + 1, sizeof *options->librdkafka);
     options->librdkafka[options->librdkafka_count++] =
         (struct property){mem_strdup(name), mem_strdup(value)};
 }
@@ -91,7 +92,7 @@ static void read_properties(struct loader *loader)
         if (node->kind != YAML_TEXT)
             yaml_error(node, "is no scalar; expected the property's value");
         else if (reason != NULL)
-            yaml_error_key(node, "is not for the file to set: %s", reason);
+            yaml_error_key(node, "is not to be set: %s", reason);
         else
             put_property(loader->options, node->key, node->text);
     }
@@ -109,7 +110,8 @@ static void set_property(struct loader *loader, const char *origin, const char *
     char *name = mem_strndup(text, (size_t)(equals - text));
     const char *reason = owned(name, equals + 1);
     if (reason != NULL)
-        buf_printf(&loader->problems, "%s: %s: is not to be set: %s\n", origin, cite(name).text, reason);
+        buf_printf(&loader->problems, "%s: %s: is not to be set: %s\n", origin, cite(name).text,
+                   reason);
     else
         put_property(loader->options, name, equals + 1);
     free(name);
@@ -130,7 +132,7 @@ static void for_pieces(struct loader *loader, const char *origin, const char *te
     }
 }
 
-/* --- pipelines --------------------------------------------------------------------------------- */
+/* ---- pipelines ---- */
 
 /* Another list beats the file's: whether the file's patterns match is then of no interest. */
 static bool are_pipelines_overridden(const struct options_source *source)
@@ -175,7 +177,7 @@ static void forget_pipelines(struct options *options)
     options->pipeline_count = 0;
 }
 
-/* --- values from outside the file -------------------------------------------------------------- */
+/* ---- values from outside the file ---- */
 
 static void assign(struct loader *loader, enum option option, const char *origin, const char *text)
 {
@@ -268,7 +270,7 @@ static void read_env(struct loader *loader)
     }
 }
 
-/* --- the whole --------------------------------------------------------------------------------- */
+/* ---- the whole ---- */
 
 static void check_redis(struct loader *loader)
 {
@@ -307,7 +309,8 @@ static void restore_presets(struct loader *loader)
     struct err err;
     for (size_t i = 0; i < option_count; i++)
         if (setting_is_scalar(option_rows[i].type) && loader->values[i].text == NULL)
-            CHECK(setting_parse(&option_rows[i], option_rows[i].preset, &loader->values[i], &err) == 0);
+            CHECK(setting_parse(&option_rows[i], option_rows[i].preset, &loader->values[i], &err) ==
+                  0);
 }
 
 static void fill(struct loader *loader)
@@ -394,10 +397,11 @@ int options_check_catalog(const struct options *options, const struct catalog *c
     const struct topic *topic = catalog_topic(catalog, slice_of(options->dead_letter_topic));
     if (topic == NULL)
         return 0;
-    buf_printf(report,
-               "%s: dead_letter.topic: '%s' is read by view %s: what was rejected would come back as "
-               "new events\n",
-               options->file != NULL ? options->file : "options", topic->name, topic->views[0]->name);
+    buf_printf(
+        report,
+        "%s: dead_letter.topic: '%s' is read by view %s: what was rejected would come back as "
+        "new events\n",
+        options->file != NULL ? options->file : "options", topic->name, topic->views[0]->name);
     return ERR_CONFIG;
 }
 

@@ -19,8 +19,8 @@ static bool is_symlink(const char *path)
     return lstat(path, &info) != 0 || S_ISLNK(info.st_mode);
 }
 
-/* config/../pipelines is pipelines, unless config leads elsewhere: messages name the file as a person
- * would. */
+/* config/../pipelines is pipelines, unless config leads elsewhere: messages name the file as a
+ * person would. */
 static void fold(char *path)
 {
     char *up = NULL;
@@ -29,8 +29,8 @@ static void fold(char *path)
         *up = '\0';
         char *name = strrchr(path, '/');
         name = name != NULL ? name + 1 : path;
-        bool stays = *name == '\0' || strcmp(name, "..") == 0 || strcmp(name, ".") == 0 ||
-                     is_symlink(path);
+        bool stays =
+            *name == '\0' || strcmp(name, "..") == 0 || strcmp(name, ".") == 0 || is_symlink(path);
         *up = '/';
         if (stays) {
             from = up + 3;
@@ -61,8 +61,8 @@ static void add(struct options *options, const char *file)
             return;
     if (options->pipeline_count == PIPELINE_FILES_MAX)
         return;
-    options->pipelines = mem_resize(options->pipelines, options->pipeline_count + 1,
-                                    sizeof *options->pipelines);
+    options->pipelines =
+        mem_resize(options->pipelines, options->pipeline_count + 1, sizeof *options->pipelines);
     options->pipelines[options->pipeline_count++] = mem_strdup(file);
 }
 

@@ -11,8 +11,9 @@
 
 enum { PIPELINE_FILES_MAX = 1024 };
 
-/* Adds the files that a pattern matches, each once, sorted. Relative to the folder of the file beside;
- * NULL: to the working folder. A name without wildcards is taken as it is. False: nothing matches. */
+/* Adds the files that a pattern matches, each once, sorted. Relative to the folder of the file
+ * beside; NULL: to the working folder. A name without wildcards is taken as it is. False: nothing
+ * matches. */
 bool options_add_files(struct options *options, const char *pattern, const char *beside);
 
 bool options_file_exists(const char *file);

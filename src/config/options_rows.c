@@ -2,9 +2,9 @@
 
 #include "tidewheel/options.h"
 
-#define KIB (INT64_C(1) << 10)
-#define MIB (INT64_C(1) << 20)
-#define GIB (INT64_C(1) << 30)
+#define KIB       (INT64_C(1) << 10)
+#define MIB       (INT64_C(1) << 20)
+#define GIB       (INT64_C(1) << 30)
 #define MINUTE_MS INT64_C(60000)
 #define HOUR_MS   INT64_C(3600000)
 
@@ -17,6 +17,7 @@ const struct setting option_rows[] = {
     [OPTION_KAFKA_BROKERS] = {
         .path = "kafka.brokers", .type = SETTING_TEXT, .preset = "localhost:9092", .min = 1, .max = 4096,
         .offset = offsetof(struct options, kafka_brokers),
+        .example = "localhost:9092",
         .help = "Kafka's bootstrap servers, host:port with commas."},
     [OPTION_KAFKA_GROUP_ID] = {
         .path = "kafka.group_id", .type = SETTING_TEXT, .preset = "tidewheel", .min = 1, .max = 249,

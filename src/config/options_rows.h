@@ -1,4 +1,5 @@
-/* options_rows: the numbers of the rows that are more than a value, and the properties that are ours.
+/* options_rows: the numbers of the rows that are more than a value, and the properties that are
+ * ours.
  *
  * Floor: 2. Owner: constants.
  */

@@ -25,7 +25,7 @@ struct draft {
 /* A problem of a key's value: at the value, or as that of the file when the key was left out. */
 void draft_error(const struct draft *draft, enum view_key key, const char *sentence);
 
-/* Reads the file's tree into draft->view, which is made; its topic is found or made in the catalog. */
+/* Reads the file's tree into draft->view; its topic is found or made in the catalog. */
 void view_compile(struct draft *draft, struct catalog *catalog);
 
 void features_compile(struct draft *draft);

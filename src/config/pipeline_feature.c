@@ -9,7 +9,7 @@
 #include "tidewheel/quantity.h"
 #include "tidewheel/suggest.h"
 
-/* --- aggregates -------------------------------------------------------------------------------- */
+/* ---- aggregates ---- */
 
 static void unknown_aggregate(const struct yaml_node *node)
 {
@@ -55,10 +55,7 @@ static void compile_aggregates(struct feature *feature, const struct setting_val
     }
 }
 
-/* --- windows ----------------------------------------------------------------------------------- */
-
-/* As many buckets a window may come to hold; the default hop makes a thousand at most. */
-enum { HOPS_MAX = 100000 };
+/* ---- windows ---- */
 
 /* length and hop as the file has them; hop->text is NULL where the default holds. */
 static bool read_window(const struct yaml_node *node, struct setting_value values[WINDOW_KEYS])
@@ -117,15 +114,12 @@ static bool check_window(const struct feature *feature, const struct yaml_node *
                    values[WINDOW_LENGTH].text);
         return false;
     }
-    if (length_ms / hop_ms > HOPS_MAX) {
-        yaml_error(at, "the hop %s is too fine: at most %d of them make the window's length, %s", hop,
-                   HOPS_MAX, values[WINDOW_LENGTH].text);
-        return false;
-    }
     if (misfit != NULL) {
         duration_format(misfit->hop_ms, other);
-        yaml_error(at, "the hop %s does not nest with %s, the hop of the window %s: one must divide "
-                       "the other", hop, other, misfit->text);
+        yaml_error(at,
+                   "the hop %s does not nest with %s, the hop of the window %s: one must divide "
+                   "the other",
+                   hop, other, misfit->text);
         return false;
     }
     return true;
@@ -150,7 +144,7 @@ static void compile_windows(struct feature *feature, const struct setting_value 
     }
 }
 
-/* --- features ---------------------------------------------------------------------------------- */
+/* ---- features ---- */
 
 static bool is_name_taken(const struct view *view, const char *name)
 {
@@ -201,7 +195,7 @@ void features_compile(struct draft *draft)
     }
 }
 
-/* --- fields ------------------------------------------------------------------------------------ */
+/* ---- fields ---- */
 
 static int render_field(const struct draft *draft, const char *feature, const char *window,
                         const char *aggregate, struct buf *ret, struct err *err)
@@ -210,7 +204,7 @@ static int render_field(const struct draft *draft, const char *feature, const ch
     char version[32];
     (void)snprintf(version, sizeof version, "%lld", (long long)view->version);
     const struct placeholder placeholders[] = {
-        {"feature", TEMPLATE_LITERAL, feature}, {"window", TEMPLATE_LITERAL, window},
+        {"feature", TEMPLATE_LITERAL, feature},     {"window", TEMPLATE_LITERAL, window},
         {"aggregate", TEMPLATE_LITERAL, aggregate}, {"view", TEMPLATE_LITERAL, view->name},
         {"version", TEMPLATE_LITERAL, version},
     };

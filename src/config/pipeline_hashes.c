@@ -16,7 +16,7 @@ struct hash {
     struct draft *draft;
     enum view_key key; /* VIEW_OUTPUT_KEY or VIEW_FRESHNESS_KEY */
     struct buf pattern;
-    size_t shared; /* the number of the first hash of the same pattern */
+    size_t shared;  /* the number of the first hash of the same pattern */
     int64_t ttl_ms; /* in the first: the largest of all */
 };
 
@@ -33,7 +33,7 @@ struct fields {
     size_t cap;
 };
 
-/* --- names ------------------------------------------------------------------------------------- */
+/* ---- names ---- */
 
 static void check_names(struct draft *drafts, size_t count)
 {
@@ -42,7 +42,8 @@ static void check_names(struct draft *drafts, size_t count)
             char sentence[512];
             if (strcmp(drafts[i].view->name, drafts[j].view->name) != 0)
                 continue;
-            (void)snprintf(sentence, sizeof sentence, "%s is the name of another view, in %.300s:%d",
+            (void)snprintf(sentence, sizeof sentence,
+                           "%s is the name of another view, in %.300s:%d",
                            cite(drafts[i].view->name).text, drafts[j].view->file,
                            drafts[j].values[VIEW_NAME].node->line);
             draft_error(&drafts[i], VIEW_NAME, sentence);
@@ -51,9 +52,9 @@ static void check_names(struct draft *drafts, size_t count)
     }
 }
 
-/* --- patterns ---------------------------------------------------------------------------------- */
+/* ---- patterns ---- */
 
-static void check_pattern(const struct hash *hash)
+static void check_pattern(struct hash *hash)
 {
     struct slice pattern = buf_slice(&hash->pattern);
     if (key_pattern_can_begin_with(pattern, OWN_PREFIX))
@@ -85,35 +86,7 @@ static void add_hash(struct hash *hashes, size_t *count, struct draft *draft, en
     (*count)++;
 }
 
-/* Different patterns that can make the same key: a tenant called `features` would do. */
-static void check_overlap(const struct hash *hash, const struct hash *other)
-{
-    struct buf sentence = {NULL, 0, 0};
-    buf_add_text(&sentence, "its keys ");
-    key_pattern_show(buf_slice(&hash->pattern), &sentence);
-    buf_printf(&sentence, " could be those of view %s, ", other->draft->view->name);
-    key_pattern_show(buf_slice(&other->pattern), &sentence);
-    buf_add_text(&sentence, "; another prefix would tell them apart");
-    draft_error(hash->draft, hash->key, buf_text(&sentence));
-    buf_fini(&sentence);
-}
-
-static void check_overlaps(const struct hash *hashes, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        for (size_t j = 0; j < i; j++) {
-            if (hashes[i].shared == hashes[j].shared || hashes[j].shared != j ||
-                hashes[i].shared != i)
-                continue;
-            if (key_pattern_overlaps(buf_slice(&hashes[i].pattern), buf_slice(&hashes[j].pattern))) {
-                check_overlap(&hashes[i], &hashes[j]);
-                break;
-            }
-        }
-    }
-}
-
-/* --- fields ------------------------------------------------------------------------------------ */
+/* ---- fields ---- */
 
 static void add_field(struct fields *fields, char *name, struct draft *draft, int feature)
 {
@@ -175,10 +148,13 @@ static void accuse(const struct field *field, const struct field *first)
         yaml_error(node, "makes the field %s, which is the freshness of view %s in the same hash",
                    cite(field->name).text, other->name);
     else if (first->draft == draft && first->feature == field->feature)
-        yaml_error(node, "makes the field %s twice; output.field must tell its windows and "
-                         "aggregates apart", cite(field->name).text);
+        yaml_error(node,
+                   "makes the field %s twice; output.field must tell its windows and "
+                   "aggregates apart",
+                   cite(field->name).text);
     else
-        yaml_error(node, "makes the field %s, as feature %s of view %s (%s:%d) does in the same hash",
+        yaml_error(node,
+                   "makes the field %s, as feature %s of view %s (%s:%d) does in the same hash",
                    cite(field->name).text, other->features[first->feature].name, other->name,
                    other->file, first->draft->feature_nodes[first->feature]->line);
 }
@@ -213,7 +189,6 @@ void hashes_check(struct draft *drafts, size_t count)
         add_hash(hashes, &hash_count, &drafts[i], VIEW_FRESHNESS_KEY,
                  &drafts[i].view->freshness_key);
     }
-    check_overlaps(hashes, hash_count);
     for (size_t i = 0; i < hash_count; i++) {
         struct view *view = hashes[i].draft->view;
         int64_t ttl_ms = hashes[hashes[i].shared].ttl_ms;

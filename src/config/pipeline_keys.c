@@ -6,9 +6,10 @@ enum { PATH_BYTES_MAX = 256, TEMPLATE_BYTES_MAX = 512 };
 
 #define DAY_MS INT64_C(86400000)
 
-static const char *const TIME_UNITS[] = {"s", "ms", "us", "ns", "rfc3339", NULL}; /* enum time_unit */
-static const char *const KEY_TYPES[] = {"string", "int64", NULL};                /* enum key_type */
-static const char *const CLOCKS[] = {"wall", "event", NULL};                     /* enum clock_kind */
+static const char *const TIME_UNITS[] = {"s",  "ms",      "us",
+                                         "ns", "rfc3339", NULL};  /* enum time_unit */
+static const char *const KEY_TYPES[] = {"string", "int64", NULL}; /* enum key_type */
+static const char *const CLOCKS[] = {"wall", "event", NULL};      /* enum clock_kind */
 
 /* clang-format off */
 const struct setting window_rows[WINDOW_KEYS] = {
@@ -22,7 +23,7 @@ const struct setting window_rows[WINDOW_KEYS] = {
 
 const struct setting entity_rows[ENTITY_KEYS] = {
     [ENTITY_FIELD] = {
-        .path = "field", .type = SETTING_TEXT, .is_required = true, .min = 1, .max = PATH_BYTES_MAX,
+        .path = "field", .type = SETTING_PATH, .is_required = true, .min = 1, .max = PATH_BYTES_MAX,
         .help = "Dotted path into the event."},
     [ENTITY_TYPE] = {
         .path = "type", .type = SETTING_CHOICE, .preset = "string", .choices = KEY_TYPES,
@@ -37,7 +38,7 @@ const struct setting feature_rows[FEATURE_KEYS] = {
         .path = "where", .type = SETTING_WHERE,
         .help = "Which events it is about; left out: all of them."},
     [FEATURE_VALUE] = {
-        .path = "value", .type = SETTING_TEXT, .min = 1, .max = PATH_BYTES_MAX,
+        .path = "value", .type = SETTING_PATH, .min = 1, .max = PATH_BYTES_MAX,
         .help = "Dotted path of the number that is aggregated; left out: events are counted."},
     [FEATURE_AGGREGATES] = {
         .path = "aggregates", .type = SETTING_AGGREGATES, .is_required = true, .min = 1, .max = 64,
@@ -65,7 +66,7 @@ const struct setting view_rows[VIEW_KEYS] = {
         .path = "source.topic", .type = SETTING_TOPIC, .is_required = true,
         .help = "The Kafka topic that the events come from."},
     [VIEW_TIME_FIELD] = {
-        .path = "source.timestamp.field", .type = SETTING_TEXT, .is_required_in_group = true, .min = 1, .max = PATH_BYTES_MAX,
+        .path = "source.timestamp.field", .type = SETTING_PATH, .is_required_in_group = true, .min = 1, .max = PATH_BYTES_MAX,
         .help = "Dotted path of the event's time; without source.timestamp: Kafka's record timestamp."},
     [VIEW_TIME_UNIT] = {
         .path = "source.timestamp.unit", .type = SETTING_CHOICE, .is_required_in_group = true, .choices = TIME_UNITS,
@@ -76,25 +77,30 @@ const struct setting view_rows[VIEW_KEYS] = {
     [VIEW_ENTITY_KEYS] = {
         .path = "entity.keys", .type = SETTING_ITEMS, .is_required = true, .min = 1, .max = KEYS_MAX - 1,
         .items = entity_rows, .item_count = ENTITY_KEYS,
+        .example = "[{field: user_id, type: string}]",
         .help = "The fields that identify the entity; the topic is keyed by them."},
     [VIEW_TENANT_FIELD] = {
-        .path = "entity.tenant.field", .type = SETTING_TEXT, .is_required_in_group = true, .min = 1, .max = PATH_BYTES_MAX,
+        .path = "entity.tenant.field", .type = SETTING_PATH, .is_required_in_group = true, .min = 1, .max = PATH_BYTES_MAX,
         .help = "Dotted path of the tenant, which becomes part of the entity's identity."},
     [VIEW_FEATURES] = {
         .path = "features", .type = SETTING_ITEMS, .is_required = true, .min = 1, .max = FEATURES_MAX,
         .items = feature_rows, .item_count = FEATURE_KEYS,
+        .example = "[{name: purchase, aggregates: [count], windows: [1h]}]",
         .help = "What is computed."},
     [VIEW_OUTPUT_KEY] = {
         .path = "output.key", .type = SETTING_TEXT, .preset = "features:{entity_type}:{entity_id}",
         .min = 1, .max = TEMPLATE_BYTES_MAX,
+        .example = "features:{entity_type}:{entity_id}",
         .help = "The hash of the values; with a tenant the default is " TENANT_KEY "."},
     [VIEW_OUTPUT_FIELD] = {
         .path = "output.field", .type = SETTING_TEXT, .preset = "{feature}_{window}_{aggregate}",
         .min = 1, .max = TEMPLATE_BYTES_MAX,
+        .example = "{feature}_{window}_{aggregate}",
         .help = "Its fields."},
     [VIEW_FRESHNESS_KEY] = {
         .path = "output.freshness_key", .type = SETTING_TEXT, .preset = "freshness:{entity_type}:{entity_id}",
         .min = 1, .max = TEMPLATE_BYTES_MAX,
+        .example = "freshness:{entity_type}:{entity_id}",
         .help = "The hash of the ages; with a tenant the default is " TENANT_FRESHNESS_KEY "."},
     [VIEW_TTL] = {
         .path = "output.ttl", .type = SETTING_DURATION, .min = 1000, .max = 4000 * DAY_MS,

@@ -29,7 +29,7 @@ static char *copy_or_empty(const struct setting_value *value)
     return mem_strdup(value->text != NULL ? value->text : "");
 }
 
-/* --- source ------------------------------------------------------------------------------------ */
+/* ---- source ---- */
 
 static struct topic *topic_of(struct catalog *catalog, const char *name)
 {
@@ -62,7 +62,7 @@ static void compile_source(struct draft *draft, struct catalog *catalog)
     view->time_slot = where_slot(field->node, false, field->text, view->topic->paths);
 }
 
-/* --- entity ------------------------------------------------------------------------------------ */
+/* ---- entity ---- */
 
 static void add_key(struct draft *draft, const struct yaml_node *node, const char *path,
                     enum key_type type)
@@ -118,7 +118,7 @@ static void compile_keys(struct draft *draft)
     }
 }
 
-/* --- output ------------------------------------------------------------------------------------ */
+/* ---- output ---- */
 
 static size_t placeholders_of(const struct view *view, const char *version,
                               struct placeholder ret[PLACEHOLDERS_MAX])

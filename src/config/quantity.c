@@ -16,8 +16,8 @@ static const struct unit DURATIONS[] = {
 };
 
 static const struct unit SIZES[] = {
-    {"TiB", INT64_C(1) << 40}, {"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10},
-    {"B", 1}, {NULL, 0},
+    {"TiB", INT64_C(1) << 40}, {"GiB", 1 << 30}, {"MiB", 1 << 20},
+    {"KiB", 1 << 10},          {"B", 1},         {NULL, 0},
 };
 
 static bool parse(const struct unit *units, const char *text, int64_t *ret)
@@ -36,7 +36,8 @@ static void format(const struct unit *units, int64_t value, char *ret)
 {
     while (units[1].name != NULL && (value == 0 || value % units->factor != 0))
         units++;
-    (void)snprintf(ret, QUANTITY_TEXT_MAX, "%lld%s", (long long)(value / units->factor), units->name);
+    (void)snprintf(ret, QUANTITY_TEXT_MAX, "%lld%s", (long long)(value / units->factor),
+                   units->name);
 }
 
 bool duration_parse(const char *text, int64_t *ret_ms)

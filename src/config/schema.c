@@ -10,7 +10,7 @@
 #define NAME_PATTERN  "^[A-Za-z_][A-Za-z0-9_.-]{0,127}$"
 #define TOPIC_PATTERN "^[A-Za-z0-9_.-]{1,249}$"
 
-/* --- JSON text, indented ----------------------------------------------------------------------- */
+/* ---- JSON text, indented ---- */
 
 struct json {
     struct buf *out;
@@ -106,7 +106,7 @@ static void pattern(struct json *json, const char *value)
     close(json, '}');
 }
 
-/* --- one row ----------------------------------------------------------------------------------- */
+/* ---- one row ---- */
 
 static void object(struct json *json, const struct setting *rows, size_t count, const char *prefix);
 
@@ -217,7 +217,7 @@ static void add_row(struct json *json, const struct setting *row, const char *na
     open(json, name, '{');
     text(json, "description", row->help);
     add_preset(json, row);
-    if (row->type == SETTING_TEXT || row->type == SETTING_PROSE) {
+    if (row->type == SETTING_TEXT || row->type == SETTING_PROSE || row->type == SETTING_PATH) {
         add_scalar_types(json);
         if (row->min > 0)
             number(json, "minLength", row->min);
@@ -237,9 +237,9 @@ static void add_row(struct json *json, const struct setting *row, const char *na
     close(json, '}');
 }
 
-/* --- a table ----------------------------------------------------------------------------------- */
+/* ---- a table ---- */
 
-/* The segment of row's path that stands behind the prefix; its length, or 0 if it lies elsewhere. */
+/* The segment of row's path that stands behind the prefix; its length, 0 if it lies elsewhere. */
 static size_t segment_of(const struct setting *row, const char *prefix, const char **ret)
 {
     size_t len = strlen(prefix);
@@ -316,7 +316,7 @@ static void object(struct json *json, const struct setting *rows, size_t count, 
     close(json, '}');
 }
 
-/* --- definitions ------------------------------------------------------------------------------- */
+/* ---- definitions ---- */
 
 static void define_variable(struct json *json)
 {

@@ -13,13 +13,14 @@ enum { PATH_LEN_MAX = 512, NAME_LEN_MAX = 128, TOPIC_LEN_MAX = 249 };
 #define DIGITS     "0123456789"
 #define NAME_CHARS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_" DIGITS "-."
 
-typedef int parse_fn(const struct setting *setting, const char *text, int64_t *ret, struct err *err);
+typedef int parse_fn(const struct setting *setting, const char *text, int64_t *ret,
+                     struct err *err);
 
 struct type_row {
     const char *name;
     const char *expected;
     enum yaml_kind kind;
-    parse_fn *parse;                        /* of scalars */
+    parse_fn *parse;                              /* of scalars */
     bool (*read)(const char *text, int64_t *ret); /* of numbers: text to number and back */
     void (*format)(int64_t number, char *ret);
 };
@@ -36,7 +37,8 @@ static int refuse(const struct setting *setting, const char *text, struct err *e
     return err_set(err, ERR_CONFIG, "%s is not %s", cite(text).text, expected_of(setting).text);
 }
 
-static int parse_text(const struct setting *setting, const char *text, int64_t *ret, struct err *err)
+static int parse_text(const struct setting *setting, const char *text, int64_t *ret,
+                      struct err *err)
 {
     (void)ret;
     size_t len = strlen(text);
@@ -52,7 +54,8 @@ static int parse_text(const struct setting *setting, const char *text, int64_t *
     return 0;
 }
 
-static int parse_name(const struct setting *setting, const char *text, int64_t *ret, struct err *err)
+static int parse_name(const struct setting *setting, const char *text, int64_t *ret,
+                      struct err *err)
 {
     (void)ret;
     size_t len = strlen(text);
@@ -61,7 +64,8 @@ static int parse_name(const struct setting *setting, const char *text, int64_t *
     return is_name ? 0 : refuse(setting, text, err);
 }
 
-static int parse_topic(const struct setting *setting, const char *text, int64_t *ret, struct err *err)
+static int parse_topic(const struct setting *setting, const char *text, int64_t *ret,
+                       struct err *err)
 {
     (void)ret;
     size_t len = strlen(text);
@@ -103,7 +107,8 @@ static parse_fn parse_number;
 static const struct type_row TYPES[SETTING_TYPES] = {
     [SETTING_TEXT]       = {"text", "text", YAML_TEXT, parse_text, NULL, NULL},
     [SETTING_PROSE]      = {"text", "text", YAML_TEXT, parse_text, NULL, NULL},
-    [SETTING_NAME]       = {"name", "a name like user_activity (a letter or _, then letters, digits and _ - .)",
+    [SETTING_PATH]       = {"path", "a dotted path into the event like order.total", YAML_TEXT, parse_text, NULL, NULL},
+    [SETTING_NAME]       = {"name", "a name like user_activity (letters, digits and _ - ., first a letter or _)",
                             YAML_TEXT, parse_name, NULL, NULL},
     [SETTING_TOPIC]      = {"topic", "a Kafka topic's name (letters, digits and _ - .)",
                             YAML_TEXT, parse_topic, NULL, NULL},
@@ -146,8 +151,9 @@ static struct expected expected_of(const struct setting *setting)
 {
     struct expected ret;
     bool is_choice = setting->type == SETTING_CHOICE;
-    size_t len = (size_t)snprintf(ret.text, sizeof ret.text, "%s",
-                                  TYPES[setting->type].expected);
+    size_t len = (size_t)snprintf(
+        ret.text, sizeof ret.text, "%s%s%s", TYPES[setting->type].expected,
+        setting->example != NULL ? " like " : "", setting->example != NULL ? setting->example : "");
     for (size_t i = 0; is_choice && setting->choices[i] != NULL && len < sizeof ret.text; i++)
         len += (size_t)snprintf(ret.text + len, sizeof ret.text - len, "%s %s", i > 0 ? "," : "",
                                 setting->choices[i]);
@@ -201,8 +207,7 @@ static bool path_below(const struct yaml_node *base, const struct yaml_node *nod
     return true;
 }
 
-static const struct setting *find(const struct setting *settings, size_t count,
-                                  const char *path)
+static const struct setting *find(const struct setting *settings, size_t count, const char *path)
 {
     for (size_t i = 0; i < count; i++)
         if (strcmp(settings[i].path, path) == 0)
@@ -219,29 +224,44 @@ static bool is_group(const struct setting *settings, size_t count, const char *p
     return false;
 }
 
-/* Names that stand beside path in the tables; then whole paths that end in its last segment. */
-static void suggest_key(const struct setting *settings, size_t count, const struct yaml_node *node,
-                        const char *path)
+/* The names that may stand where path's last segment does. */
+static void suggest_sibling(const struct setting *settings, size_t count, const char *path,
+                            char names[SETTINGS_MAX][SUGGEST_LEN_MAX + 1], struct suggest *suggest)
 {
-    size_t prefix = strlen(path) - strlen(node->key);
-    struct suggest suggest = suggest_for(node->key);
-    char names[SETTINGS_MAX][SUGGEST_LEN_MAX + 1];
+    size_t prefix = strlen(path) - strlen(suggest->word);
     for (size_t i = 0; i < count && i < SETTINGS_MAX; i++) {
         const char *name = settings[i].path + prefix;
-        size_t len = strlen(settings[i].path) > prefix ? strcspn(name, ".") : SUGGEST_LEN_MAX + 1;
-        if (len > SUGGEST_LEN_MAX || strncmp(settings[i].path, path, prefix) != 0)
+        if (strncmp(settings[i].path, path, prefix) != 0)
+            continue;
+        size_t len = strcspn(name, ".");
+        if (len > SUGGEST_LEN_MAX)
             continue;
         memcpy(names[i], name, len);
         names[i][len] = '\0';
-        suggest_try(&suggest, names[i]);
+        suggest_try(suggest, names[i]);
     }
+}
+
+/* First a name that is right elsewhere, then one that is nearly right here, then a whole path. */
+static void unknown_key(const struct setting *settings, size_t count, const struct yaml_node *node,
+                        const char *path)
+{
+    struct suggest suggest = suggest_for(node->key);
+    char names[SETTINGS_MAX][SUGGEST_LEN_MAX + 1];
+    char hint[SUGGEST_TEXT_MAX];
     for (size_t i = 0; i < count && suggest.best == NULL; i++) {
         const char *last = strrchr(settings[i].path, '.');
         if (last != NULL && strcmp(last + 1, node->key) == 0)
             suggest.best = settings[i].path;
     }
-    char hint[SUGGEST_TEXT_MAX];
-    yaml_error_key(node, "unknown key%s", suggest_text(&suggest, hint));
+    if (suggest.best == NULL)
+        suggest_sibling(settings, count, path, names, &suggest);
+    for (size_t i = 0; i < count && suggest.best == NULL; i++)
+        suggest_try(&suggest, settings[i].path);
+    if (strchr(node->key, '.') != NULL)
+        yaml_error_key(node, "unknown key; the parts of a path are written as nested mappings");
+    else
+        yaml_error_key(node, "unknown key%s", suggest_text(&suggest, hint));
 }
 
 static void check_count(const struct setting *setting, const struct yaml_node *node)
@@ -268,7 +288,8 @@ static void read_value(const struct setting *setting, const struct yaml_node *no
     ret->node = node;
     ret->is_refused = true;
     ret->text = NULL;
-    if (node->kind != TYPES[setting->type].kind || (node->kind == YAML_TEXT && yaml_is_null(node))) {
+    if (node->kind != TYPES[setting->type].kind ||
+        (node->kind == YAML_TEXT && yaml_is_null(node))) {
         yaml_error(node, "is %s; expected %s", kind_name(node), expected_of(setting).text);
     } else if (node->kind != YAML_TEXT) {
         check_count(setting, node);
@@ -333,7 +354,7 @@ void settings_read(const struct setting *settings, size_t count, const struct ya
         if (setting != NULL)
             read_value(setting, node, &ret[setting - settings]);
         else if (!opens)
-            suggest_key(settings, count, node, fits ? path : node->key);
+            unknown_key(settings, count, node, fits ? path : node->key);
         else if (node->kind != YAML_MAP && !yaml_is_null(node))
             yaml_error(node, "is %s; expected a mapping", kind_name(node));
         node = next_key(node, map, opens && node->kind == YAML_MAP);

@@ -10,10 +10,9 @@
 
 static void add_part(struct template *template, int kind, const char *text, size_t len)
 {
-    template->parts =
-        mem_resize(template->parts, template->count + 1, sizeof *template->parts);
-    template->parts[template->count++] = (struct template_part){
-        kind, kind == TEMPLATE_LITERAL ? mem_strndup(text, len) : NULL, len};
+    template->parts = mem_resize(template->parts, template->count + 1, sizeof *template->parts);
+    template->parts[template->count++] =
+        (struct template_part){kind, kind == TEMPLATE_LITERAL ? mem_strndup(text, len) : NULL, len};
 }
 
 /* What was gathered as literal text becomes a part. */
@@ -34,8 +33,8 @@ static int unknown(const char *name, const struct placeholder *placeholders, siz
         suggest_try(&suggest, placeholders[i].name);
         buf_printf(&list, " {%s}", placeholders[i].name);
     }
-    int rc = err_set(err, ERR_CONFIG, "%s is no placeholder; expected one of%s%s", cite(name).text, buf_text(&list),
-                     suggest_text(&suggest, hint));
+    int rc = err_set(err, ERR_CONFIG, "%s is no placeholder; expected one of%s%s", cite(name).text,
+                     buf_text(&list), suggest_text(&suggest, hint));
     buf_fini(&list);
     return rc;
 }

@@ -49,7 +49,7 @@ int where_slot(const struct yaml_node *node, bool is_key, const char *path, stru
     return PATH_NONE;
 }
 
-/* --- scalars ----------------------------------------------------------------------------------- */
+/* ---- scalars ---- */
 
 /* What other YAML readers would take for a number or a bool, and JSON has not: nobody can know what
  * is meant. */
@@ -102,8 +102,10 @@ static bool read_scalar(const struct yaml_node *node, struct value *ret)
     } else if (num_is_json(text, strlen(text), NULL)) {
         ret->type = VALUE_NUMBER;
     } else if (is_ambiguous(text)) {
-        yaml_error(node, "%s is no JSON number or bool; write it as JSON has it, or in quotes to mean "
-                         "the text", cite(text).text);
+        yaml_error(node,
+                   "%s is no JSON number or bool; write it as JSON has it, or in quotes to mean "
+                   "the text",
+                   cite(text).text);
         return false;
     }
     return true;
@@ -114,7 +116,8 @@ static bool read_number(const struct yaml_node *node, struct value *ret)
     double number = 0;
     if (node->kind != YAML_TEXT || node->is_quoted ||
         !num_parse(node->text, strlen(node->text), &number)) {
-        yaml_error(node, "%s is not a number", node->kind == YAML_TEXT ? cite(node->text).text : "this");
+        yaml_error(node, "%s is not a number",
+                   node->kind == YAML_TEXT ? cite(node->text).text : "this");
         return false;
     }
     *ret = (struct value){.type = VALUE_NUMBER, .text = slice_of(node->text)};
@@ -132,7 +135,7 @@ static bool read_bool(const struct yaml_node *node, struct value *ret)
     return true;
 }
 
-/* --- terms ------------------------------------------------------------------------------------- */
+/* ---- terms ---- */
 
 static void add_in(const struct yaml_node *list, int slot, struct match *into)
 {
@@ -215,7 +218,7 @@ static void add_not(struct compiler *compiler, const struct yaml_node *map, stru
     struct match *not = match_new(MATCH_NOT);
     struct match *all = match_new(MATCH_ALL);
     match_add(not, all);
-    match_add(into, not);
+    match_add(into, not );
     add_job(compiler, map, all);
 }
 

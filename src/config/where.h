@@ -1,6 +1,7 @@
 /* where: from a feature's condition in YAML to a tree of match.h.
  *
- *     {event_type: purchase, amount: {gt: 0, lte: 1000}, any: [{country: {in: [DE, FR]}}, {vip: true}]}
+ *     {event_type: purchase, amount: {gt: 0, lte: 1000}, any: [{country: {in: [DE, FR]}}, {vip:
+ * true}]}
  *
  * Floor: 2. Owner: whoever loads the configuration.
  */

@@ -15,7 +15,8 @@ struct builder {
     struct yaml *yaml;
     yaml_parser_t parser;
     struct yaml_node *open;
-    struct yaml_node *last[YAML_DEPTH_MAX + 1]; /* by depth: the open collections' newest children */
+    struct yaml_node
+        *last[YAML_DEPTH_MAX + 1]; /* by depth: the open collections' newest children */
     int depth;
     char *key; /* of the pair whose value comes next, or NULL */
     int key_line;
@@ -46,6 +47,13 @@ static int refuse(struct builder *builder, yaml_mark_t mark, const char *text)
     return ERR_CONFIG;
 }
 
+static int refuse_limit(struct builder *builder, yaml_mark_t mark, const char *what, int limit)
+{
+    char text[128];
+    (void)snprintf(text, sizeof text, "has more than %d %s", limit, what);
+    return refuse(builder, mark, text);
+}
+
 static struct yaml_node *node_new(struct yaml *yaml, enum yaml_kind kind, yaml_mark_t mark)
 {
     struct yaml_node *node = mem_zalloc(sizeof *node);
@@ -74,7 +82,7 @@ static int attach(struct builder *builder, struct yaml_node *node, yaml_mark_t m
 {
     struct yaml_node *parent = builder->open;
     if (builder->yaml->node_count > YAML_NODES_MAX)
-        return refuse(builder, mark, "has too many nodes");
+        return refuse_limit(builder, mark, "keys and values", YAML_NODES_MAX);
     if (parent == NULL) {
         builder->yaml->root = node;
         return 0;
@@ -83,7 +91,7 @@ static int attach(struct builder *builder, struct yaml_node *node, yaml_mark_t m
     node->index = parent->count;
     if (parent->kind == YAML_MAP) {
         if (parent->count == YAML_KEYS_MAX)
-            return refuse(builder, mark, "has too many keys in one mapping");
+            return refuse_limit(builder, mark, "keys in one mapping", YAML_KEYS_MAX);
         bool is_twin = yaml_find(parent, builder->key) != NULL;
         take_key(builder, node);
         if (is_twin)
@@ -151,9 +159,10 @@ static int on_scalar(struct builder *builder, const yaml_event_t *event)
 static int on_open(struct builder *builder, enum yaml_kind kind, const yaml_event_t *event)
 {
     if (builder->open != NULL && builder->open->kind == YAML_MAP && builder->key == NULL)
-        return refuse(builder, event->start_mark, "a key must be plain text, not a mapping or list");
+        return refuse(builder, event->start_mark,
+                      "a key must be plain text, not a mapping or list");
     if (builder->depth == YAML_DEPTH_MAX)
-        return refuse(builder, event->start_mark, "is nested too deeply");
+        return refuse_limit(builder, event->start_mark, "levels of nesting", YAML_DEPTH_MAX);
     struct yaml_node *node = node_new(builder->yaml, kind, event->start_mark);
     if (attach(builder, node, event->start_mark) != 0)
         return ERR_CONFIG;
@@ -276,6 +285,9 @@ static void parse(struct yaml *yaml, const char *ptr, size_t len)
         add_problem(yaml, 0, 0, "is larger than 1MiB");
         return;
     }
+    bool has_mark = len >= 3 && memcmp(ptr, "\xef\xbb\xbf", 3) == 0; /* a byte order mark */
+    ptr += has_mark ? 3 : 0;
+    len -= has_mark ? 3 : 0;
     struct builder builder = {.yaml = yaml};
     CHECK(yaml_parser_initialize(&builder.parser) == 1);
     yaml_parser_set_encoding(&builder.parser, YAML_UTF8_ENCODING);

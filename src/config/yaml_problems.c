@@ -36,10 +36,10 @@ void yaml_problems_add(struct yaml_problems *problems, int line, int column, str
         problems->left_out++;
         return;
     }
-    problems->list = mem_grow(problems->list, problems->count, &problems->cap,
-                              sizeof *problems->list);
-    problems->list[problems->count] = (struct yaml_problem){
-        line, column, problems->count, mem_strndup(text.ptr, text.len)};
+    problems->list =
+        mem_grow(problems->list, problems->count, &problems->cap, sizeof *problems->list);
+    problems->list[problems->count] =
+        (struct yaml_problem){line, column, problems->count, mem_strndup(text.ptr, text.len)};
     problems->count++;
 }
 
@@ -61,7 +61,8 @@ void yaml_problems_report(struct yaml_problems *problems, const char *name, stru
     for (size_t i = 0; i < problems->count; i++) {
         const struct yaml_problem *problem = &problems->list[i];
         if (problem->line > 0)
-            buf_printf(report, "%s:%d:%d: %s\n", name, problem->line, problem->column, problem->text);
+            buf_printf(report, "%s:%d:%d: %s\n", name, problem->line, problem->column,
+                       problem->text);
         else
             buf_printf(report, "%s: %s\n", name, problem->text);
     }
@@ -90,7 +91,8 @@ static void add_path(struct buf *text, const struct yaml_node *node)
             continue;
         }
         struct citation key = cite(chain[count]->key);
-        buf_printf(text, "%s%.*s", text->len > 0 ? "." : "", (int)strlen(key.text) - 2, key.text + 1);
+        buf_printf(text, "%s%.*s", text->len > 0 ? "." : "", (int)strlen(key.text) - 2,
+                   key.text + 1);
     }
 }
 

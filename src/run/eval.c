@@ -4,30 +4,42 @@
 
 #include "tidewheel/mem.h"
 
+/* One topic's share of the work: the event as decoded for it, and the state. */
+struct lane {
+    struct decoder *decoder; /* of its own: what it decoded lives until its next event */
+    struct shard *shard;
+    struct event event;
+    enum verdict verdict;
+};
+
 struct eval {
     const struct catalog *catalog;
-    struct decoder *decoder;
-    struct shard **shards; /* of each topic */
+    struct lane *lanes;    /* of each topic */
     struct tally *tallies; /* of each view */
     struct row row;
 };
+
+static size_t most_fields(const struct catalog *catalog)
+{
+    size_t most = 1;
+    for (size_t i = 0; i < catalog->view_count; i++)
+        if (catalog->views[i]->field_count > most)
+            most = catalog->views[i]->field_count;
+    return most;
+}
 
 struct eval *eval_new(const struct catalog *catalog, const struct decode_limits *limits)
 {
     struct eval *eval = mem_zalloc(sizeof *eval);
     eval->catalog = catalog;
-    eval->decoder = decoder_new(limits);
     eval->tallies = mem_zalloc((catalog->view_count + 1) * sizeof *eval->tallies);
-    eval->shards = mem_zalloc((catalog->topic_count + 1) * sizeof(struct shard *));
+    eval->lanes = mem_zalloc((catalog->topic_count + 1) * sizeof *eval->lanes);
     for (size_t i = 0; i < catalog->topic_count; i++) {
-        eval->shards[i] = shard_new(catalog->topics[i], eval->tallies, 0, 0);
-        eval->shards[i]->is_on_event_time = true;
+        eval->lanes[i].decoder = decoder_new(limits);
+        eval->lanes[i].shard = shard_new(catalog->topics[i], eval->tallies, 0, 0);
+        eval->lanes[i].shard->is_on_event_time = true;
     }
-    size_t field_count = 1;
-    for (size_t i = 0; i < catalog->view_count; i++)
-        if (catalog->views[i]->field_count > field_count)
-            field_count = catalog->views[i]->field_count;
-    eval->row.readings = mem_alloc(field_count * sizeof *eval->row.readings);
+    eval->row.readings = mem_alloc(most_fields(catalog) * sizeof *eval->row.readings);
     return eval;
 }
 
@@ -35,13 +47,26 @@ void eval_free(struct eval *eval)
 {
     if (eval == NULL)
         return;
-    for (size_t i = 0; i < eval->catalog->topic_count; i++)
-        shard_free(eval->shards[i]);
-    free(eval->shards);
+    for (size_t i = 0; i < eval->catalog->topic_count; i++) {
+        shard_free(eval->lanes[i].shard);
+        decoder_free(eval->lanes[i].decoder);
+    }
+    free(eval->lanes);
     free(eval->tallies);
     free(eval->row.readings);
-    decoder_free(eval->decoder);
     free(eval);
+}
+
+/* The lane of a view, and the view's number in its topic. */
+static struct lane *lane_of(const struct eval *eval, const struct view *view, uint32_t *ret_number)
+{
+    size_t topic = 0;
+    while (eval->catalog->topics[topic] != view->topic)
+        topic++;
+    *ret_number = 0;
+    while (view->topic->views[*ret_number] != view)
+        ++*ret_number;
+    return &eval->lanes[topic];
 }
 
 static void reject(struct eval *eval, const struct view *view, enum verdict verdict,
@@ -64,49 +89,38 @@ static void accept(struct eval *eval, struct shard *shard, uint32_t number,
     listener->accepted(listener->arg, &eval->row);
 }
 
-static void take_for_topic(struct eval *eval, struct shard *shard, const struct record *record,
-                           int64_t until_ms, const struct eval_listener *listener)
+static void take_for_view(struct eval *eval, const struct view *view, int64_t until_ms,
+                          const struct eval_listener *listener)
 {
-    struct event event;
-    enum verdict verdict = decode(eval->decoder, shard->topic, record, &event);
-    for (uint32_t i = 0; i < shard->topic->view_count; i++) {
-        const struct view *view = shard->topic->views[i];
-        struct tally *tally = &eval->tallies[view->index];
-        struct routed routed;
-        enum verdict here = verdict;
-        if (here == VERDICT_ACCEPTED)
-            here = decode_for_view(eval->decoder, view, &event, INT64_MAX, &routed);
-        if (here != VERDICT_ACCEPTED) {
-            reject(eval, view, here, listener);
-            continue;
-        }
-        if (event.duplicates > 0)
-            tally_add(tally, VERDICT_DUPLICATE_KEY, event.duplicates);
-        if (routed.ts_ms <= until_ms)
-            accept(eval, shard, i, &routed, &event, listener);
-        else
-            tally_add(tally, VERDICT_ACCEPTED, 1);
+    uint32_t number = 0;
+    struct lane *lane = lane_of(eval, view, &number);
+    struct tally *tally = &eval->tallies[view->index];
+    struct routed routed;
+    enum verdict verdict = lane->verdict;
+    if (verdict == VERDICT_ACCEPTED)
+        verdict = decode_for_view(lane->decoder, view, &lane->event, INT64_MAX, &routed);
+    if (verdict != VERDICT_ACCEPTED) {
+        reject(eval, view, verdict, listener);
+        return;
     }
+    if (lane->event.duplicates > 0)
+        tally_add(tally, VERDICT_DUPLICATE_KEY, lane->event.duplicates);
+    if (routed.ts_ms <= until_ms)
+        accept(eval, lane->shard, number, &routed, &lane->event, listener);
+    else
+        tally_add(tally, VERDICT_ACCEPTED, 1);
 }
 
 void eval_take(struct eval *eval, struct slice bytes, int64_t record_ms, int64_t until_ms,
                const struct eval_listener *listener)
 {
     struct record record = {.value = bytes, .timestamp_ms = record_ms};
-    for (size_t i = 0; i < eval->catalog->topic_count; i++)
-        take_for_topic(eval, eval->shards[i], &record, until_ms, listener);
-}
-
-/* The shard that holds a view, and the view's number there. */
-static struct shard *shard_of(const struct eval *eval, const struct view *view, uint32_t *ret_number)
-{
-    size_t topic = 0;
-    while (eval->catalog->topics[topic] != view->topic)
-        topic++;
-    *ret_number = 0;
-    while (view->topic->views[*ret_number] != view)
-        ++*ret_number;
-    return eval->shards[topic];
+    for (size_t i = 0; i < eval->catalog->topic_count; i++) {
+        struct lane *lane = &eval->lanes[i];
+        lane->verdict = decode(lane->decoder, eval->catalog->topics[i], &record, &lane->event);
+    }
+    for (size_t i = 0; i < eval->catalog->view_count; i++)
+        take_for_view(eval, eval->catalog->views[i], until_ms, listener);
 }
 
 static void set_clock(struct shard *shard, uint32_t number, int64_t at_ms)
@@ -119,7 +133,7 @@ void eval_each(struct eval *eval, int64_t at_ms, eval_row_fn *each, void *arg)
 {
     for (size_t i = 0; i < eval->catalog->view_count; i++) {
         uint32_t number = 0;
-        struct shard *shard = shard_of(eval, eval->catalog->views[i], &number);
+        struct shard *shard = lane_of(eval, eval->catalog->views[i], &number)->shard;
         set_clock(shard, number, at_ms);
         /* Numbers are given in the order of appearance, and nothing is forgotten here. */
         for (uint32_t entity = 0; entity < shard->views[number].end; entity++) {
@@ -133,7 +147,7 @@ bool eval_find(struct eval *eval, const struct view *view, struct slice identity
                eval_row_fn *found, void *arg)
 {
     uint32_t number = 0;
-    struct shard *shard = shard_of(eval, view, &number);
+    struct shard *shard = lane_of(eval, view, &number)->shard;
     uint32_t entity = entities_find(&shard->views[number], identity);
     if (entity == ENTITY_NONE)
         return false;

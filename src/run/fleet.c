@@ -58,7 +58,8 @@ static void log_counters(const struct fleet *fleet, const char *at)
         for (int verdict = VERDICT_ACCEPTED + 1; verdict < VERDICT_COUNT; verdict++) {
             uint64_t count = count_of(fleet, view, (enum verdict)verdict);
             if (count > 0)
-                buf_printf(&line, " %s=%llu", verdict_rows[verdict].name, (unsigned long long)count);
+                buf_printf(&line, " %s=%llu", verdict_rows[verdict].name,
+                           (unsigned long long)count);
         }
         log_info(at, "view=%s accepted=%llu rejected=%llu%s", view->name,
                  (unsigned long long)count_of(fleet, view, VERDICT_ACCEPTED),
@@ -187,7 +188,8 @@ static void wait_for_all(struct fleet *fleet, const sigset_t *signals)
             _exit(EXIT_SECOND_SIGNAL);
         if (clock_mono_ms() < deadline_ms)
             continue;
-        log_warn("stop", "why=\"the drain took too long\" then=\"what was not committed is read again\"");
+        log_warn("stop",
+                 "why=\"the drain took too long\" then=\"what was not committed is read again\"");
         _exit(0);
     }
 }
@@ -203,7 +205,8 @@ static int first_error(struct fleet *fleet, struct err *err)
     return 0;
 }
 
-int fleet_run(const struct options *options, const struct catalog *catalog, struct err *err)
+int fleet_run(const struct options *options, const struct catalog *catalog, bool *ret_has_left,
+              struct err *err)
 {
     struct fleet fleet = {.options = options, .catalog = catalog};
     sigset_t signals;
@@ -223,8 +226,12 @@ int fleet_run(const struct options *options, const struct catalog *catalog, stru
     if (rc == 0)
         rc = first_error(&fleet, err);
     log_info("exit", "records=%llu", (unsigned long long)record_count(&fleet));
-    for (size_t i = 0; i < fleet.member_count; i++)
-        worker_free(fleet.members[i].worker);
+    *ret_has_left = true;
+    for (size_t i = 0; i < fleet.member_count; i++) {
+        const struct member *member = &fleet.members[i];
+        *ret_has_left = *ret_has_left && (!member->is_started || worker_has_left(member->worker));
+        worker_free(member->worker);
+    }
     free(fleet.members);
     return rc;
 }

@@ -14,7 +14,8 @@ enum {
 static void log_unit(const struct worker *worker, const struct unit *unit, const char *state)
 {
     const struct shard *shard = unit->shard;
-    log_info("unit", "worker=%d topic=%s partition=%d state=%s position=%lld live_at=%lld entities=%zu",
+    log_info("unit",
+             "worker=%d topic=%s partition=%d state=%s position=%lld live_at=%lld entities=%zu",
              worker->setup.number, unit->topic->name, unit->partition, state,
              (long long)shard->ledger.position, (long long)shard->live_at, shard_count(shard));
 }
@@ -51,7 +52,8 @@ static void warn_of_gaps(const struct unit *unit, const struct plan *plan)
             const struct feature *feature = &view->features[k];
             uint8_t longest = feature->series.by_length[feature->window_count - 1];
             log_warn("coverage",
-                     "topic=%s partition=%d view=%s feature=%s window=%s log_start=%lld why=\"the log begins "
+                     "topic=%s partition=%d view=%s feature=%s window=%s log_start=%lld why=\"the "
+                     "log begins "
                      "too late for this window to be whole; it fills as time passes\"",
                      unit->topic->name, unit->partition, view->name, feature->name,
                      feature->windows[longest].text, (long long)plan->log_start);
@@ -82,9 +84,31 @@ static void begin_shard(struct worker *worker, struct unit *unit, const struct p
         warn_of_gaps(unit, plan);
 }
 
+static void go_on(struct unit *unit, const struct plan *plan)
+{
+    struct ledger *ledger = &((struct shard *)unit->shard)->ledger;
+    if (plan->is_reset)
+        ledger->committed = -1;
+    else if (ledger->committed < plan->commit_at_least)
+        ledger->committed = plan->commit_at_least; /* by who had it while we had lost it */
+    if (plan->start > ledger->position) {
+        warn_of_gaps(unit, plan); /* the log has lost records that we have not read */
+        ledger->position = plan->start;
+    }
+}
+
+/* The group has us again, with these units or with others. */
+static void land(struct worker *worker)
+{
+    if (worker->is_adrift)
+        worker->store->ops->call_out(worker->store);
+    worker->is_adrift = false;
+}
+
 static void on_assigned(void *arg, struct unit *unit, const struct plan *plan)
 {
     struct worker *worker = arg;
+    land(worker);
     struct shard *shard = unit->shard;
     if (shard != NULL && plan->start < shard->ledger.position) {
         /* A person's reset, or another log under the same name: what we know is of no use. */
@@ -96,9 +120,8 @@ static void on_assigned(void *arg, struct unit *unit, const struct plan *plan)
     if (shard == NULL) {
         begin_shard(worker, unit, plan);
         shard = unit->shard;
-    } else if (plan->start > shard->ledger.position) {
-        warn_of_gaps(unit, plan); /* the log has lost records that we have not read */
-        shard->ledger.position = plan->start;
+    } else {
+        go_on(unit, plan);
     }
     shard_go_silent(shard, plan->live_at);
     log_unit(worker, unit, "silent");
@@ -107,8 +130,12 @@ static void on_assigned(void *arg, struct unit *unit, const struct plan *plan)
 static void on_revoked(void *arg, bool is_lost)
 {
     struct worker *worker = arg;
-    if (!is_lost)
+    if (is_lost) {
+        worker->is_adrift = true;
+        worker->store->ops->call_out(worker->store);
+    } else if (!worker->has_failed) {
         drain(worker, REVOKE_MS);
+    }
     for (size_t i = 0; i < worker->unit_count; i++)
         log_unit(worker, worker->units[i], "parked");
 }
@@ -116,6 +143,7 @@ static void on_revoked(void *arg, bool is_lost)
 static void on_dropped(void *arg, struct unit *unit)
 {
     struct worker *worker = arg;
+    land(worker);
     if (unit->shard == NULL)
         return;
     log_unit(worker, unit, "dropped");
@@ -202,19 +230,22 @@ static void add_entity(struct worker *worker, struct shard *shard, struct entity
     worker->writes++;
 }
 
+/* Lost units go on decaying while all of Kafka is away: nobody else can be given them. If somebody
+ * was all the same, landing calls out, and the owner writes again. */
 static struct shard *shard_in_turn(const struct worker *worker, size_t i)
 {
     const struct unit *unit = worker->units[(worker->unit_first + i) % worker->unit_count];
-    return unit->is_assigned ? unit->shard : NULL;
+    bool is_ours = unit->is_assigned || (worker->is_adrift && worker->is_kafka_away);
+    return is_ours ? unit->shard : NULL;
 }
 
-static void gather_arrivals(struct worker *worker, size_t entities_max)
+static void gather_arrivals(struct worker *worker, size_t entities_max, size_t bytes_max)
 {
     struct entity_ref entity;
     for (size_t i = 0; i < worker->unit_count; i++) {
         struct shard *shard = shard_in_turn(worker, i);
         while (shard != NULL && !batch_is_full(&worker->batch, entities_max) &&
-               shard_take_arrival(shard, &entity))
+               worker->batch.bytes.len < bytes_max && shard_take_arrival(shard, &entity))
             add_entity(worker, shard, entity);
     }
 }
@@ -248,10 +279,11 @@ void write_changes(struct worker *worker, size_t looks)
     if (worker->is_sent || !worker->store->ops->is_ready(worker->store) || !is_time(worker))
         return;
     size_t entities_max = (size_t)worker->setup.options->flush_entities_max;
+    size_t quarter = (entities_max + worker->batches % 4) / 4; /* of a small batch: now and then */
     batch_begin(&worker->batch);
-    gather_arrivals(worker, entities_max - entities_max / 4);
+    gather_arrivals(worker, entities_max - quarter, BATCH_BYTES_MAX - BATCH_BYTES_MAX / 4);
     gather_decays(worker, entities_max, looks);
-    gather_arrivals(worker, entities_max);
+    gather_arrivals(worker, entities_max, BATCH_BYTES_MAX);
     worker->unit_first++;
     if (worker->batch.sent_count == 0)
         return;
@@ -298,9 +330,9 @@ void let_offsets_go(struct worker *worker, int64_t interval_ms, int64_t idle_ms,
 void drain(struct worker *worker, int64_t budget_ms)
 {
     struct err err;
-    int64_t deadline_ms = clock_mono_ms() + budget_ms;
+    int64_t deadline_ms = worker->setup.mono_ms() + budget_ms;
     for (;;) {
-        worker->mono_ms = clock_mono_ms();
+        worker->mono_ms = worker->setup.mono_ms();
         if (pump_store(worker, &err) < 0 || worker->mono_ms >= deadline_ms)
             break;
         if (!worker->is_sent && !units_have_arrivals(worker))

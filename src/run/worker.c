@@ -13,7 +13,7 @@ enum {
     PUMP_EVERY = 32,       /* events; a pump is one system call */
     IDLE_WAIT_MS = 10,     /* decays are due on multiples of 10 ms */
     AWAY_MS = 1000,        /* of a store, before intake pauses */
-    CLOCK_STEP_MS = 10000, /* promise of design.md 2, idea 5 */
+    CLOCK_STEP_MS = 10000, /* more than any daemon slews a clock by */
     COMMIT_MS = 1000,
     COMMIT_IDLE_MS = 60000,
     STATS_MS = 10000,
@@ -29,6 +29,10 @@ struct worker *worker_new(const struct worker_setup *setup)
         if (setup->catalog->views[i]->field_count > field_count)
             field_count = setup->catalog->views[i]->field_count;
     worker->setup = *setup;
+    if (setup->wall_ms == NULL)
+        worker->setup.wall_ms = clock_wall_ms;
+    if (setup->mono_ms == NULL)
+        worker->setup.mono_ms = clock_mono_ms;
     worker->decoder = decoder_new(&(struct decode_limits){
         .event_bytes = (size_t)setup->options->limits_event_bytes,
         .nesting = (size_t)setup->options->limits_nesting,
@@ -49,6 +53,7 @@ void worker_free(struct worker *worker)
         keyed_free(worker->keyed[i]);
     decoder_free(worker->decoder);
     batch_fini(&worker->batch);
+    free(worker->units);
     free(worker->commits);
     free(worker->tallies);
     free(worker->keyed);
@@ -66,14 +71,19 @@ uint64_t worker_records(const struct worker *worker)
     return atomic_load_explicit(&worker->records, memory_order_relaxed);
 }
 
+bool worker_has_left(const struct worker *worker)
+{
+    return worker->has_left;
+}
+
 /* ---- the time ---- */
 
 /* The only place that asks. A wall clock that steps ages everything at once: the units are read again
  * as after a restart. */
 static void tell_time(struct worker *worker)
 {
-    worker->mono_ms = clock_mono_ms();
-    worker->wall_ms = clock_wall_ms();
+    worker->mono_ms = worker->setup.mono_ms();
+    worker->wall_ms = worker->setup.wall_ms();
     int64_t gap_ms = worker->wall_ms - worker->mono_ms;
     int64_t step_ms = gap_ms - worker->gap_ms;
     bool is_first = worker->gap_ms == 0;
@@ -102,11 +112,13 @@ static void check_key(struct worker *worker, const struct view *view, const stru
     keyed_note(*keyed, routed->identity, view->has_tenant, record->key, unit->partition,
                unit->partition_count);
     if (keyed_is_wrong(*keyed))
-        log_warn("keyed",
-                 "view=%s topic=%s entities=%d elsewhere=%zu why=\"entities that neither are the record's "
-                 "key nor lie on its partition: each partition then holds a part of their events and "
-                 "overwrites the others' values; key the topic by the view's entity\"",
-                 view->name, unit->topic->name, KEYED_ENTITIES, keyed_strangers(*keyed));
+        log_warn(
+            "keyed",
+            "view=%s topic=%s entities=%d elsewhere=%zu why=\"entities that neither are the "
+            "record's "
+            "key nor lie on its partition: each partition then holds a part of their events and "
+            "overwrites the others' values; key the topic by the view's entity\"",
+            view->name, unit->topic->name, KEYED_ENTITIES, keyed_strangers(*keyed));
 }
 
 static void take_record(struct worker *worker, const struct unit *unit, const struct record *record)
@@ -157,8 +169,9 @@ static int take_events(struct worker *worker, struct err *err)
         struct unit *unit = NULL;
         struct record record;
         int rc = source->ops->poll(source, wait_ms, &unit, &record, err);
+        worker->is_kafka_away = rc == ERR_RETRY;
         if (rc == ERR_RETRY)
-            break; /* Kafka is away: it has been logged, and decay goes on */
+            break; /* it has been logged, and decay goes on */
         if (rc <= 0)
             return rc;
         if (unit->shard == NULL)
@@ -167,7 +180,7 @@ static int take_events(struct worker *worker, struct err *err)
         if (count % PUMP_EVERY != PUMP_EVERY - 1)
             continue;
         rc = pump_store(worker, err);
-        if (rc < 0 || clock_mono_ms() - worker->mono_ms >= TURN_MS_MAX)
+        if (rc < 0 || worker->setup.mono_ms() - worker->mono_ms >= TURN_MS_MAX)
             return rc;
     }
     return 0;
@@ -201,16 +214,18 @@ static int check_memory(const struct worker *worker, struct err *err)
     size_t limit = (size_t)(options->limits_memory / options->workers);
     if (bytes <= limit)
         return 0;
-    return err_set(err, ERR_INTERNAL,
-                   "limits.memory is reached: %zu entities at %zu bytes each take %zu bytes, and a worker's "
-                   "share of %lld is %zu: raise limits.memory, or add workers in other processes",
-                   entities, bytes / (entities > 0 ? entities : 1), bytes,
-                   (long long)options->limits_memory, limit);
+    return err_set(
+        err, ERR_INTERNAL,
+        "limits.memory is reached: %zu entities at %zu bytes each take %zu bytes, and a worker's "
+        "share of %lld is %zu: raise limits.memory, or add workers in other processes",
+        entities, bytes / (entities > 0 ? entities : 1), bytes, (long long)options->limits_memory,
+        limit);
 }
 
 static void log_stats(struct worker *worker)
 {
     uint64_t records = worker_records(worker);
+    int64_t since_ms = worker->mono_ms - worker->stats_at_ms + STATS_MS + 1; /* never 0 */
     int64_t lag = 0;
     size_t entities = 0;
     size_t bytes = 0;
@@ -223,23 +238,22 @@ static void log_stats(struct worker *worker)
         bytes += shard_bytes(shard);
     }
     log_info("stats",
-             "worker=%d units=%zu records=%llu records_s=%.0f lag=%lld entities=%zu bytes=%zu batches=%llu "
+             "worker=%d units=%zu records=%llu records_s=%.0f lag=%lld entities=%zu bytes=%zu "
+             "batches=%llu "
              "writes=%llu decays=%llu",
              worker->setup.number, worker->unit_count, (unsigned long long)records,
-             (double)(records - worker->stats_records) * 1000.0 / STATS_MS, (long long)lag, entities,
-             bytes, (unsigned long long)worker->batches, (unsigned long long)worker->writes,
-             (unsigned long long)worker->decays);
+             (double)(records - worker->stats_records) * 1000.0 / (double)since_ms, (long long)lag,
+             entities, bytes, (unsigned long long)worker->batches,
+             (unsigned long long)worker->writes, (unsigned long long)worker->decays);
     worker->stats_records = records;
+    worker->stats_at_ms = worker->mono_ms + STATS_MS;
 }
 
 static int look_around(struct worker *worker, struct err *err)
 {
     watch_intake(worker);
-    if (worker->mono_ms < worker->stats_at_ms)
-        return 0;
-    if (worker->stats_at_ms != 0)
+    if (worker->mono_ms >= worker->stats_at_ms)
         log_stats(worker);
-    worker->stats_at_ms = worker->mono_ms + STATS_MS;
     return check_memory(worker, err);
 }
 
@@ -267,6 +281,7 @@ void worker_begin(struct worker *worker, struct source *source, struct store *st
     worker->store = store;
     tell_time(worker);
     worker->store_seen_ms = worker->mono_ms;
+    worker->stats_at_ms = worker->mono_ms + STATS_MS;
 }
 
 int worker_run(struct worker *worker, struct source *source, struct store *store, struct err *err)
@@ -276,12 +291,16 @@ int worker_run(struct worker *worker, struct source *source, struct store *store
     while (rc == 0 && !atomic_load_explicit(worker->setup.stop, memory_order_relaxed))
         rc = worker_turn(worker, err);
     int64_t timeout_ms = worker->setup.options->shutdown_timeout_ms;
+    worker->has_failed = rc == ERR_INTERNAL;
     if (rc == 0)
         drain(worker, timeout_ms - timeout_ms / DRAIN_PART);
     log_stats(worker);
-    if (!source->ops->close(source, timeout_ms / DRAIN_PART))
-        log_warn("close", "worker=%d why=\"the group was not left in time; its members find out by themselves\"",
-                 worker->setup.number);
+    worker->has_left = source->ops->close(source, timeout_ms / DRAIN_PART);
+    if (!worker->has_left)
+        log_warn(
+            "close",
+            "worker=%d why=\"the group was not left in time; its members find out by themselves\"",
+            worker->setup.number);
     store->ops->close(store);
     return rc;
 }

@@ -17,9 +17,9 @@ struct worker {
     struct unit **units; /* those with a shard: assigned or parked */
     size_t unit_count;
     size_t unit_cap;
-    size_t unit_first;   /* where the next batch begins to look, so that all have their turn */
+    size_t unit_first; /* where the next batch begins to look, so that all have their turn */
     struct batch batch;
-    bool is_sent;        /* the batch is not acknowledged */
+    bool is_sent; /* the batch is not acknowledged */
     struct row row;
     struct commit *commits;
     size_t commit_cap;
@@ -28,8 +28,8 @@ struct worker {
     _Atomic uint64_t records;
     int64_t wall_ms;
     int64_t mono_ms;
-    int64_t gap_ms;        /* between the two clocks */
-    int64_t sent_at_ms;    /* all the following by the monotonic clock */
+    int64_t gap_ms;     /* between the two clocks */
+    int64_t sent_at_ms; /* all the following by the monotonic clock */
     int64_t store_seen_ms;
     int64_t stats_at_ms;
     uint64_t stats_records;
@@ -37,6 +37,10 @@ struct worker {
     uint64_t writes;
     uint64_t decays;
     bool is_paused;
+    bool has_left; /* the group, and librdkafka is gone */
+    bool is_kafka_away;
+    bool is_adrift;  /* the group has given our units up, and has not had us back yet */
+    bool has_failed; /* nothing is written or committed any more */
 };
 
 void units_free(struct worker *worker);

@@ -5,6 +5,8 @@
 #include "tidewheel/mem.h"
 #include "tidewheel/num.h"
 
+static const char MULTI[] = "*1\r\n$5\r\nMULTI\r\n";
+
 void batch_fini(struct batch *batch)
 {
     buf_fini(&batch->bytes);
@@ -130,13 +132,16 @@ void batch_add(struct batch *batch, struct shard *shard, struct entity_ref entit
                const struct row *row, int64_t wall_ms)
 {
     render_key(batch, &row->view->key, row);
+    if (row->is_new)
+        begin_command(batch, "PTTL", 0);
     add_features(batch, row);
     add_expire(batch, row->view->key_ttl_ms);
     render_key(batch, &row->view->freshness_key, row);
+    if (row->is_new)
+        begin_command(batch, "PTTL", 0);
     add_freshness(batch, row, wall_ms);
     add_expire(batch, row->view->freshness_ttl_ms);
-    batch->sent =
-        mem_grow(batch->sent, batch->sent_count, &batch->sent_cap, sizeof *batch->sent);
+    batch->sent = mem_grow(batch->sent, batch->sent_count, &batch->sent_cap, sizeof *batch->sent);
     batch->sent[batch->sent_count++] = (struct sent){
         .shard = shard,
         .entity = entity,
@@ -144,6 +149,7 @@ void batch_add(struct batch *batch, struct shard *shard, struct entity_ref entit
         .next_ms = row->next_ms,
         .generation = shard->generation,
         .command_end = batch->command_count,
+        .byte_end = batch->bytes.len,
     };
 }
 
@@ -154,7 +160,7 @@ void batch_begin(struct batch *batch)
     buf_reset(&batch->bytes);
     batch->command_count = 0;
     batch->sent_count = 0;
-    resp_command(&batch->bytes, (const char *const[]){"MULTI"}, 1);
+    buf_add(&batch->bytes, MULTI, sizeof MULTI - 1);
 }
 
 void batch_end(struct batch *batch, struct slice alive_key)
@@ -180,4 +186,73 @@ void batch_refuse(struct batch *batch, size_t command)
         i++;
     if (i < batch->sent_count)
         batch->sent[i].is_refused = true;
+}
+
+void batch_trim(struct batch *batch)
+{
+    struct buf *bytes = &batch->bytes;
+    size_t from = sizeof MULTI - 1;
+    size_t to = from;
+    uint32_t command_from = 0;
+    uint32_t command_to = 0;
+    size_t kept = 0;
+    for (size_t i = 0; i < batch->sent_count; i++) {
+        struct sent sent = batch->sent[i];
+        size_t len = sent.byte_end - from;
+        uint32_t commands = sent.command_end - command_from;
+        if (sent.shard != NULL) {
+            memmove(bytes->ptr + to, bytes->ptr + from, len);
+            sent.byte_end = to += len;
+            sent.command_end = command_to += commands;
+            batch->sent[kept++] = sent;
+        }
+        from += len;
+        command_from += commands;
+    }
+    memmove(bytes->ptr + to, bytes->ptr + from, bytes->len - from);
+    bytes->len -= from - to;
+    batch->command_count -= command_from - command_to;
+    batch->sent_count = kept;
+}
+
+/* ---- reading it again ---- */
+
+/* The number behind a mark, and where what follows it begins. */
+static size_t read_length(const char **at)
+{
+    size_t length = 0;
+    for (++*at; **at != '\r'; ++*at)
+        length = length * 10 + (size_t)(**at - '0');
+    *at += 2;
+    return length;
+}
+
+struct slice batch_word(const struct batch *batch, size_t command, size_t word)
+{
+    const char *at = batch->bytes.ptr + sizeof MULTI - 1;
+    if (command >= batch->command_count)
+        return (struct slice){NULL, 0};
+    for (;; command--) {
+        size_t words = read_length(&at);
+        for (size_t i = 0; i < words; i++) {
+            size_t len = read_length(&at);
+            if (command == 0 && i == word)
+                return (struct slice){at, len};
+            at += len + 2;
+        }
+        if (command == 0)
+            return (struct slice){NULL, 0};
+    }
+}
+
+bool batch_find_pttl(const struct batch *batch, size_t command, size_t *ret)
+{
+    struct slice key = batch_word(batch, command, 1);
+    while (command-- > 0 && slice_is_equal(batch_word(batch, command, 1), key)) {
+        if (!slice_is_equal(batch_word(batch, command, 0), slice_of("PTTL")))
+            continue;
+        *ret = command;
+        return true;
+    }
+    return false;
 }

@@ -9,16 +9,18 @@
 #include <sys/random.h>
 #include <sys/socket.h>
 
+#include "sink/redis_errors.h"
 #include "sink/redis_login.h"
 #include "tidewheel/log.h"
 #include "tidewheel/mem.h"
+#include "tidewheel/num.h"
 
 enum {
-    ANSWER_MS = 5000,     /* a Redis that says nothing for so long is away */
-    CHECK_MS = 5000,      /* between looks at the alive count */
+    ANSWER_MS = 5000, /* a Redis that says nothing for so long is away */
+    CHECK_MS = 5000,  /* between looks at the alive count */
     BACK_OFF_MIN_MS = 50,
     BACK_OFF_MAX_MS = 2000,
-    REFUSALS_MAX = 5,     /* of credentials, in a row, before a person is called */
+    REFUSALS_MAX = 5, /* of credentials, in a row, before a person is called */
 };
 
 #define ALIVE_TTL_S "86400"
@@ -26,26 +28,31 @@ enum {
 enum state { AWAY, CONNECTING, READY, ASKING };
 
 /* What the replies that are due belong to. */
-enum exchange { GREETING, CHECK_ALIVE, BATCH };
+enum exchange { GREETING, CHECK_ALIVE, BATCH, UNDO };
 
 struct redis {
     struct store store;
     struct redis_url url;
     char *alive;
+    char *again; /* the key of the group's call-outs */
     redisContext *context;
     enum state state;
     enum exchange exchange;
-    size_t due;           /* replies */
+    size_t due; /* replies */
     size_t seen;
-    int64_t deadline_ms;  /* of the state; for AWAY, when to try again */
+    int64_t deadline_ms; /* of the state; for AWAY, when to try again */
     int64_t back_off_ms;
     int64_t check_at_ms;
-    int64_t count;        /* what the alive key held when we last knew */
-    bool is_announced;    /* the alive key has been made */
-    bool is_connected;    /* since the last failure */
-    bool has_failed;      /* a reply of this exchange was an error */
+    int64_t count;     /* what the alive key held when we last knew */
+    bool is_announced; /* the alive key has been made */
+    int64_t calls;     /* what the key of call-outs held when we last knew; -1: we do not */
+    int64_t calls_due; /* our own that have not been made */
+    bool is_well;      /* since the last failure it has done all that it was asked */
     unsigned refusals;
-    struct batch *batch;  /* not acknowledged; sent again after every failure */
+    struct batch *batch; /* not acknowledged; sent again after every failure */
+    struct buf undo;     /* gives keys that are not ours their own expiry back */
+    size_t undo_due;     /* commands in it */
+    uint64_t jitter;
     unsigned events;
 };
 
@@ -56,73 +63,35 @@ static struct redis *redis_of(const struct store *store)
 
 /* ---- failing ---- */
 
-enum reaction {
-    TRY_AGAIN,   /* nothing was done: the same batch, after a while, over a new connection */
-    NEEDS_PERSON,
-    NEEDS_PERSON_NOW,
-};
-
-struct error_row {
-    const char *prefix;
-    enum reaction reaction;
-    const char *advice;
-};
-
-/* clang-format off */
-static const struct error_row error_rows[] = {
-    {"NOAUTH",     NEEDS_PERSON,     "redis.url needs a password"},
-    {"WRONGPASS",  NEEDS_PERSON,     "the user or password in redis.url is wrong"},
-    {"ERR invalid password", NEEDS_PERSON, "the password in redis.url is wrong"},
-    {"ERR Client sent AUTH", NEEDS_PERSON, "redis.url has a password, and Redis has none"},
-    {"NOPERM",     NEEDS_PERSON,     "the Redis user lacks a right"},
-    {"ERR DB index", NEEDS_PERSON,   "redis.url names a database that Redis does not have"},
-    {"MOVED",      NEEDS_PERSON_NOW, "Redis Cluster is not supported: name a single primary"},
-    {"CROSSSLOT",  NEEDS_PERSON_NOW, "Redis Cluster is not supported: name a single primary"},
-    {"READONLY",   TRY_AGAIN,        "this is a replica: name the primary"},
-    {"LOADING",    TRY_AGAIN,        "Redis is loading its data"},
-    {"MASTERDOWN", TRY_AGAIN,        "the replica has lost its primary"},
-    {"OOM",        TRY_AGAIN,        "Redis is out of memory: raise maxmemory"},
-    {"MISCONF",    TRY_AGAIN,        "Redis cannot save its data"},
-    {"NOREPLICAS", TRY_AGAIN,        "Redis has too few replicas"},
-    {"BUSY",       TRY_AGAIN,        "Redis is running a script"},
-    {"",           TRY_AGAIN,        "not written"},
-};
-/* clang-format on */
-
-static const struct error_row *error_row(const char *text)
-{
-    const struct error_row *row = error_rows;
-    while (strncmp(text, row->prefix, strlen(row->prefix)) != 0)
-        row++;
-    return row;
-}
-
 /* Whatever failed: the connection is given up, and the batch stays. */
 static void go_away(struct redis *redis, int64_t mono_ms, const char *why)
 {
-    if (redis->context != NULL)
-        redisFree(redis->context);
-    redis->context = NULL;
+    redis->jitter = redis->jitter * UINT64_C(6364136223846793005) + 1;
     redis->state = AWAY;
-    redis->deadline_ms = mono_ms + redis->back_off_ms + random() % redis->back_off_ms;
+    redis->deadline_ms = mono_ms + redis->back_off_ms +
+                         (int64_t)((redis->jitter >> 33) % (uint64_t)redis->back_off_ms);
     redis->back_off_ms =
         redis->back_off_ms * 2 < BACK_OFF_MAX_MS ? redis->back_off_ms * 2 : BACK_OFF_MAX_MS;
-    if (redis->is_connected)
+    if (redis->is_well)
         log_warn("redis", "state=away why=\"%s\"", why);
     else
         log_limited(LOG_WARN, "redis", "state=away why=\"%s\"", why);
-    redis->is_connected = false;
+    redis->is_well = false;
+    if (redis->context != NULL)
+        redisFree(redis->context); /* why may lie in it */
+    redis->context = NULL;
 }
 
 /* An error reply that means that nothing was done. */
 static int refuse(struct redis *redis, int64_t mono_ms, const char *text, struct err *err)
 {
-    const struct error_row *row = error_row(text);
+    const struct redis_error *row = redis_error_find(text);
+    int len = redis_error_len(text);
     redis->refusals += row->reaction == NEEDS_PERSON;
     if (row->reaction == NEEDS_PERSON_NOW || redis->refusals >= REFUSALS_MAX)
-        return err_set(err, ERR_FATAL, "Redis says '%s': %s", text, row->advice);
-    char why[256];
-    (void)snprintf(why, sizeof why, "%.180s: %.60s", text, row->advice);
+        return err_set(err, ERR_FATAL, "Redis says '%.*s': %s", len, text, row->advice);
+    char why[320];
+    (void)snprintf(why, sizeof why, "%.*s: %s", len, text, row->advice);
     go_away(redis, mono_ms, why);
     return 0;
 }
@@ -135,7 +104,6 @@ static void ask(struct redis *redis, enum exchange exchange, size_t due, int64_t
     redis->exchange = exchange;
     redis->due = due;
     redis->seen = 0;
-    redis->has_failed = false;
     redis->deadline_ms = mono_ms + ANSWER_MS;
 }
 
@@ -167,8 +135,12 @@ static void greet(struct redis *redis, int64_t mono_ms)
         (void)snprintf(db, sizeof db, "%d", url->db);
         due += add_words(&bytes, WORDS("SELECT", db));
     }
-    if (!redis->is_announced)
-        due += add_words(&bytes, WORDS("SET", redis->alive, "0", "EX", ALIVE_TTL_S));
+    if (!redis->is_announced) {
+        char count[NUM_TEXT_MAX];
+        redis->count += 2; /* beyond the batch that is in doubt */
+        count[num_format_int64(redis->count, count)] = '\0';
+        due += add_words(&bytes, WORDS("SET", redis->alive, count, "EX", ALIVE_TTL_S));
+    }
     due += add_words(&bytes, WORDS("GET", redis->alive));
     say(redis, &bytes);
     buf_fini(&bytes);
@@ -179,6 +151,10 @@ static void check_alive(struct redis *redis, int64_t mono_ms)
 {
     struct buf bytes = {NULL, 0, 0};
     size_t due = add_words(&bytes, WORDS("EXPIRE", redis->alive, ALIVE_TTL_S));
+    if (redis->calls_due > 0)
+        due += add_words(&bytes, WORDS("INCR", redis->again));
+    due += add_words(&bytes, WORDS("EXPIRE", redis->again, ALIVE_TTL_S));
+    due += add_words(&bytes, WORDS("GET", redis->again));
     due += add_words(&bytes, WORDS("GET", redis->alive));
     say(redis, &bytes);
     buf_fini(&bytes);
@@ -191,6 +167,27 @@ static void say_batch(struct redis *redis, int64_t mono_ms)
     ask(redis, BATCH, redis->batch->command_count + 2u, mono_ms);
 }
 
+/* Nothing is due: what is there to be said next? */
+static void go_on(struct redis *redis, int64_t mono_ms)
+{
+    if (!redis->is_announced) {
+        greet(redis, mono_ms);
+    } else if (redis->undo_due > 0) {
+        say(redis, &redis->undo);
+        ask(redis, UNDO, redis->undo_due, mono_ms);
+    } else if (redis->batch != NULL) {
+        batch_trim(redis->batch);
+        say_batch(redis, mono_ms);
+    } else {
+        redis->state = READY;
+        redis->refusals = 0;
+        redis->back_off_ms = BACK_OFF_MIN_MS;
+        if (!redis->is_well)
+            log_info("redis", "state=ready count=%lld", (long long)redis->count);
+        redis->is_well = true;
+    }
+}
+
 /* ---- answers ---- */
 
 /* Writes that were acknowledged are gone, or one that was given up has landed. */
@@ -200,80 +197,108 @@ static void lose(struct redis *redis, const char *how)
     redis->events |= STORE_LOST;
 }
 
+/* The count goes up as long as the process lives, over losses too: were it to begin anew, an older
+ * state of Redis could come back with the very count that is expected by now. */
+static void lose_count(struct redis *redis, int64_t count, const char *how)
+{
+    lose(redis, how);
+    if (redis->count < count)
+        redis->count = count;
+    redis->is_announced = false;
+}
+
 static void compare_count(struct redis *redis, const redisReply *reply)
 {
-    bool is_there = reply->type == REDIS_REPLY_STRING;
-    int64_t count = is_there ? strtoll(reply->str, NULL, 10) : 0;
-    bool was_in_doubt = redis->batch != NULL && count == redis->count + 1;
-    if (!is_there) {
-        lose(redis, "the alive key is gone");
-        redis->is_announced = false;
-    } else if (redis->is_announced && count != redis->count && !was_in_doubt) {
-        lose(redis, count < redis->count ? "Redis is older than what it acknowledged"
-                                         : "a write that was given up has landed");
-    } else {
-        redis->is_announced = true;
+    int64_t count = reply->type == REDIS_REPLY_STRING ? strtoll(reply->str, NULL, 10) : -1;
+    bool was_in_doubt = redis->is_announced && redis->batch != NULL && count == redis->count + 1;
+    if (count != redis->count && !was_in_doubt) {
+        lose_count(redis, count,
+                   count < 0 ? "the alive key is gone" : "the alive count is another");
+        return;
     }
+    redis->is_announced = true;
     redis->count = count;
 }
 
-static int answer_greeting(struct redis *redis, const redisReply *reply, int64_t mono_ms,
-                           struct err *err)
+/* Has somebody else called out? */
+static void compare_calls(struct redis *redis, const redisReply *reply)
 {
-    if (reply->type == REDIS_REPLY_ERROR)
-        return refuse(redis, mono_ms, reply->str, err);
-    if (redis->seen < redis->due)
-        return 0;
-    compare_count(redis, reply);
-    if (!redis->is_announced) {
-        greet(redis, mono_ms);
-        return 0;
-    }
-    redis->refusals = 0;
-    redis->check_at_ms = mono_ms + CHECK_MS;
-    redis->state = READY;
-    if (!redis->is_connected)
-        log_info("redis", "state=ready count=%lld", (long long)redis->count);
-    redis->is_connected = true;
-    if (redis->batch != NULL)
-        say_batch(redis, mono_ms);
-    return 0;
+    int64_t calls = reply->type == REDIS_REPLY_STRING ? strtoll(reply->str, NULL, 10) : 0;
+    if (redis->calls >= 0 && calls > redis->calls + redis->calls_due)
+        lose(redis, "a worker that was out of the group may have written");
+    redis->calls = calls;
+    redis->calls_due = 0;
 }
 
-static int answer_check(struct redis *redis, const redisReply *reply, int64_t mono_ms,
+static int answer_count(struct redis *redis, const redisReply *reply, int64_t mono_ms,
                         struct err *err)
 {
     if (reply->type == REDIS_REPLY_ERROR)
         return refuse(redis, mono_ms, reply->str, err);
+    if (redis->exchange == CHECK_ALIVE && redis->seen == redis->due - 1)
+        compare_calls(redis, reply);
     if (redis->seen < redis->due)
         return 0;
     compare_count(redis, reply);
-    redis->check_at_ms = mono_ms + CHECK_MS;
-    redis->state = READY;
-    if (!redis->is_announced)
-        greet(redis, mono_ms);
+    redis->check_at_ms = redis->calls < 0 ? mono_ms : mono_ms + CHECK_MS;
+    go_on(redis, mono_ms);
     return 0;
 }
 
+static int answer_undo(struct redis *redis, const redisReply *reply, int64_t mono_ms,
+                       struct err *err)
+{
+    (void)err;
+    if (reply->type == REDIS_REPLY_ERROR)
+        log_limited(LOG_WARN, "undo",
+                    "why=\"%.*s\" then=\"a key that is not ours keeps our expiry\"",
+                    redis_error_len(reply->str), reply->str);
+    if (redis->seen < redis->due)
+        return 0;
+    buf_reset(&redis->undo);
+    redis->undo_due = 0;
+    go_on(redis, mono_ms);
+    return 0;
+}
+
+/* A key of another type has refused our fields, but not our expiry. */
+static void add_undo(struct redis *redis, const redisReply *exec, size_t command)
+{
+    size_t pttl = 0;
+    if (!batch_find_pttl(redis->batch, command, &pttl))
+        return;
+    struct slice key = batch_word(redis->batch, command, 1);
+    char *name = mem_strndup(key.ptr, key.len);
+    char left_ms[NUM_TEXT_MAX];
+    int64_t had_ms = exec->element[pttl]->integer;
+    left_ms[num_format_int64(had_ms > 0 ? had_ms : 1, left_ms)] = '\0';
+    if (had_ms < 0)
+        redis->undo_due += add_words(&redis->undo, WORDS("PERSIST", name));
+    else
+        redis->undo_due += add_words(&redis->undo, WORDS("PEXPIRE", name, left_ms));
+    free(name);
+}
+
 /* The transaction was carried out; single commands in it may have been refused. */
-static void take_exec(struct redis *redis, const redisReply *exec)
+static void take_exec(struct redis *redis, const redisReply *exec, int64_t mono_ms)
 {
     struct batch *batch = redis->batch;
     for (size_t i = 0; i < exec->elements; i++) {
         if (exec->element[i]->type != REDIS_REPLY_ERROR)
             continue;
-        log_limited(LOG_WARN, "refused", "why=\"%.200s\" then=\"set aside, tried again in 30 s\"",
-                    exec->element[i]->str);
+        log_limited(LOG_WARN, "refused", "why=\"%.*s\" then=\"set aside, tried again in 30 s\"",
+                    redis_error_len(exec->element[i]->str), exec->element[i]->str);
         batch_refuse(batch, i);
+        add_undo(redis, exec, i);
     }
     int64_t count = exec->element[exec->elements - 1]->integer;
     if (count != redis->count + 1)
-        lose(redis, "the alive count has jumped");
-    redis->count = count;
+        lose_count(redis, count, "the alive count is another");
+    else
+        redis->count = count;
     redis->batch = NULL;
     redis->events |= STORE_WRITTEN;
-    redis->back_off_ms = BACK_OFF_MIN_MS;
-    redis->state = READY;
+    go_on(redis, mono_ms);
 }
 
 static int answer_batch(struct redis *redis, const redisReply *reply, int64_t mono_ms,
@@ -287,7 +312,7 @@ static int answer_batch(struct redis *redis, const redisReply *reply, int64_t mo
     if (reply->type != REDIS_REPLY_ARRAY || reply->elements != redis->batch->command_count)
         go_away(redis, mono_ms, "EXEC was answered by something else");
     else
-        take_exec(redis, reply);
+        take_exec(redis, reply, mono_ms);
     return 0;
 }
 
@@ -295,7 +320,11 @@ typedef int answer_fn(struct redis *redis, const redisReply *reply, int64_t mono
                       struct err *err);
 
 static answer_fn *const answers[] = {
-    [GREETING] = answer_greeting, [CHECK_ALIVE] = answer_check, [BATCH] = answer_batch};
+    [GREETING] = answer_count,
+    [CHECK_ALIVE] = answer_count,
+    [BATCH] = answer_batch,
+    [UNDO] = answer_undo,
+};
 
 /* ---- moving on ---- */
 
@@ -303,7 +332,7 @@ static void connect_now(struct redis *redis, int64_t mono_ms)
 {
     const struct redis_url *url = &redis->url;
     redis->context = url->socket != NULL ? redisConnectUnixNonBlock(url->socket)
-                                       : redisConnectNonBlock(url->host, url->port);
+                                         : redisConnectNonBlock(url->host, url->port);
     if (redis->context == NULL || redis->context->err != 0) {
         go_away(redis, mono_ms, redis->context == NULL ? "out of memory" : redis->context->errstr);
         return;
@@ -370,10 +399,12 @@ static int redis_pump(struct store *store, int64_t mono_ms, unsigned *ret_events
         connect_now(redis, mono_ms);
     if (redis->state == CONNECTING)
         finish_connecting(redis, mono_ms);
-    if (redis->state == READY && mono_ms >= redis->check_at_ms)
-        check_alive(redis, mono_ms);
     if (redis->state == ASKING)
         rc = read_answers(redis, mono_ms, err);
+    if (redis->state == READY && mono_ms >= redis->check_at_ms) { /* between batches too */
+        check_alive(redis, mono_ms);
+        rc = read_answers(redis, mono_ms, err);
+    }
     if (redis->state != AWAY && redis->state != READY && mono_ms >= redis->deadline_ms)
         go_away(redis, mono_ms, "no answer in 5 s");
     *ret_events = redis->events;
@@ -389,7 +420,7 @@ static bool redis_is_ready(const struct store *store)
 
 static bool redis_is_away(const struct store *store)
 {
-    return !redis_of(store)->is_connected;
+    return !redis_of(store)->is_well;
 }
 
 static void redis_send(struct store *store, struct batch *batch, int64_t mono_ms)
@@ -401,6 +432,13 @@ static void redis_send(struct store *store, struct batch *batch, int64_t mono_ms
     int is_written = 0;
     if (redisBufferWrite(redis->context, &is_written) != REDIS_OK)
         go_away(redis, mono_ms, redis->context->errstr);
+}
+
+static void redis_call_out(struct store *store)
+{
+    struct redis *redis = redis_of(store);
+    redis->calls_due = 1;
+    redis->check_at_ms = 0;
 }
 
 static void redis_wait(struct store *store, int64_t wait_ms)
@@ -421,7 +459,9 @@ static void redis_close(struct store *store)
     if (redis->context != NULL)
         redisFree(redis->context);
     redis_url_fini(&redis->url);
+    buf_fini(&redis->undo);
     free(redis->alive);
+    free(redis->again);
     free(redis);
 }
 
@@ -430,6 +470,7 @@ static const struct store_ops redis_ops = {
     .is_ready = redis_is_ready,
     .is_away = redis_is_away,
     .send = redis_send,
+    .call_out = redis_call_out,
     .wait = redis_wait,
     .close = redis_close,
 };
@@ -443,15 +484,17 @@ int redis_store_open(const char *url, const char *group_id, struct store **ret, 
     struct redis *redis = mem_zalloc(sizeof *redis);
     uint64_t nonce[2] = {0, 0};
     (void)getrandom(nonce, sizeof nonce, 0);
-    struct buf alive = {NULL, 0, 0};
-    buf_printf(&alive, "{tw:%s}:alive:%016llx%016llx", group_id, (unsigned long long)nonce[0],
+    *redis = (struct redis){
+        .url = parsed, .calls = -1, .back_off_ms = BACK_OFF_MIN_MS, .jitter = nonce[0]};
+    struct buf key = {NULL, 0, 0};
+    buf_printf(&key, "{tw:%s}:alive:%016llx%016llx", group_id, (unsigned long long)nonce[0],
                (unsigned long long)nonce[1]);
-    redis->alive = mem_strdup(buf_text(&alive));
-    buf_fini(&alive);
+    redis->alive = mem_strdup(buf_text(&key));
+    buf_reset(&key);
+    buf_printf(&key, "{tw:%s}:again", group_id);
+    redis->again = mem_strdup(buf_text(&key));
+    buf_fini(&key);
     redis->store = (struct store){&redis_ops, slice_of(redis->alive)};
-    redis->url = parsed;
-    redis->state = AWAY;
-    redis->back_off_ms = BACK_OFF_MIN_MS;
     *ret = &redis->store;
     return 0;
 }

@@ -1,14 +1,15 @@
 #include <hiredis/hiredis.h>
 #include <stdlib.h>
 
-#include "tidewheel/mem.h"
+#include "sink/redis_errors.h"
 #include "sink/redis_login.h"
+#include "tidewheel/mem.h"
 #include "tidewheel/store.h"
 
 enum { WAIT_S = 5 };
 
-#define TEXT_OF(x)  #x
-#define VERSION(x)  TEXT_OF(x)
+#define TEXT_OF(x) #x
+#define VERSION(x) TEXT_OF(x)
 
 const char *redis_client_version(void)
 {
@@ -23,8 +24,9 @@ int redis_login(const char *text, struct redis_url *ret, struct err *err)
         return rc;
     if (url.is_tls) {
         redis_url_fini(&url);
-        return err_set(err, ERR_CONFIG, "redis.url asks for TLS (rediss://), which needs hiredis 1.0 or later: "
-                                        "use redis:// or unix:// with hiredis %s", redis_client_version());
+        return err_set(err, ERR_CONFIG,
+                       "redis.url asks for TLS (rediss://), which this version does not speak "
+                       "yet: use redis:// or unix://");
     }
     *ret = url;
     return 0;
@@ -40,7 +42,7 @@ static redisReply *ask(redisContext *context, const char **words, const size_t *
         return NULL;
     }
     if (reply->type == REDIS_REPLY_ERROR) {
-        (void)err_set(err, ERR_RETRY, "Redis says '%s'", reply->str);
+        (void)err_set(err, ERR_RETRY, "Redis says '%.*s'", redis_error_len(reply->str), reply->str);
         freeReplyObject(reply);
         return NULL;
     }
@@ -107,9 +109,8 @@ int redis_fetch(const char *text, struct slice key, const char *const *fields, s
     if (rc < 0)
         return rc;
     struct timeval wait = {.tv_sec = WAIT_S};
-    redisContext *context = url.socket != NULL
-                                ? redisConnectUnixWithTimeout(url.socket, wait)
-                                : redisConnectWithTimeout(url.host, url.port, wait);
+    redisContext *context = url.socket != NULL ? redisConnectUnixWithTimeout(url.socket, wait)
+                                               : redisConnectWithTimeout(url.host, url.port, wait);
     if (context == NULL || context->err != 0) {
         rc = err_set(err, ERR_RETRY, "cannot reach Redis at %s: %s",
                      url.socket != NULL ? url.socket : url.host,
@@ -122,7 +123,8 @@ int redis_fetch(const char *text, struct slice key, const char *const *fields, s
         rc = fetch_fields(context, key, fields, field_count, ret_values, err);
     if (rc < 0)
         goto out;
-    redisReply *pttl = ask(context, (const char *[]){"PTTL", key.ptr}, (size_t[]){4, key.len}, 2, err);
+    redisReply *pttl =
+        ask(context, (const char *[]){"PTTL", key.ptr}, (size_t[]){4, key.len}, 2, err);
     *ret_pttl_ms = pttl != NULL ? pttl->integer : -2;
     freeReplyObject(pttl);
 out:

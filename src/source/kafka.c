@@ -36,8 +36,8 @@ static void commit_add(rd_kafka_topic_partition_list_t *list, struct kafka_unit 
 {
     char metadata[COMMIT_METADATA_MAX];
     size_t len = commit_metadata_write(now_ms, metadata);
-    rd_kafka_topic_partition_t *element = rd_kafka_topic_partition_list_add(
-        list, unit->unit.topic->name, unit->unit.partition);
+    rd_kafka_topic_partition_t *element =
+        rd_kafka_topic_partition_list_add(list, unit->unit.topic->name, unit->unit.partition);
     element->offset = unit->commit_due;
     element->metadata = mem_strndup(metadata, len); /* the list frees it */
     element->metadata_size = len;
@@ -95,7 +95,8 @@ static void commit_drain(struct kafka_source *source, int64_t wait_ms)
 }
 
 /* One commit is under way at a time: with Kafka away they would pile up. What is newer waits in its
- * unit for the answer. Works inside the handler's revoked(): the answers have a queue of their own. */
+ * unit for the answer. Works inside the handler's revoked(): the answers have a queue of their own.
+ */
 static void kafka_commit(struct source *base, const struct commit *commits, size_t count,
                          int64_t wait_ms)
 {
@@ -124,8 +125,9 @@ static void probe(struct kafka_source *source)
 }
 
 /* What is not a record: rarely anything. */
-static int serve(struct kafka_source *source, int64_t *timeout_ms, struct err *err)
+static void serve(struct kafka_source *source, int64_t *timeout_ms)
 {
+    kafka_nudge(source);
     commit_drain(source, 0);
     if (source->commits_in_flight == 0)
         commit_send(source);
@@ -137,9 +139,6 @@ static int serve(struct kafka_source *source, int64_t *timeout_ms, struct err *e
     } else {
         probe(source);
     }
-    if (source->fatal.code != 0)
-        return err_set(err, source->fatal.code, "%s", source->fatal.text);
-    return 0;
 }
 
 static void read_again(struct kafka_source *source, struct kafka_unit *unit, const char *reason)
@@ -160,9 +159,8 @@ static bool is_readable(const struct kafka_source *source, const struct kafka_un
 /* Librdkafka tells of an end and of most errors in the place of a record. */
 static void on_signal(struct kafka_source *source, const rd_kafka_message_t *message)
 {
-    struct kafka_unit *unit = message->rkt == NULL
-                                  ? NULL
-                                  : kafka_unit_of(source, message->rkt, message->partition);
+    struct kafka_unit *unit =
+        message->rkt == NULL ? NULL : kafka_unit_of(source, message->rkt, message->partition);
     if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
         if (!is_readable(source, unit) || message->offset < unit->next)
             return;
@@ -200,11 +198,10 @@ static int kafka_poll(struct source *base, int64_t timeout_ms, struct unit **ret
 {
     struct kafka_source *source = kafka_of(base);
     message_release(source);
-    if (source->polls++ % SERVE_EVERY_POLLS == 0) {
-        int rc = serve(source, &timeout_ms, err);
-        if (rc < 0)
-            return rc;
-    }
+    if (source->polls++ % SERVE_EVERY_POLLS == 0)
+        serve(source, &timeout_ms);
+    if (source->fatal.code != 0)
+        return err_set(err, source->fatal.code, "%s", source->fatal.text);
     rd_kafka_message_t *message = rd_kafka_consumer_poll(source->handle, (int)timeout_ms);
     if (message == NULL) {
         source->polls = 0;
@@ -274,29 +271,34 @@ static int64_t kafka_end(struct source *base, const struct unit *unit)
     return end > known->live_at ? end : known->is_known ? known->live_at : -1;
 }
 
-static void leave_group(struct kafka_source *source, int64_t deadline_ms)
+/* False: not within the deadline. A member with a fatal error has no way to leave: it is only torn
+ * down. */
+static bool leave_group(struct kafka_source *source, int64_t deadline_ms)
 {
     rd_kafka_queue_t *queue = rd_kafka_queue_new(source->handle);
     rd_kafka_error_t *error = rd_kafka_consumer_close_queue(source->handle, queue);
+    bool has_left = error != NULL;
     if (error != NULL) {
         log_warn("close", "worker=%d reason=\"%s\"", source->number, rd_kafka_error_string(error));
         rd_kafka_error_destroy(error);
+        kafka_rebalance(source, RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS, NULL);
     }
-    while (!rd_kafka_consumer_closed(source->handle) && clock_mono_ms() < deadline_ms) {
+    while (!has_left && clock_mono_ms() < deadline_ms) {
         rd_kafka_event_t *event = rd_kafka_queue_poll(queue, SLICE_MS);
-        if (event == NULL)
-            continue;
-        if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_REBALANCE)
+        if (event != NULL && rd_kafka_event_type(event) == RD_KAFKA_EVENT_REBALANCE)
             kafka_rebalance(source, rd_kafka_event_error(event),
                             rd_kafka_event_topic_partition_list(event));
-        rd_kafka_event_destroy(event);
+        if (event != NULL)
+            rd_kafka_event_destroy(event);
+        has_left = rd_kafka_consumer_closed(source->handle) != 0;
     }
     rd_kafka_queue_destroy(queue);
+    return has_left;
 }
 
 static void *destroy_handle(void *handle)
 {
-    rd_kafka_destroy(handle);
+    rd_kafka_destroy_flags(handle, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE); /* we have left */
     return NULL;
 }
 
@@ -337,8 +339,8 @@ static void handles_release(struct kafka_source *source)
     for (size_t i = 0; i < source->topic_count; i++)
         if (source->topics[i].handle != NULL)
             rd_kafka_topic_destroy(source->topics[i].handle);
-    if (source->commit_queue != NULL)
-        rd_kafka_queue_destroy(source->commit_queue);
+    rd_kafka_queue_destroy(source->commit_queue);
+    rd_kafka_queue_destroy(source->queue);
 }
 
 /* Past the deadline nothing of librdkafka's is touched any more, and what is ours is left to the
@@ -349,10 +351,10 @@ static bool kafka_close(struct source *base, int64_t wait_ms)
     int64_t deadline_ms = clock_mono_ms() + wait_ms;
     source->is_closing = true;
     message_release(source);
-    leave_group(source, deadline_ms);
+    bool has_left = leave_group(source, deadline_ms);
     commit_drain(source, 0);
     lookup_stop(&source->lookup);
-    if (!rd_kafka_consumer_closed(source->handle)) {
+    if (!has_left) {
         log_warn("close", "worker=%d wait_ms=%lld reason=\"the group could not be left in time\"",
                  source->number, (long long)wait_ms);
         return false;
@@ -453,6 +455,7 @@ int kafka_source_open(const struct options *options, const struct catalog *catal
     }
     (void)rd_kafka_poll_set_consumer(source->handle);
     source->commit_queue = rd_kafka_queue_new(source->handle);
+    source->queue = rd_kafka_queue_get_consumer(source->handle);
     topics_open(source, catalog);
     rc = subscribe(source, err);
     if (rc < 0) {

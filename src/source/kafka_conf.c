@@ -28,7 +28,8 @@ static const struct pair OWNED[] = {
 };
 
 /* Ours unless the person says otherwise. The consumer has one queue for all its partitions; what is
- * in flight from each broker comes on top of it. */
+ * in flight from each broker comes on top of it. It is small, so that a backlog costs little memory:
+ * kafka_nudge() sees to it that the fetchers do not sleep over it. */
 static const struct pair DEFAULTS[] = {
     {"queued.min.messages",                "10000"},
     {"queued.max.messages.kbytes",         "65536"},
@@ -94,6 +95,7 @@ static int set(rd_kafka_conf_t *conf, const char *name, const char *value, struc
     return 0;
 }
 
+/* A default that this librdkafka does not know is left out. */
 static int set_defaults(rd_kafka_conf_t *conf)
 {
     for (size_t i = 0; i < sizeof DEFAULTS / sizeof *DEFAULTS; i++) {
@@ -166,14 +168,8 @@ static void on_log(const rd_kafka_t *handle, int level, const char *facility, co
 /* Called inside rd_kafka_consumer_poll(), as on_rebalance() is. */
 static void on_error(rd_kafka_t *handle, int code, const char *reason, void *opaque)
 {
-    if (code != RD_KAFKA_RESP_ERR__FATAL) {
-        kafka_error(opaque, (rd_kafka_resp_err_t)code, reason);
-        return;
-    }
-    char text[512] = "";
-    rd_kafka_resp_err_t cause = rd_kafka_fatal_error(handle, text, sizeof text);
-    kafka_error(opaque, cause, text);
-    kafka_fail(opaque, "Kafka gave up on this member: %s", text);
+    (void)handle;
+    kafka_error(opaque, (rd_kafka_resp_err_t)code, reason);
 }
 
 static void on_rebalance(rd_kafka_t *handle, rd_kafka_resp_err_t code,
@@ -198,6 +194,12 @@ int kafka_conf_new(struct kafka_source *source, const struct options *options,
         rd_kafka_conf_destroy(conf);
         return rc;
     }
+    char text[32] = "";
+    size_t size = sizeof text;
+    if (rd_kafka_conf_get(conf, "queued.min.messages", text, &size) == RD_KAFKA_CONF_OK)
+        source->queue_min = strtoull(text, NULL, 10);
+    source->has_backoff =
+        rd_kafka_conf_get(conf, "fetch.queue.backoff.ms", NULL, &size) == RD_KAFKA_CONF_OK;
     rd_kafka_conf_set_opaque(conf, source);
     rd_kafka_conf_set_log_cb(conf, on_log);
     rd_kafka_conf_set_error_cb(conf, on_error);
@@ -224,11 +226,13 @@ void kafka_away(struct kafka_source *source, const char *advice, const char *rea
     if (!source->is_away)
         source->probe_mono_ms = 0; /* asks soon whether it is back: an idle topic tells nobody */
     source->is_away = true;
+    if (source->refused_mono_ms >= 0)
+        return; /* why is known already */
     (void)snprintf(source->trouble, sizeof source->trouble, "%s%s%s", advice,
                    *advice != '\0' ? ": " : "", reason);
 }
 
-void kafka_error(struct kafka_source *source, rd_kafka_resp_err_t code, const char *reason)
+static void react(struct kafka_source *source, rd_kafka_resp_err_t code, const char *reason)
 {
     enum reaction reaction = REACT_WARN;
     const char *advice = "";
@@ -238,14 +242,28 @@ void kafka_error(struct kafka_source *source, rd_kafka_resp_err_t code, const ch
             advice = REACTIONS[i].advice;
         }
     }
-    log_limited(LOG_WARN, "kafka", "worker=%d error=%s reason=\"%s\"", source->number,
-                rd_kafka_err2name(code), reason);
     if (reaction == REACT_FATAL)
         kafka_fail(source, "%s: %s", advice, reason);
     if (reaction == REACT_AWAY || reaction == REACT_REFUSED)
         kafka_away(source, advice, reason);
     if (reaction == REACT_REFUSED && source->refused_mono_ms < 0)
         source->refused_mono_ms = clock_mono_ms();
+}
+
+/* A fatal error hides its cause: the handle tells it. */
+void kafka_error(struct kafka_source *source, rd_kafka_resp_err_t code, const char *reason)
+{
+    char text[512] = "";
+    bool is_fatal = code == RD_KAFKA_RESP_ERR__FATAL;
+    if (is_fatal) {
+        code = rd_kafka_fatal_error(source->handle, text, sizeof text);
+        reason = text;
+    }
+    log_limited(LOG_WARN, "kafka", "worker=%d error=%s reason=\"%s\"", source->number,
+                rd_kafka_err2name(code), reason);
+    react(source, code, reason);
+    if (is_fatal)
+        kafka_fail(source, "Kafka gave up on this member: %s", reason);
 }
 
 void kafka_answers(struct kafka_source *source)

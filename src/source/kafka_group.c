@@ -21,7 +21,8 @@ struct kafka_topic *kafka_topic_of(struct kafka_source *source, const struct kaf
     return NULL;
 }
 
-/* On the way of every record: messages carry the very handle that we hold, so no name is compared. */
+/* On the way of every record: messages carry the very handle that we hold, so no name is compared.
+ */
 struct kafka_unit *kafka_unit_of(struct kafka_source *source, const rd_kafka_topic_t *handle,
                                  int32_t partition)
 {
@@ -158,8 +159,9 @@ static void own(struct kafka_source *source, const rd_kafka_topic_partition_list
         lookup_start(&source->lookup);
 }
 
-/* Inside a poll, or inside close. An ASSIGN is answered with an empty list at once, which is all that
- * the protocol wants: asking Kafka where to begin may take long, and the group must not wait. */
+/* Inside a poll, or inside close. An ASSIGN is answered with an empty list at once, which is all
+ * that the protocol wants: asking Kafka where to begin may take long, and the group must not wait.
+ */
 void kafka_rebalance(struct kafka_source *source, rd_kafka_resp_err_t code,
                      const rd_kafka_topic_partition_list_t *partitions)
 {

@@ -30,11 +30,12 @@ void lookup_start(struct lookup *lookup)
 
 static void grown(struct kafka_source *source, const struct kafka_topic *topic, int32_t count)
 {
-    kafka_fail(source,
-               "topic %s has %s from %d to %d partitions: keys have moved, and what they had counted "
-               "would be missing; stop all workers of the group, reset it to earliest and start again",
-               topic->topic->name, count > topic->partition_count ? "grown" : "shrunk",
-               (int)topic->partition_count, (int)count);
+    kafka_fail(
+        source,
+        "topic %s has %s from %d to %d partitions: keys have moved, and what they had counted "
+        "would be missing; stop all workers of the group, reset it to earliest and start again",
+        topic->topic->name, count > topic->partition_count ? "grown" : "shrunk",
+        (int)topic->partition_count, (int)count);
 }
 
 static void check_count(struct kafka_source *source, const rd_kafka_metadata_topic_t *found)
@@ -114,9 +115,9 @@ static rd_kafka_resp_err_t ask(struct kafka_source *source, enum lookup_step ste
             rd_kafka_topic_partition_list_add(list, unit->unit.topic->name, unit->unit.partition)
                 ->offset = question(source, step, unit, now_ms);
     }
-    rd_kafka_resp_err_t code =
-        step == LOOKUP_COMMITTED ? rd_kafka_committed(source->handle, list, ATTEMPT_MS)
-                                 : rd_kafka_offsets_for_times(source->handle, list, ATTEMPT_MS);
+    rd_kafka_resp_err_t code = step == LOOKUP_COMMITTED
+                                   ? rd_kafka_committed(source->handle, list, ATTEMPT_MS)
+                                   : rd_kafka_offsets_for_times(source->handle, list, ATTEMPT_MS);
     for (int i = 0; i < list->cnt && code == RD_KAFKA_RESP_ERR_NO_ERROR; i++) {
         code = list->elems[i].err;
         if ((step == LOOKUP_END || step == LOOKUP_BEGINNING) && list->elems[i].offset < 0 &&
@@ -129,8 +130,8 @@ static rd_kafka_resp_err_t ask(struct kafka_source *source, enum lookup_step ste
 static void again(struct kafka_source *source, const char *what, rd_kafka_resp_err_t code)
 {
     struct lookup *lookup = &source->lookup;
-    log_limited(LOG_WARN, "lookup", "worker=%d what=%s error=%s reason=\"%s\"", source->number, what,
-                rd_kafka_err2name(code), rd_kafka_err2str(code));
+    log_limited(LOG_WARN, "lookup", "worker=%d what=%s error=%s reason=\"%s\"", source->number,
+                what, rd_kafka_err2name(code), rd_kafka_err2str(code));
     int64_t backoff_ms = lookup->backoff_ms;
     lookup_start(lookup); /* from the first question on: answers of different times do not mix */
     lookup->backoff_ms = backoff_ms * 2 > BACKOFF_MS_MAX ? BACKOFF_MS_MAX : backoff_ms * 2;
@@ -183,8 +184,8 @@ static void decide(struct kafka_source *source, struct kafka_unit *unit)
     source->handler.assigned(source->handler.arg, &unit->unit, &plan);
 }
 
-/* All questions of one attempt in a row. With Kafka away the first one that is not answered ends it,
- * so the caller's turn is held up for ATTEMPT_MS at most. */
+/* All questions of one attempt in a row. With Kafka away the first one that is not answered ends
+ * it, so the caller's turn is held up for ATTEMPT_MS at most. */
 void lookup_serve(struct kafka_source *source)
 {
     struct lookup *lookup = &source->lookup;

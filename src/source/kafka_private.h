@@ -4,12 +4,13 @@
  *     kafka_conf.c    librdkafka's configuration, its log and its errors
  *     kafka_group.c   rebalances, and the list of units
  *     kafka_lookup.c  from "ours" to "assigned": what Kafka must be asked first
+ *     kafka_nudge.c   a full queue that has been emptied
  *
  * A unit's way, all of it inside source_poll():
  *
  *     on_rebalance(ASSIGN)   owned, waits_lookup; librdkafka is given an empty list
- *     lookup_serve() ...     counts, committed, end, beginning, timestamps; again until all is known
- *     handler->assigned      is_assigned; librdkafka is given the full list with explicit offsets
+ *     lookup_serve() ...     counts, committed, end, beginning, timestamps; again until all is
+ * known handler->assigned      is_assigned; librdkafka is given the full list with explicit offsets
  *     records                dropped unless is_assigned, not waiting, not paused, offset >= next
  *     on_rebalance(REVOKE)   handler->revoked; kept, not owned
  *     on_rebalance(ASSIGN)   not in it: handler->dropped, freed
@@ -24,13 +25,13 @@
 #include <librdkafka/rdkafka.h>
 
 struct kafka_unit {
-    struct unit unit;      /* first: a struct unit that we lend is one of these */
-    int64_t next;          /* the lowest offset that may come next */
-    int64_t live_at;       /* of the last plan */
-    int64_t reset_done;    /* the person's offset that the state was read again for; -1 */
-    int64_t commit_due;    /* not sent yet; -1 */
-    bool is_owned;         /* in the group's newest assignment */
-    bool is_known;         /* the handler has been told of it */
+    struct unit unit;   /* first: a struct unit that we lend is one of these */
+    int64_t next;       /* the lowest offset that may come next */
+    int64_t live_at;    /* of the last plan */
+    int64_t reset_done; /* the person's offset that the state was read again for; -1 */
+    int64_t commit_due; /* not sent yet; -1 */
+    bool is_owned;      /* in the group's newest assignment */
+    bool is_known;      /* the handler has been told of it */
     bool waits_lookup;
 };
 
@@ -71,6 +72,10 @@ struct kafka_source {
     size_t topic_count;
     struct kafka_topic *last_topic;
     struct lookup lookup;
+    rd_kafka_queue_t *queue; /* of records that wait for us */
+    size_t queue_min;        /* fetching stops at that many */
+    bool has_backoff;        /* librdkafka looks after its fetchers itself */
+    bool is_queue_full;
     bool is_paused;
     bool is_closing;
     int commits_in_flight;
@@ -93,7 +98,8 @@ void kafka_answers(struct kafka_source *source); /* Kafka has answered: it is no
 /* kafka_group.c */
 void kafka_rebalance(struct kafka_source *source, rd_kafka_resp_err_t code,
                      const rd_kafka_topic_partition_list_t *partitions);
-void kafka_assign(struct kafka_source *source); /* what is assigned and may be read, to librdkafka */
+void kafka_assign(
+    struct kafka_source *source); /* what is assigned and may be read, to librdkafka */
 void kafka_drop_all(struct kafka_source *source);
 struct kafka_unit *kafka_unit_of(struct kafka_source *source, const rd_kafka_topic_t *handle,
                                  int32_t partition);
@@ -110,5 +116,8 @@ void lookup_start(struct lookup *lookup);
 void lookup_stop(struct lookup *lookup);
 void lookup_serve(struct kafka_source *source);
 bool kafka_check_counts(struct kafka_source *source, int timeout_ms); /* false: no answer */
+
+/* kafka_nudge.c */
+void kafka_nudge(struct kafka_source *source);
 
 #endif

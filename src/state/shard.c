@@ -23,8 +23,11 @@ struct shard *shard_new(const struct topic *topic, struct tally *tallies, uint64
     shard->slab = slab_new();
     shard->views = mem_zalloc(topic->view_count * sizeof *shard->views);
     shard->clock_ms = mem_zalloc(topic->view_count * sizeof *shard->clock_ms);
-    for (size_t i = 0; i < topic->view_count; i++)
-        entities_init(&shard->views[i], topic->views[i], shard->slab, seed, now_ms);
+    for (size_t i = 0; i < topic->view_count; i++) {
+        int64_t begin_ms =
+            topic->views[i]->clock == CLOCK_EVENT ? 0 : now_ms; /* of the view's clock */
+        entities_init(&shard->views[i], topic->views[i], shard->slab, seed, begin_ms);
+    }
     ledger_init(&shard->ledger, 0, -1);
     return shard;
 }
@@ -71,11 +74,14 @@ static struct entity *passage_entity(struct passage *passage)
     struct entities *entities = &passage->shard->views[passage->view];
     if (passage->number == ENTITY_NONE)
         passage->number = entities_find(entities, passage->routed->identity);
-    if (passage->number == ENTITY_NONE) {
-        passage->number = entities_add(entities, passage->routed->identity);
-        entity_at(entities, passage->number)->flags |= ENTITY_UNSAID;
-    }
-    return entity_at(entities, passage->number);
+    if (passage->number != ENTITY_NONE)
+        return entity_at(entities, passage->number);
+    passage->number = entities_add(entities, passage->routed->identity);
+    struct entity *entity = entity_at(entities, passage->number);
+    entity->generation = passage->shard->generation;
+    if (!passage->shard->is_live)
+        entity->flags |= ENTITY_UNSAID; /* a late event alone is something to say, too */
+    return entity;
 }
 
 static enum verdict feed(struct passage *passage, size_t feature, double value)
@@ -104,7 +110,8 @@ static enum verdict sum_up(unsigned said)
     return VERDICT_UNMATCHED;
 }
 
-/* The entity has to be written: now, in the order of offsets, or in the pass when the unit is live. */
+/* The entity has to be written: now, in the order of offsets, or in the pass when the unit is live.
+ */
 static void mark_changed(struct shard *shard, struct entity_ref ref, int64_t offset)
 {
     struct entity *entity = entity_of(shard, ref);
@@ -173,11 +180,30 @@ void shard_go_silent(struct shard *shard, int64_t live_at)
     shard->live_at = live_at;
 }
 
+/* Generations begin anew: none of the old ones may be taken for this one. */
+static void mark_all_unsaid(struct shard *shard)
+{
+    for (size_t i = 0; i < shard->topic->view_count; i++) {
+        for (uint32_t number = 0; number < shard->views[i].end; number++) {
+            struct entity *entity = entity_at(&shard->views[i], number);
+            if ((entity->flags & ENTITY_IN_USE) != 0)
+                entity->flags |= ENTITY_UNSAID;
+        }
+    }
+}
+
 void shard_say_again(struct shard *shard)
 {
     shard->generation++;
+    if (shard->generation == 0)
+        mark_all_unsaid(shard);
     if (shard->is_live)
         begin_pass(shard);
+}
+
+static bool has_unsaid(const struct shard *shard, const struct entity *entity)
+{
+    return (entity->flags & ENTITY_UNSAID) != 0 || entity->generation != shard->generation;
 }
 
 /* ---- lane 1 ---- */
@@ -185,6 +211,8 @@ void shard_say_again(struct shard *shard)
 static void mark_sent(struct shard *shard, struct entity_ref ref)
 {
     struct entity *entity = entity_of(shard, ref);
+    if (has_unsaid(shard, entity)) /* events of any offset may have changed it */
+        ledger_send(&shard->ledger, shard->started_at);
     entity->flags = (uint8_t)((entity->flags & ~(ENTITY_HELD | ENTITY_UNSAID)) | ENTITY_SENT);
 }
 
@@ -192,15 +220,14 @@ static void mark_sent(struct shard *shard, struct entity_ref ref)
  * those of the entities that come next are on their way while one is written. */
 static void fetch_ahead(const struct shard *shard)
 {
-    const struct ledger *ledger = &shard->ledger;
-    if (ledger->count > FETCH_RECORD)
-        __builtin_prefetch(
-            entity_of(shard, ledger->ring[(ledger->head + FETCH_RECORD) & (ledger->cap - 1)].entity));
-    if (ledger->count <= FETCH_BUCKETS)
+    const struct held *record = ledger_peek(&shard->ledger, FETCH_RECORD);
+    const struct held *buckets = ledger_peek(&shard->ledger, FETCH_BUCKETS);
+    if (record != NULL)
+        __builtin_prefetch(entity_of(shard, record->entity));
+    if (buckets == NULL)
         return;
-    struct entity_ref next = ledger->ring[(ledger->head + FETCH_BUCKETS) & (ledger->cap - 1)].entity;
-    const struct entity *entity = entity_of(shard, next);
-    size_t feature_count = shard->topic->views[next.view]->feature_count;
+    const struct entity *entity = entity_of(shard, buckets->entity);
+    size_t feature_count = shard->topic->views[buckets->entity.view]->feature_count;
     __builtin_prefetch(entity->identity);
     for (size_t i = 0; i < feature_count && i < FETCH_SERIES_MAX; i++) {
         const struct series *series = &entity->series[i];
@@ -224,27 +251,36 @@ bool shard_take_arrival(struct shard *shard, struct entity_ref *ret)
 
 enum { WRITE_PENDING = ENTITY_HELD | ENTITY_SENT | ENTITY_ASIDE };
 
-static bool has_unsaid(const struct shard *shard, const struct entity *entity)
+/* The list is moved up only when half of it has been taken: it may be long. */
+static struct entity_ref aside_take(struct shard *shard)
 {
-    return (entity->flags & ENTITY_UNSAID) != 0 || entity->generation != shard->generation;
+    struct entity_ref entity = shard->aside[shard->aside_first++].entity;
+    if (shard->aside_first * 2 < shard->aside_count)
+        return entity;
+    shard->aside_count -= shard->aside_first;
+    memmove(shard->aside, shard->aside + shard->aside_first,
+            shard->aside_count * sizeof *shard->aside);
+    shard->aside_first = 0;
+    return entity;
 }
 
 static bool take_refused(struct shard *shard, int64_t wall_ms, struct entity_ref *ret)
 {
-    while (shard->aside_count > 0 && shard->aside[0].retry_ms <= wall_ms) {
-        *ret = shard->aside[0].entity;
-        shard->aside_count--;
-        memmove(shard->aside, shard->aside + 1, shard->aside_count * sizeof *shard->aside);
+    while (shard->aside_first < shard->aside_count &&
+           shard->aside[shard->aside_first].retry_ms <= wall_ms) {
+        *ret = aside_take(shard);
         struct entity *entity = entity_of(shard, *ret);
-        entity->flags &= (uint8_t)~ENTITY_ASIDE;
+        /* Whatever it has to say, its offsets have gone. */
+        entity->flags &= (uint8_t) ~(ENTITY_ASIDE | ENTITY_UNSAID);
+        entity->generation = shard->generation;
         if ((entity->flags & (ENTITY_HELD | ENTITY_SENT)) == 0)
             return true;
     }
     return false;
 }
 
-/* Has time changed any value since the last acknowledged write? The buckets are still those of then:
- * an arrival would have marked the entity, and only a write or an arrival tidies. */
+/* Has time changed any value since the last acknowledged write? The buckets are still those of
+ * then: an arrival would have marked the entity, and only a write or an arrival tidies. */
 static bool has_decayed(const struct shard *shard, uint32_t view_number, uint32_t number,
                         int64_t *ret_next_ms)
 {
@@ -300,16 +336,15 @@ static bool take_unsaid(struct shard *shard, size_t *looks, struct entity_ref *r
         if (shard->pass.number == entities->end) {
             shard->pass = (struct entity_ref){shard->pass.view + 1, 0};
             shard->is_passing = shard->pass.view < shard->topic->view_count;
+            shard->said_at = shard->ledger.position;
             continue;
         }
         *ret = shard->pass;
         shard->pass.number++;
         const struct entity *entity = entity_of(shard, *ret);
         if ((entity->flags & (ENTITY_IN_USE | WRITE_PENDING)) == ENTITY_IN_USE &&
-            has_unsaid(shard, entity)) {
-            ledger_send(&shard->ledger, shard->started_at);
+            has_unsaid(shard, entity))
             return true;
-        }
     }
     return false;
 }
@@ -336,6 +371,7 @@ void shard_read(const struct shard *shard, struct entity_ref ref, struct row *ro
     row->as_of_ms = shard->clock_ms[ref.view];
     row->newest_ms = entity->newest_ms;
     row->next_ms = INT64_MAX;
+    row->is_new = entity->published_ms < 0;
     struct series_reading reading;
     for (size_t i = 0, feature = SIZE_MAX; i < view->field_count; i++) {
         const struct output_field *field = &view->fields[i];
@@ -361,14 +397,10 @@ void shard_written(struct shard *shard, struct entity_ref ref, int64_t as_of_ms,
     entity->flags &= (uint8_t)~ENTITY_SENT;
     entity->published_ms = as_of_ms;
     entity->generation = generation;
-    if ((entity->flags & ENTITY_HELD) != 0)
-        return;
-    if (has_unsaid(shard, entity)) { /* changed in silence, or lost, while it was on its way */
-        entity->flags |= ENTITY_UNSAID;
-        if (shard->is_live)
-            mark_changed(shard, ref, shard->ledger.position);
-        return;
-    }
+    if (has_unsaid(shard, entity) && shard->is_live)
+        begin_pass(shard); /* changed in silence, or lost, while it was on its way */
+    if ((entity->flags & (ENTITY_HELD | ENTITY_ASIDE)) != 0 || has_unsaid(shard, entity))
+        return; /* it is written again, by whoever has it on a list */
     if (next_ms == INT64_MAX) {
         entities_remove(entities, ref.number);
         return;
@@ -382,17 +414,20 @@ void shard_refused(struct shard *shard, struct entity_ref ref, int64_t wall_ms)
 {
     struct entity *entity = entity_of(shard, ref);
     entity->flags &= (uint8_t)~ENTITY_SENT;
+    entity->published_ms = -1; /* the next try is a first write again */
     if ((entity->flags & ENTITY_ASIDE) != 0)
         return;
     entity->flags |= ENTITY_ASIDE;
-    shard->aside = mem_grow(shard->aside, shard->aside_count, &shard->aside_cap, sizeof *shard->aside);
+    shard->aside =
+        mem_grow(shard->aside, shard->aside_count, &shard->aside_cap, sizeof *shard->aside);
     shard->aside[shard->aside_count++] = (struct aside){ref, wall_ms + RETRY_MS};
 }
 
 int64_t shard_durable(const struct shard *shard)
 {
     int64_t durable = ledger_durable(&shard->ledger);
-    bool is_unsaid = !shard->is_live || shard->is_passing;
+    /* What the pass has left to the ledger is held with offsets later than those unsaid. */
+    bool is_unsaid = !shard->is_live || shard->is_passing || durable < shard->said_at;
     return is_unsaid && shard->started_at < durable ? shard->started_at : durable;
 }
 
@@ -411,7 +446,8 @@ size_t shard_count(const struct shard *shard)
 
 size_t shard_bytes(const struct shard *shard)
 {
-    size_t bytes = sizeof *shard + slab_bytes(shard->slab) + shard->ledger.cap * sizeof(struct held);
+    size_t bytes =
+        sizeof *shard + slab_bytes(shard->slab) + shard->ledger.cap * sizeof(struct held);
     for (size_t i = 0; i < shard->topic->view_count; i++)
         bytes += entities_bytes(&shard->views[i]);
     return bytes;

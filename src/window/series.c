@@ -314,7 +314,8 @@ bool series_add(struct series *series, const struct series_spec *spec, struct sl
     struct place place = find_place(series, spec, start_ms);
     if (series->len + place.more > series_cap(series)) {
         series_make_room(series, spec, slab, place.more, now_ms);
-        place = find_place(series, spec, start_ms); /* buckets have moved, none needs more than before */
+        place = find_place(series, spec,
+                           start_ms); /* buckets have moved, none needs more than before */
     }
     if (place.is_new) {
         insert_one(series, spec, place.end, start_ms, value);

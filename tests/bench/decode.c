@@ -22,17 +22,19 @@ static void make_events(void)
     for (size_t i = 0; i < EVENTS; i++) {
         unsigned long long user = random_below(&random, 100000);
         bool is_purchase = random_below(&random, 4) == 0;
-        int len = is_purchase
-                      ? snprintf(texts[i], EVENT_MAX,
-                                 "{\"user_id\":\"%llu\",\"event_type\":\"purchase\",\"amount\":%llu.%02llu,"
-                                 "\"currency\":\"EUR\",\"ts\":%lld}",
-                                 user, (unsigned long long)random_below(&random, 90),
-                                 (unsigned long long)random_below(&random, 100), (long long)NOW_MS)
-                      : snprintf(texts[i], EVENT_MAX,
-                                 "{\"user_id\":\"%llu\",\"event_type\":\"page_view\","
-                                 "\"page\":\"/item/%llu\",\"ts\":%lld}",
-                                 user, (unsigned long long)random_below(&random, 1000),
-                                 (long long)NOW_MS);
+        int len =
+            is_purchase
+                ? snprintf(
+                      texts[i], EVENT_MAX,
+                      "{\"user_id\":\"%llu\",\"event_type\":\"purchase\",\"amount\":%llu.%02llu,"
+                      "\"currency\":\"EUR\",\"ts\":%lld}",
+                      user, (unsigned long long)random_below(&random, 90),
+                      (unsigned long long)random_below(&random, 100), (long long)NOW_MS)
+                : snprintf(texts[i], EVENT_MAX,
+                           "{\"user_id\":\"%llu\",\"event_type\":\"page_view\","
+                           "\"page\":\"/item/%llu\",\"ts\":%lld}",
+                           user, (unsigned long long)random_below(&random, 1000),
+                           (long long)NOW_MS);
         records[i] = (struct record){.value = {texts[i], (size_t)len}, .timestamp_ms = NOW_MS};
     }
 }

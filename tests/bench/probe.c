@@ -112,18 +112,18 @@ static void buy(rd_kafka_t *producer, const char *topic, struct user *user)
                        user->name, (long long)(clock_ns(CLOCK_REALTIME) / 1000000));
     user->begun_ns = clock_ns(CLOCK_MONOTONIC);
     user->bought++;
-    rd_kafka_resp_err_t code =
-        rd_kafka_producev(producer, RD_KAFKA_V_TOPIC(topic),
-                          RD_KAFKA_V_KEY(user->name, strlen(user->name)),
-                          RD_KAFKA_V_VALUE(text, (size_t)len),
-                          RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_END);
+    rd_kafka_resp_err_t code = rd_kafka_producev(
+        producer, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_KEY(user->name, strlen(user->name)),
+        RD_KAFKA_V_VALUE(text, (size_t)len), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
+        RD_KAFKA_V_END);
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
         DIE("%s", rd_kafka_err2str(code));
 }
 
 static bool is_seen(redisContext *context, const struct user *user)
 {
-    redisReply *reply = redisCommand(context, "HGET features:user:%s purchase_1h_count", user->name);
+    redisReply *reply =
+        redisCommand(context, "HGET features:user:%s purchase_1h_count", user->name);
     if (reply == NULL)
         DIE("Redis: %s", context->errstr);
     bool is = reply->type == REDIS_REPLY_STRING && strtoull(reply->str, NULL, 10) >= user->bought;

@@ -28,9 +28,9 @@ enum { STEPS = 28, SAMPLES = 2000000, TEXT_MAX = 112 };
     "view: bench\nsource: {topic: t, timestamp: {field: ts, unit: ms}}\n"                          \
     "entity: {type: user, keys: [{field: user_id, type: string}]}\n"                               \
     "features:\n"                                                                                  \
-    "  - {name: purchase, where: {event_type: purchase}, value: amount,\n"                        \
-    "     aggregates: [count, sum, min, max, avg], windows: [1h, 24h, 7d]}\n"                     \
-    "  - {name: page_view, where: {event_type: page_view}, aggregates: [count],\n"                \
+    "  - {name: purchase, where: {event_type: purchase}, value: amount,\n"                         \
+    "     aggregates: [count, sum, min, max, avg], windows: [1h, 24h, 7d]}\n"                      \
+    "  - {name: page_view, where: {event_type: page_view}, aggregates: [count],\n"                 \
     "     windows: [1h, 24h]}\n"
 
 struct rig {
@@ -187,7 +187,7 @@ static double measure_reads(struct rig *rig, uint64_t keys)
 /* From bytes to bucket, as the worker does it. */
 static double measure_events(struct rig *rig, uint64_t keys)
 {
-    char (*texts)[TEXT_MAX] = mem_alloc(SAMPLES * sizeof *texts);
+    char(*texts)[TEXT_MAX] = mem_alloc(SAMPLES * sizeof *texts);
     for (size_t i = 0; i < SAMPLES; i++)
         (void)snprintf(texts[i], TEXT_MAX,
                        "{\"user_id\":\"%llu\",\"event_type\":\"%s\",\"amount\":12.5,\"ts\":%lld}",

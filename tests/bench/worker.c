@@ -31,7 +31,7 @@ struct counting {
     struct worker *worker;
     const struct batch *batch; /* not acknowledged; without an inner store */
     _Atomic uint64_t entities;
-    _Atomic bool is_closed; /* never ready */
+    _Atomic bool is_closed;     /* never ready */
     _Atomic int64_t written_ns; /* when nothing was left to write, all events being read */
     FILE *dump;
 };
@@ -74,7 +74,8 @@ static void note_written(struct counting *counting)
         atomic_store(&counting->written_ns, clock_ns(CLOCK_MONOTONIC));
 }
 
-static int counting_pump(struct store *store, int64_t mono_ms, unsigned *ret_events, struct err *err)
+static int counting_pump(struct store *store, int64_t mono_ms, unsigned *ret_events,
+                         struct err *err)
 {
     struct counting *counting = counting_of(store);
     note_written(counting);
@@ -203,8 +204,8 @@ static void member_start(struct member *member, const struct options *options,
     if (is_on)
         counting->store.alive_key = counting->inner->alive_key;
     member->handler = worker_handler(member->worker);
-    struct source_handler handler = {member, on_position, on_assigned,
-                                     on_revoked, on_dropped, on_reached};
+    struct source_handler handler = {member,     on_position, on_assigned,
+                                     on_revoked, on_dropped,  on_reached};
     if (kafka_source_open(options, catalog, number, &handler, &member->source, &err) < 0)
         DIE("%s", err.text);
     if (pthread_create(&member->thread, NULL, member_main, member) != 0)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs the integration tests: one broker for all of them, some tests beside each other.
 
-    run.py [--jobs N] [WORD...]          only tests with one of the words in their names
+    run.py [--jobs N] [-v] [WORD...]          only tests with one of the words in their names
 
 EVENTS scales the big scenario (200,000), KAFKA=mock chooses the mock cluster, REQUIRE_KAFKA=1 refuses
 it, KAFKA_BROKERS names a broker, TIDEWHEEL_BIN another build, KEEP=1 keeps the temporary folders.
@@ -24,8 +24,9 @@ import kafka  # noqa: E402
 
 
 class Runner:
-    def __init__(self, broker):
+    def __init__(self, broker, is_verbose):
         self.broker = broker
+        self.is_verbose = is_verbose
         self.counts = {"passed": 0, "failed": 0, "skipped": 0}
         self.lock = threading.Lock()
 
@@ -42,10 +43,12 @@ class Runner:
         if lacking:
             self.say("skipped", name, f"({self.broker.kind} lacks {', '.join(sorted(lacking))})")
             return
-        stage = scene.Scene(self.broker, name)
+        stage = scene.Scene(self.broker.fresh(), name)
         try:
             function(stage)
-            self.say("passed", name, f"({time.monotonic() - begun:.1f} s)")
+            stage.check_processes()
+            self.say("passed", name, f"({time.monotonic() - begun:.1f} s)",
+                     stage.tails() if self.is_verbose else "")
         except scene.Skip as reason:
             self.say("skipped", name, f"({reason})")
         except BaseException:  # pylint: disable=broad-except
@@ -77,6 +80,7 @@ class Runner:
 def main():
     parser = argparse.ArgumentParser(description="the integration tests")
     parser.add_argument("--jobs", type=int, default=3)
+    parser.add_argument("-v", dest="verbose", action="store_true", help="shows the logs")
     parser.add_argument("words", nargs="*")
     args = parser.parse_args()
     for file in sorted(HERE.glob("test_*.py")):
@@ -89,8 +93,8 @@ def main():
         print(f"failed   the broker starts  ({reason})")
         print(f"0 passed, {len(chosen)} failed, 0 skipped")
         return 1
-    print(f"broker: {broker.kind} at {broker.servers}", flush=True)
-    runner = Runner(broker)
+    print(f"broker: {broker.kind}", flush=True)
+    runner = Runner(broker, args.verbose)
     try:
         runner.run_beside([one for one in chosen if not one.alone], args.jobs)
         runner.run_beside([one for one in chosen if one.alone], 1)

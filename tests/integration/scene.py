@@ -13,7 +13,9 @@ and Redis are its own. When it fails, the tails of its processes' output are sho
 
 import itertools
 import json
+import os
 import pathlib
+import re
 import subprocess
 import sys
 import time
@@ -31,6 +33,9 @@ import yaml_text  # noqa: E402
 from process import BUILD, until  # noqa: E402,F401
 
 TESTS = []
+
+# What a broken promise, or a sanitizer, says.
+CRASH = re.compile(r"Sanitizer|runtime error:|at=bug")
 
 
 class Skip(Exception):
@@ -120,19 +125,28 @@ class Scene:
 
     def worker(self, redis, pipelines, **options):
         options.setdefault("name", f"worker-{len(self.processes) + 1}")
+        options.setdefault("session_ms", self.kafka.session_ms)
         worker = worker_process.Worker(self.kafka, redis, options.pop("group", self.group), pipelines,
                                        **options)
         self.processes.append(worker)
         return worker
+
+    def check_processes(self):
+        """No worker has crashed, also where the test would not have noticed."""
+        for one in self.processes:
+            for line in list(one.output):
+                assert not CRASH.search(line), f"{one.name}: {line}"
 
     def close(self):
         for one in self.processes:
             one.kill()
         for server in self.redises:
             server.kill()
+        if self.kafka.fresh() is not self.kafka:
+            self.kafka.stop()
 
     def tails(self):
-        return "\n".join(one.tail(25) for one in self.processes)
+        return "\n".join(one.tail(int(os.environ.get("TAIL", "25"))) for one in self.processes)
 
     # ---- producing
 

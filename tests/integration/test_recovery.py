@@ -68,6 +68,7 @@ def units_that_stay_through_a_rebalance_read_no_record_twice(scene):
     topic, redis = scene.topic(6), scene.redis()
     views = [shop(topic)]
     first = scene.worker(redis, views)
+    until(lambda: first.is_settled(6), 60, "its two workers share the topic")
     scene.produce(topic, [event(user, amount=1) for user in range(600)])
     scene.until_committed(topic)
     before = first.units()
@@ -150,7 +151,7 @@ def records_older_than_every_window_are_not_read_again(scene):
            for i in range(500)]
     scene.produce(topic, old, is_told=False)
     scene.produce(topic, new)
-    worker = scene.worker(redis, views)
+    worker = scene.worker(redis, views, workers=1)
     scene.until_committed(topic)
     scene.until_right(redis, views)
     worker.drain()
@@ -158,7 +159,7 @@ def records_older_than_every_window_are_not_read_again(scene):
     assert worker.counters()["records"] == 500, worker.counters()
 
 
-@test(needs={"tools", "metadata"})
+@test(needs={"tools"})
 def a_persons_reset_to_the_beginning_reads_everything_again(scene):
     topic, redis = scene.topic(2), scene.redis()
     views = [shop(topic, "[1m, 1h]")]
@@ -166,7 +167,7 @@ def a_persons_reset_to_the_beginning_reads_everything_again(scene):
     scene.produce(topic, [event(user, ts=now - 30 * HOUR, record_ms=now - 30 * HOUR, amount=1)
                           for user in range(100)], is_told=False)
     scene.produce(topic, [event(user, amount=2) for user in range(100)])
-    worker = scene.worker(redis, views)
+    worker = scene.worker(redis, views, workers=1)
     scene.until_committed(topic)
     assert all(metadata.startswith("tw1 ") for _, metadata in scene.committed(topic).values())
     worker.drain()
@@ -175,7 +176,7 @@ def a_persons_reset_to_the_beginning_reads_everything_again(scene):
                      "--reset-offsets", "--to-earliest", "--execute")
     assert all(offset == 0 for offset, _ in scene.committed(topic).values())
     redis.call("FLUSHALL")
-    worker = scene.worker(redis, views)
+    worker = scene.worker(redis, views, workers=1)
     scene.until_committed(topic)
     scene.until_right(redis, views)
     assert all(metadata.startswith("tw1 ") for _, metadata in scene.committed(topic).values())
@@ -183,7 +184,7 @@ def a_persons_reset_to_the_beginning_reads_everything_again(scene):
     assert worker.counters()["records"] == 200, worker.counters()
 
 
-@test(needs={"tools", "metadata"})
+@test(needs={"tools"})
 def a_persons_reset_to_the_end_leaves_no_window_incomplete(scene):
     topic, redis = scene.topic(2), scene.redis()
     views = [shop(topic, "[1m, 1h]")]
@@ -209,12 +210,12 @@ def a_partition_count_that_grows_stops_the_worker_with_a_clear_sentence(scene):
     scene.until_right(redis, views)
 
 
-@test(needs={"metadata"})
+@test(needs={"commits in a rebalance"})
 def sigterm_drains_and_commits_everything_that_was_read(scene):
     topic, redis = scene.topic(4), scene.redis()
     views = [shop(topic, "[1m, 1h]")]
     worker = scene.worker(redis, views)
-    until(lambda: len(worker.units()) == 4, 60, "the worker has its units")
+    until(lambda: worker.is_settled(4), 60, "its two workers share the topic")
     scene.produce(topic, [event(user % 100, amount=1) for user in range(20_000)])
     until(lambda: redis.call("DBSIZE") > 20, 60, "values are written")
     worker.drain()
@@ -257,6 +258,7 @@ def redis_goes_away(scene, leave, come_back):
     topic, redis = scene.topic(3), scene.redis()
     views = [shop(topic, "[10s, 1h]")]
     worker = scene.worker(redis, views)
+    until(lambda: worker.is_settled(3), 60, "its two workers share the topic")
     scene.produce(topic, [event(user, amount=1) for user in range(200)])
     scene.until_committed(topic)
     assigned = len(worker.lines("assigned"))
@@ -274,6 +276,30 @@ def redis_goes_away(scene, leave, come_back):
     assert len(worker.lines("assigned")) == assigned, "membership was lost"
     worker.drain()
     assert worker.counters()["records"] == 400, worker.counters()
+
+
+@test
+def a_worker_that_was_frozen_and_wakes_leaves_no_older_value(scene):
+    topic, redis = scene.topic(4), scene.redis()
+    views = [shop(topic, "[5s, 1h]")]
+    users = range(1, 60)
+    first = scene.worker(redis, views)
+    scene.produce(topic, [event(user, amount=user) for user in users])
+    scene.until_committed(topic)
+    scene.until_right(redis, views)
+    scene.produce(topic, [event(user, amount=1) for user in users])
+    until(lambda: field(redis, 59, "shop_purchase_5s_count") >= 1, 30, "the newest values are there")
+    first.freeze()  # with values in memory that are about to fall
+    second = scene.worker(redis, views)
+    until(lambda: second.live_units() == 4, 60, "the second has taken over")
+    scene.produce(topic, [event(user, amount=100) for user in users])
+    scene.until_committed(topic)
+    scene.until_right(redis, views)
+    first.thaw()
+    until(lambda: first.lines("revoked", lost="1"), 60, "the first has noticed")
+    scene.until_right(redis, views)
+    for worker in (first, second):
+        worker.drain()
 
 
 @test(needs={"restart"}, alone=True)
@@ -313,12 +339,13 @@ def a_log_that_begins_too_late_is_said_to_leave_windows_incomplete(scene):
 @test
 def a_pipeline_on_event_time_reads_from_the_beginning(scene):
     topic, redis = scene.topic(2), scene.redis()
-    views = [shop(topic, "[1m, 1h]", more="clock: event\nfuture_max: 400d\n")]
-    old = now_ms() - 2000 * HOUR
+    views = [shop(topic, "[1m, 1h]", more="clock: event\n")]
+    old = now_ms() - 200 * HOUR
     scene.produce(topic, [event(user, ts=old + 40_000 * turn, amount=user, record_ms=old + 40_000 * turn)
                           for turn in range(30) for user in range(10)])
     for _ in range(2):
-        worker = scene.worker(redis, views)
+        worker = scene.worker(redis, views, workers=1)
+        until(lambda: worker.live_units() == 2, 60, "it has read everything")  # pylint: disable=all
         scene.until_committed(topic)
         scene.until_right(redis, views)
         worker.drain()
@@ -332,5 +359,5 @@ def a_record_key_that_is_not_the_entity_is_warned_of(scene):
     scene.produce(topic, [
         Record({"user_id": str(user), "event_type": "purchase", "ts": now_ms(), "amount": 1},
                key=f"order-{user}", partition=user % 4) for user in range(1500)])
-    worker = scene.worker(redis, views)
+    worker = scene.worker(redis, views, workers=1)
     until(lambda: worker.lines("keyed", level="warn", view="shop", topic=topic), 60, "it is warned of")

@@ -16,7 +16,7 @@ def every_field_ttl_and_freshness_entry_equals_the_oracles(scene):
               amount=chance.choice([1, 2.5, "3.75", None, "x", 0.1]))
         for _ in range(3000)])
     begun = now_ms()
-    worker = scene.worker(redis, views)
+    worker = scene.worker(redis, views, workers=1)
     scene.until_committed(topic)
     scene.until_right(redis, views, elapsed_ms=now_ms() - begun + 5000)
     worker.drain()
@@ -119,7 +119,7 @@ def an_event_is_future_by_its_record_timestamp(scene):
         event(1, amount=8, ts=now + 120_000, record_ms=now),
         event(1, amount=16, ts=now, record_ms=now + 50_000),
     ])
-    worker = scene.worker(redis, views)
+    worker = scene.worker(redis, views, workers=1)
     scene.until_committed(topic)
     scene.until_right(redis, views)
     assert field(redis, 1, "shop_purchase_24h_sum") == 22
@@ -131,7 +131,7 @@ def an_event_is_future_by_its_record_timestamp(scene):
 def records_of_aborted_transactions_count_nowhere(scene):
     topic, redis = scene.topic(3), scene.redis()
     views = [shop(topic, "[1m, 1h]")]
-    worker = scene.worker(redis, views)
+    worker = scene.worker(redis, views, workers=1)
     lines = []
     for batch in range(40):
         is_kept = batch % 3 != 1
@@ -213,10 +213,12 @@ BAD = [
 def bad_input_is_counted_by_reason_and_stops_nothing(scene):
     topic, redis = scene.topic(), scene.redis()
     views = [shop(topic, "[1m, 1h]")]
-    worker = scene.worker(redis, views)
+    worker = scene.worker(redis, views, workers=1)
     now = now_ms()
     wanted = {}
     for reason, value in BAD:
+        if "large records" in scene.kafka.lacks and len(value or b"") > 4_000_000:
+            continue
         filled = value.replace(b"%d", str(now).encode()) if value else value
         scene.produce(topic, [Record(filled, key="k", timestamp_ms=now)])
         wanted[reason] = wanted.get(reason, 0) + 1

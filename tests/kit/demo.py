@@ -73,25 +73,26 @@ class Script(threading.Thread):
         self.is_stopped = threading.Event()
 
     def run(self):
-        step_s, owed = 0.1, {user: [0.0, 0.0] for user in USERS}
+        owed, last = {user: [0.0, 0.0] for user in USERS}, time.monotonic()
         with open(self.fifo, "w", encoding="utf-8") as out:
-            while not self.is_stopped.wait(step_s):
-                self.write(out, owed, step_s)
+            while not self.is_stopped.wait(0.1):
+                now = time.monotonic()
+                out.write("".join(self.due(owed, now, now - last)))
+                last = now
+                try:
+                    out.flush()
+                except BrokenPipeError:
+                    return
 
-    def write(self, out, owed, step_s):
-        t = None if self.begun is None else time.monotonic() - self.begun
+    def due(self, owed, now, passed_s):
         for user, (_, rates) in USERS.items():
-            if t is None and user != "anna":
+            if self.begun is None and user != "anna":
                 continue
-            for index, rate in enumerate(rates(t or 0)):
-                owed[user][index] += rate * step_s
+            for index, rate in enumerate(rates(now - (self.begun or now))):
+                owed[user][index] += rate * passed_s
                 while owed[user][index] > 0.999:
                     owed[user][index] -= 1
-                    out.write(self.event(user, is_purchase=index == 1))
-        try:
-            out.flush()
-        except BrokenPipeError:
-            self.is_stopped.set()
+                    yield self.event(user, is_purchase=index == 1)
 
     @staticmethod
     def event(user, is_purchase):
@@ -294,7 +295,7 @@ class Lines:
             views, spent = ("/".join(number(features.get(field.format(name).encode()))
                                      for name in WINDOWS)
                             for field in ("page_view_{}_count", "purchase_{}_sum"))
-            parts.append(f"{user}: views {views} spent {spent} written {age(written)} ago")
+            parts.append(f"{user}: views {views} spent {spent} written {age(written)}")
         print(" | ".join(parts), flush=True)
 
 

@@ -127,16 +127,35 @@ static bool parse(int argc, char **argv, rd_kafka_conf_t *conf, struct generator
     const char *brokers = getenv("KAFKA_BROKERS");
     for (int option; (option = getopt_long(argc, argv, "b:t:X:h", LONG, NULL)) != -1;) {
         switch (option) {
-        case 'b': brokers = optarg; break;
-        case 't': ret->topic = optarg; break;
-        case 'u': ret->users = atol(optarg); break;
-        case 'r': ret->rate = atof(optarg); break;
-        case 's': ret->seconds = atof(optarg); break;
-        case 'n': ret->count = atol(optarg); break;
-        case 'S': ret->random = strtoull(optarg, NULL, 10) * 2 + 1; break;
-        case 'X': conf_put_property(conf, optarg); break;
-        case 'h': fputs(USAGE, stdout); exit(0);
-        default: return false;
+        case 'b':
+            brokers = optarg;
+            break;
+        case 't':
+            ret->topic = optarg;
+            break;
+        case 'u':
+            ret->users = atol(optarg);
+            break;
+        case 'r':
+            ret->rate = atof(optarg);
+            break;
+        case 's':
+            ret->seconds = atof(optarg);
+            break;
+        case 'n':
+            ret->count = atol(optarg);
+            break;
+        case 'S':
+            ret->random = strtoull(optarg, NULL, 10) * 2 + 1;
+            break;
+        case 'X':
+            conf_put_property(conf, optarg);
+            break;
+        case 'h':
+            fputs(USAGE, stdout);
+            exit(0);
+        default:
+            return false;
         }
     }
     if (brokers != NULL)

@@ -23,7 +23,8 @@ POM = pathlib.Path(__file__).with_name("kafka") / "pom.xml"
 TOOL_PACKAGE = "org.apache.kafka.tools"
 
 # What the mock cluster of librdkafka cannot do, by the names that the tests ask for.
-MOCK_LACKS = {"timestamps", "transactions", "growth", "tools", "metadata", "restart"}
+MOCK_LACKS = {"timestamps", "transactions", "growth", "tools", "restart", "large records",
+              "commits in a rebalance"}
 
 JAVA_FLAGS = ["-Xms512m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
               "-XX:-UsePerfData", "-Djava.awt.headless=true",
@@ -105,6 +106,11 @@ class Broker:
     """What all of them can do."""
 
     lacks = frozenset()
+    session_ms = 6000
+
+    def fresh(self):
+        """A broker for one test: the same one for all, where topics can be made at any time."""
+        return self
 
     def topics(self, action, *operands):
         """tidewheel-topics: the lines that it prints, as lists of words."""
@@ -167,15 +173,32 @@ class Kafka(Broker):
 
 
 class Mock(Broker):
-    """librdkafka's mock cluster, in a process of its own."""
+    """librdkafka's mock cluster, in a process of its own that knows its topics from the start."""
 
     kind = "librdkafka's mock cluster"
     lacks = frozenset(MOCK_LACKS)
+    session_ms = 3000  # a member that has left holds up the next join for about that long
 
     def __init__(self):
-        self.process = Process([BUILD / "mock-broker"], name="mock-broker")
-        line = until(self._line, 30, "the mock cluster says where it listens")
-        self.servers = line.split("=", 1)[-1].strip()
+        self.declared = []
+        self.process = None
+        self.address = None
+
+    def fresh(self):
+        return Mock()
+
+    def create(self, topic, partitions):
+        if self.process:
+            raise AssertionError(f"{topic} comes too late: the mock cluster is running")
+        self.declared.append(f"{topic}:{partitions}")
+
+    @property
+    def servers(self):
+        if not self.process:
+            self.process = Process([BUILD / "mock-broker", *self.declared], name="mock-broker")
+            line = until(self._line, 30, "the mock cluster says where it listens")
+            self.address = line.removeprefix("brokers=")
+        return self.address
 
     def _line(self):
         if not self.process.is_running():
@@ -183,7 +206,8 @@ class Mock(Broker):
         return self.process.output[0] if self.process.output else None
 
     def stop(self):
-        self.process.terminate()
+        if self.process:
+            self.process.terminate()
 
 
 class External(Broker):

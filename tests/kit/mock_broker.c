@@ -4,11 +4,11 @@
  *     brokers=127.0.0.1:40123
  *
  * Each argument is a topic and its number of partitions; a topic that a client asks for and that is
- * not there is made with 4. Runs until SIGTERM or SIGINT, until its standard input, if that is a pipe,
- * is closed, or until its parent has gone.
+ * not there is made with 4. Runs until SIGTERM or SIGINT, until its standard input, if that is a
+ * pipe, is closed, or until its parent has gone.
  *
- * What the mock cluster lacks: lookups by timestamp, transactions that hide anything, admin requests,
- * growing topics. It keeps 5 MiB of a partition.
+ * What the mock cluster lacks: lookups by timestamp, transactions that hide anything, admin
+ * requests, growing topics. It keeps 5 MiB of a partition.
  */
 #include <librdkafka/rdkafka.h>
 #include <librdkafka/rdkafka_mock.h>

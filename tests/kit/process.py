@@ -104,4 +104,7 @@ class Process:
         self.signal(signal.SIGCONT)
 
     def tail(self, count=15):
-        return "\n".join(f"    {self.name}| {line}" for line in self.output[-count:])
+        lines = self.output[-count:]
+        if not self.is_running():
+            lines.append(f"(ended with {self.child.returncode})")
+        return "\n".join(f"{self.name}| {line}" for line in lines)

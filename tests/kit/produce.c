@@ -144,16 +144,28 @@ int main(int argc, char **argv)
     rd_kafka_conf_t *conf = producer_conf("");
     for (int option; (option = getopt(argc, argv, "b:t:r:T:X:")) != -1;) {
         switch (option) {
-        case 'b': brokers = optarg; break;
-        case 't': producer.topic = optarg; break;
-        case 'r': producer.rate = atol(optarg); break;
-        case 'T': transactional_id = optarg; break;
-        case 'X': conf_put_property(conf, optarg); break;
-        default: return 64;
+        case 'b':
+            brokers = optarg;
+            break;
+        case 't':
+            producer.topic = optarg;
+            break;
+        case 'r':
+            producer.rate = atol(optarg);
+            break;
+        case 'T':
+            transactional_id = optarg;
+            break;
+        case 'X':
+            conf_put_property(conf, optarg);
+            break;
+        default:
+            return 64;
         }
     }
     if (brokers == NULL || producer.topic == NULL)
-        DIE("usage: tidewheel-produce -b BROKERS -t TOPIC [-r RATE] [-T ID] [-X name=value] < LINES");
+        DIE("usage: tidewheel-produce -b BROKERS -t TOPIC [-r RATE] [-T ID] [-X name=value] < "
+            "LINES");
     conf_put(conf, "bootstrap.servers", brokers);
     if (transactional_id != NULL)
         conf_put(conf, "transactional.id", transactional_id);

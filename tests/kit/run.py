@@ -19,7 +19,7 @@ import time
 from process import BUILD, TREE
 
 # How a suite's output says what came of it, tried in this order on its whole text.
-COUNTS = re.compile(r"^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?", re.M)
+COUNTS = re.compile(r"^(?:[a-z]+: )?(\d+) passed, (\d+) failed(?:, (\d+) skipped)?", re.M)
 LIBCHECK = re.compile(r"^\d+%: Checks: (\d+), Failures: (\d+), Errors: (\d+)", re.M)
 UNITTEST = re.compile(r"^Ran (\d+) tests?", re.M)
 UNITTEST_BAD = re.compile(r"(failures|errors|skipped)=(\d+)")

@@ -49,8 +49,8 @@ static void check_topics(rd_kafka_event_t *event)
     const rd_kafka_topic_result_t **results =
         rd_kafka_event_type(event) == RD_KAFKA_EVENT_CREATETOPICS_RESULT
             ? rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event), &count)
-            : rd_kafka_CreatePartitions_result_topics(
-                  rd_kafka_event_CreatePartitions_result(event), &count);
+            : rd_kafka_CreatePartitions_result_topics(rd_kafka_event_CreatePartitions_result(event),
+                                                      &count);
     for (size_t i = 0; i < count; i++) {
         rd_kafka_resp_err_t code = rd_kafka_topic_result_error(results[i]);
         if (code && code != RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS)

@@ -1,7 +1,7 @@
 /* tsan_shim: C11 threads as pthreads, for the ThreadSanitizer build alone.
  *
  * ThreadSanitizer knows pthreads and not the C11 threads of glibc, which librdkafka uses: it would
- * die at the first client. The program's own symbols come before glibc's, so linking this file in is
+ * die at the first client. Nor does it know pthread_clockjoin_np(), and takes what that joined for lost. The program's own symbols come before glibc's, so linking this file in is
  * enough. A mtx_t or cnd_t of glibc has the size of the pthread one or less, so each is kept beside it
  * where it does not fit; on glibc they fit.
  */
@@ -17,11 +17,16 @@ _Static_assert(sizeof(cnd_t) >= sizeof(pthread_cond_t), "a cnd_t holds a pthread
 static int answer(int code)
 {
     switch (code) {
-    case 0: return thrd_success;
-    case ETIMEDOUT: return thrd_timedout;
-    case EBUSY: return thrd_busy;
-    case ENOMEM: return thrd_nomem;
-    default: return thrd_error;
+    case 0:
+        return thrd_success;
+    case ETIMEDOUT:
+        return thrd_timedout;
+    case EBUSY:
+        return thrd_busy;
+    case ENOMEM:
+        return thrd_nomem;
+    default:
+        return thrd_error;
     }
 }
 
@@ -127,4 +132,15 @@ int cnd_timedwait(cnd_t *restrict cond, mtx_t *restrict mutex, const struct time
 void cnd_destroy(cnd_t *cond)
 {
     pthread_cond_destroy((pthread_cond_t *)cond);
+}
+
+int pthread_clockjoin_np(pthread_t thread, void **ret, clockid_t clock, const struct timespec *due)
+{
+    struct timespec now, real;
+    (void)clock_gettime(clock, &now);
+    (void)clock_gettime(CLOCK_REALTIME, &real);
+    int64_t due_ns = (due->tv_sec - now.tv_sec + real.tv_sec) * INT64_C(1000000000) + due->tv_nsec -
+                     now.tv_nsec + real.tv_nsec;
+    struct timespec until = {.tv_sec = due_ns / 1000000000, .tv_nsec = due_ns % 1000000000};
+    return pthread_timedjoin_np(thread, ret, &until);
 }

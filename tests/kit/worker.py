@@ -54,6 +54,7 @@ class Worker(Process):
             servers=kafka.servers, group=group, redis=redis.url, pipelines=", ".join(files),
             workers=workers, session_ms=session_ms, heartbeat_ms=session_ms // 10, refresh_ms=refresh_ms,
             extra=extra))
+        self.workers = workers
         super().__init__([binary(), "run", "-c", self.config, *flags], name=name, env=env)
 
     def lines(self, at, **fields):
@@ -77,6 +78,11 @@ class Worker(Process):
             elif units.get(unit) == row["worker"]:
                 del units[unit]
         return units
+
+    def is_settled(self, partitions):
+        """Have all its workers joined, and share all of so many partitions?"""
+        owned = {row["worker"]: int(row["partitions"]) for row in self.lines("owned")}
+        return len(owned) == self.workers and sum(owned.values()) == partitions
 
     def live_units(self):
         """How many units have been read up to where they were at assignment, and are published."""

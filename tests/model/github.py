@@ -26,7 +26,7 @@ LOOKS = ("2021-07-21T06:59:59.999Z", "2021-07-21T07:00:30Z", "2021-07-21T08:00:0
 OWN = """
 view: own_repo
 source: {topic: by_repo, timestamp: {field: created_at, unit: rfc3339}}
-entity: {type: repo, keys: [{field: repo.id, type: int64}]}
+entity: {type: repo_id, keys: [{field: repo.id, type: int64}]}
 features:
   - name: push
     where: {type: PushEvent}
@@ -44,7 +44,7 @@ features:
 ---
 view: own_actor
 source: {topic: by_actor, timestamp: {field: created_at, unit: rfc3339}}
-entity: {type: actor, keys: [{field: actor.login, type: string}, {field: type, type: string}]}
+entity: {type: actor_and_type, keys: [{field: actor.login, type: string}, {field: type, type: string}]}
 features:
   - name: other
     where: {not: {any: [{type: PushEvent}, {type: CreateEvent}]}}

@@ -104,7 +104,7 @@ def problem_of(result, expected, look):
     extra = got[last + 1:] if "last" in locals() else got
     if extra:
         return f"a line too many: {extra[0].decode(errors='replace')}"
-    return counts_problem(result.stderr.decode(errors="replace"), expected.counts())
+    return counts_problem(result.stderr.decode(errors="replace"), expected.counts(look))
 
 
 def counts_problem(stderr, expected):

@@ -419,14 +419,34 @@ class Eval:
         """at: "each", "end", or a time in Unix ms."""
         return self.each() if at == "each" else self.at(None if at == "end" else at)
 
-    def counts(self):
-        """accepted, rejected and each reason; of every line and view."""
-        counts = dict.fromkeys(("accepted", "rejected", *REJECTIONS), 0)
-        for reasons in self.reasons:
+    def counts(self, at):
+        """accepted, rejected, each reason, applied and late; of every line and view."""
+        counts = dict.fromkeys(("accepted", "rejected", *REJECTIONS, "applied", "late"), 0)
+        for view, reasons, accepted in zip(self.views, self.reasons, self.accepted):
             for reason in reasons:
                 counts[reason or "accepted"] += 1
                 counts["rejected"] += reason is not None
+            for fate in fates(view, accepted, at if isinstance(at, int) else ev.TIMESTAMP_END_MS):
+                if fate in counts:
+                    counts[fate] += 1
         return counts
+
+
+def fates(view, accepted, until_ms):
+    """What becomes of each event that a view accepted: applied, if a feature applied it; late, if
+    every feature that it matched said late (promise L); None otherwise."""
+    clock = -1
+    for event in accepted:
+        if not event or event.ts > until_ms:
+            continue
+        clock = max(clock, event.ts)
+        said = set()
+        for feature, (verdict, _) in zip(view.features, event.judged):
+            if verdict == "matched":
+                verdict = "applied" if feature.holds(event.ts, clock) else "late"
+            said.add(verdict)
+        yield "applied" if "applied" in said else "late" if said - {"unmatched"} == {"late"
+                                                                                     } else None
 
 
 def split_lines(data):
@@ -452,7 +472,7 @@ def main():
     result = Eval(pipelines, split_lines(data))
     for line in result.lines(args.at):
         print(line)
-    counts = result.counts()
+    counts = result.counts(args.at)
     print("at=eval",
           *(f"{name}={count}" for name, count in counts.items() if count or "cted" in name),
           file=sys.stderr)

@@ -42,9 +42,11 @@ def random_pipeline(rng, name, topic):
         "view": name,
         "source": {"topic": topic, "timestamp": {"field": time, "unit": TIMES[time]}},
         "entity": {"type": "user", "keys": random_keys(rng)},
-        "features": [random_feature(rng, f"f{n}") for n in range(rng.choice([1, 1, 2, 3, 4]))],
+        "features": [
+            random_feature(rng, f"{name}_{n}") for n in range(rng.choice([1, 1, 2, 3, 4]))],
     }
     if rng.random() < 0.3:
+        pipeline["entity"]["type"] = "member"  # a tenant "features" must not reach a user's key
         pipeline["entity"]["tenant"] = {"field": rng.choice(["org", "owner.org"])}
     if rng.random() < 0.2:
         pipeline["output"] = {"field": rng.choice(["{feature}.{aggregate}.{window}",
@@ -84,7 +86,9 @@ def random_windows(rng):
         window = text
         if rng.random() < 0.4:
             fitting = [hop for hop in HOPS if is_fitting(hop, text)]
-            window = {"length": text, "hop": rng.choice(fitting)} if fitting else text
+            coarsest = max(fitting, key=oracle.duration_ms, default=None)
+            hop = rng.choice([coarsest, *fitting])
+            window = {"length": text, "hop": hop} if hop else text
         length, hop = oracle.Window(window).length_ms, oracle.Window(window).hop_ms
         nests = all(max(hop, other) % min(hop, other) == 0 for other in hops)
         if nests and length not in lengths:
@@ -261,8 +265,17 @@ class EventMaker:
         return Raw(repr(self.rng.uniform(-1, 1) * 10.0 ** self.rng.randint(-320, 308)))
 
     def cancelling(self):
-        return Raw(
-            self.rng.choice(["1e16", "-1e16", "1", "-1", "1e-9", "1e308", "-1e308", "0.1", "-0.1"]))
+        return self.one_of("1e16 -1e16 1 -1 1e-9 1e308 -1e308 0.1 -0.1 3e-17 -1e-320")
+
+    def largest(self):
+        return self.one_of(
+            "1.7976931348623157e308 -1.7976931348623157e308 1e308 -9e307 1e292 -1e292 1")
+
+    def smallest(self):
+        return self.one_of("5e-324 -5e-324 -5e-324 1e-323 -0 -0.0 0 2.2250738585072014e-308")
+
+    def one_of(self, texts):
+        return Raw(self.rng.choice(texts.split()))
 
     def value(self):
         if self.rng.random() < self.odd:

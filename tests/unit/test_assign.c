@@ -47,10 +47,10 @@ START_TEST(metadata_reads_back_and_anything_else_is_not_ours)
     len = commit_metadata_write(NOW, text);
     ck_assert_str_eq(text, "tw1 1700000000000");
     ck_assert_int_eq(commit_metadata_read(text, len), NOW);
-    static const char *const others[] = {"",        "tw1",      "tw1 ",       "tw2 17",
-                                         "tw1 -17", "tw1 17 x", "tw1 1.5",    "tw1 1e3",
-                                         "hello",   "TW1 17",   "tw1 017",    "tw1  17",
-                                         " tw1 17", "tw1\t17",  "tw1 99999999999999999999"};
+    static const char *const others[] = {
+        "",         "tw1",     "tw1 ",    "tw2 17",  "tw1 -17",
+        "tw1 17 x", "tw1 1.5", "tw1 1e3", "hello",   "TW1 17",
+        "tw1 017",  "tw1  17", " tw1 17", "tw1\t17", "tw1 99999999999999999999"};
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         ck_assert_int_eq(commit_metadata_read(others[i], strlen(others[i])), -1);
     ck_assert_int_eq(commit_metadata_read(NULL, 0), -1);
@@ -269,8 +269,7 @@ END_TEST
 
 UNIT_MAIN("assign", metadata_reads_back_and_anything_else_is_not_ours,
           with_our_metadata_the_group_was_alive_at_the_commit,
-          a_commit_from_the_future_counts_as_of_now,
-          without_a_commit_the_group_was_alive_a_ttl_ago,
+          a_commit_from_the_future_counts_as_of_now, without_a_commit_the_group_was_alive_a_ttl_ago,
           a_persons_offset_says_nothing_of_when_the_group_was_alive,
           the_lookup_is_never_of_a_negative_time,
           reading_begins_where_the_lookup_says_and_is_live_at_the_end,
@@ -284,6 +283,5 @@ UNIT_MAIN("assign", metadata_reads_back_and_anything_else_is_not_ours,
           a_persons_offset_behind_the_start_leaves_no_window_incomplete,
           a_parked_unit_goes_on_where_it_was,
           a_parked_unit_whose_next_records_are_gone_goes_on_incomplete,
-          a_position_beyond_the_logs_end_belongs_to_another_log,
-          a_reset_voids_a_parked_state_once,
+          a_position_beyond_the_logs_end_belongs_to_another_log, a_reset_voids_a_parked_state_once,
           a_view_on_the_event_clock_is_read_from_the_beginning)

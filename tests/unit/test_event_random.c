@@ -78,7 +78,7 @@ static void write_array(const char *path, int depth)
     int count = rand() % 4;
     buf_add_char(&json, '[');
     for (int i = 0; i < count; i++) {
-        char name[4];
+        char name[16];
         char child[128] = "";
         (void)snprintf(name, sizeof name, "%d", i);
         if (path != NULL)

@@ -11,7 +11,8 @@
 
 START_TEST(a_timer_is_due_at_its_time_and_not_before)
 {
-    static const int64_t AHEAD[] = {0, 1, 9, 10, 11, 639, 640, 641, 40960, 2621440, 604800000, 34560000000};
+    static const int64_t AHEAD[] = {0,   1,   9,     10,      11,        639,
+                                    640, 641, 40960, 2621440, 604800000, 34560000000};
     for (size_t i = 0; i < sizeof AHEAD / sizeof *AHEAD; i++) {
         struct expire *expire = expire_new(NOW);
         ck_assert_uint_eq(expire_take(expire, NOW + 3), EXPIRE_NONE);
@@ -76,4 +77,5 @@ START_TEST(random_timers_fire_once_each_in_their_tick)
 END_TEST
 
 UNIT_MAIN("expire", a_timer_is_due_at_its_time_and_not_before,
-          a_timer_that_is_set_again_or_cleared_does_not_fire_at_the_old_time, random_timers_fire_once_each_in_their_tick)
+          a_timer_that_is_set_again_or_cleared_does_not_fire_at_the_old_time,
+          random_timers_fire_once_each_in_their_tick)

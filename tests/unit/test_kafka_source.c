@@ -7,6 +7,8 @@
 #include "tidewheel/mem.h"
 #include "tidewheel/source.h"
 
+#include "source/kafka_private.h"
+
 #include <librdkafka/rdkafka.h>
 #include <librdkafka/rdkafka_mock.h>
 #include <stdio.h>
@@ -45,7 +47,8 @@ static struct cluster *cluster_open(void)
 {
     log_open(getenv("TEST_LOG") != NULL ? LOG_DEBUG : LOG_ERROR, false);
     struct cluster *cluster = mem_zalloc(sizeof *cluster);
-    static const char *const pairs[] = {"test.mock.num.brokers", "1", "log_level", "2", NULL};
+    static const char *const pairs[] = {"test.mock.num.brokers", "1",   "log_level", "2",
+                                        "batch.num.messages",    "100", NULL};
     cluster->handle = client_new(RD_KAFKA_PRODUCER, pairs);
     cluster->mock = rd_kafka_handle_mock_cluster(cluster->handle);
     ck_assert_int_eq(rd_kafka_mock_topic_create(cluster->mock, "events", PARTITIONS, 1), 0);
@@ -107,8 +110,7 @@ static void produce(struct cluster *cluster, int32_t partition, int from, int co
                 RD_KAFKA_V_VALUE(value, size > 0 ? size : (size_t)len),
                 RD_KAFKA_V_KEY("k", partition == 0 ? 0 : 1), RD_KAFKA_V_TIMESTAMP(1000 + i),
                 RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_END);
-            (void)rd_kafka_poll(cluster->handle,
-                                code == RD_KAFKA_RESP_ERR__QUEUE_FULL ? 10 : 0);
+            (void)rd_kafka_poll(cluster->handle, code == RD_KAFKA_RESP_ERR__QUEUE_FULL ? 10 : 0);
         } while (code == RD_KAFKA_RESP_ERR__QUEUE_FULL);
         ck_assert_int_eq(code, 0);
     }
@@ -267,6 +269,15 @@ static void worker_step(struct worker *worker)
     ck_assert_msg(rc != ERR_FATAL, "%s", worker->err.text);
 }
 
+static void expect_fatal(struct worker *worker, const char *sentence)
+{
+    int64_t from_ms = clock_mono_ms();
+    while (worker_poll(worker, 10) != ERR_FATAL)
+        ck_assert_int_lt(clock_mono_ms() - from_ms, WAIT_MS);
+    ck_assert_msg(strstr(worker->err.text, sentence) != NULL, "%s", worker->err.text);
+    ck_assert_int_eq(worker_poll(worker, 0), ERR_FATAL); /* and stays */
+}
+
 static bool is_at(const struct worker *worker, int64_t offset)
 {
     for (int p = 0; p < PARTITIONS; p++)
@@ -378,7 +389,7 @@ START_TEST(units_that_stay_read_nothing_twice_and_those_that_leave_are_dropped)
     POLL_UNTIL(owned(&first) == 2 && owned(&second) == 2, &first, &second);
     produce_all(cluster, 500, 100);
     POLL_UNTIL(first.records == 2200 && second.records == 1200, &first, &second);
-    ck_assert_int_eq(first.revoked, 1);
+    ck_assert_int_ge(first.revoked, 1); /* under load the mock cluster rebalances once more */
     ck_assert_int_eq(first.dropped, 2);
     for (int p = 0; p < PARTITIONS; p++) {
         ck_assert((first.units[p] == NULL) != (second.units[p] == NULL));
@@ -510,16 +521,19 @@ START_TEST(a_lookup_that_fails_is_tried_again_and_never_taken_for_an_answer)
 {
     struct cluster *cluster = cluster_open();
     produce_all(cluster, 0, 100);
-    rd_kafka_mock_push_request_errors(cluster->mock, LIST_OFFSETS, 5,
-                                      RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION,
-                                      RD_KAFKA_RESP_ERR__TRANSPORT, RD_KAFKA_RESP_ERR_NO_ERROR,
-                                      RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE,
-                                      RD_KAFKA_RESP_ERR_UNKNOWN);
+    rd_kafka_mock_push_request_errors(
+        cluster->mock, LIST_OFFSETS, 5, RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION,
+        RD_KAFKA_RESP_ERR__TRANSPORT, RD_KAFKA_RESP_ERR_NO_ERROR,
+        RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE, RD_KAFKA_RESP_ERR_UNKNOWN);
     rd_kafka_mock_push_request_errors(cluster->mock, OFFSET_FETCH, 2,
                                       RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS,
                                       RD_KAFKA_RESP_ERR_NOT_COORDINATOR);
+    ck_assert_int_eq(rd_kafka_mock_partition_set_leader(cluster->mock, "events", 2, -1), 0);
     struct worker worker;
     worker_open(&worker, cluster, 1);
+    POLL_UNTIL(worker.retries > 2, &worker);
+    ck_assert_int_eq(worker.assigned, 0); /* three of the four were answered */
+    ck_assert_int_eq(rd_kafka_mock_partition_set_leader(cluster->mock, "events", 2, 1), 0);
     POLL_UNTIL(is_at(&worker, 100), &worker);
     ck_assert_int_eq(worker.records, 400);
     ck_assert_int_eq(worker.assigned, PARTITIONS);
@@ -577,8 +591,7 @@ START_TEST(a_topic_that_is_not_there_yet_is_waited_for)
 {
     struct cluster *cluster = cluster_open();
     property_add(cluster, "topic.metadata.refresh.interval.ms", "300");
-    rd_kafka_mock_topic_set_error(cluster->mock, "events",
-                                  RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART);
+    rd_kafka_mock_topic_set_error(cluster->mock, "events", RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART);
     struct worker worker;
     worker_open(&worker, cluster, 1);
     for (int i = 0; i < 100; i++)
@@ -598,10 +611,70 @@ START_TEST(a_topic_that_we_may_not_read_is_fatal)
                                   RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED);
     struct worker worker;
     worker_open(&worker, cluster, 1);
-    int64_t from_ms = clock_mono_ms();
-    while (worker_poll(&worker, 10) != ERR_FATAL)
-        ck_assert_int_lt(clock_mono_ms() - from_ms, WAIT_MS);
-    ck_assert_msg(strstr(worker.err.text, "events") != NULL, "%s", worker.err.text);
+    expect_fatal(&worker, "events");
+    worker_close(&worker);
+    cluster_close(cluster);
+}
+END_TEST
+
+/* The mock cluster's topics do not grow, so the source is made to remember fewer partitions. */
+START_TEST(a_topic_that_grows_is_fatal)
+{
+    struct cluster *cluster = cluster_open();
+    struct worker worker;
+    worker_open(&worker, cluster, 1);
+    POLL_UNTIL(owned(&worker) == PARTITIONS, &worker);
+    struct kafka_source *source = (struct kafka_source *)worker.source;
+    ck_assert_int_eq(source->topics[0].partition_count, PARTITIONS);
+    source->topics[0].partition_count = PARTITIONS - 1;
+    source->probe_mono_ms = 0;
+    expect_fatal(&worker, "events has grown from 3 to 4 partitions");
+    worker_close(&worker);
+    cluster_close(cluster);
+}
+END_TEST
+
+START_TEST(a_fenced_member_is_fatal)
+{
+    struct cluster *cluster = cluster_open();
+    struct worker worker;
+    worker_open(&worker, cluster, 1);
+    struct kafka_source *source = (struct kafka_source *)worker.source;
+    (void)rd_kafka_test_fatal_error(source->handle, RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID, "fenced");
+    expect_fatal(&worker, "group.instance.id");
+    worker_close(&worker);
+    cluster_close(cluster);
+}
+END_TEST
+
+START_TEST(credentials_that_stay_refused_are_fatal)
+{
+    struct cluster *cluster = cluster_open();
+    ck_assert_int_eq(rd_kafka_mock_broker_set_down(cluster->mock, -1), 0);
+    struct worker worker;
+    worker_open(&worker, cluster, 1);
+    struct kafka_source *source = (struct kafka_source *)worker.source;
+    kafka_error(source, RD_KAFKA_RESP_ERR__AUTHENTICATION, "no such user");
+    for (int i = 0; i < 50; i++)
+        ck_assert_int_ne(worker_poll(&worker, 10), ERR_FATAL);
+    source->refused_mono_ms -= 3600000; /* an hour later */
+    expect_fatal(&worker, "refuses our credentials: no such user");
+    worker_close(&worker);
+    cluster_close(cluster);
+}
+END_TEST
+
+/* The fetchers of librdkafka < 2.2 sleep for a second when the queue is full. The mock cluster
+ * hands out a batch at a time, so the queue is full after ten, and that would take 80 s. */
+START_TEST(a_backlog_is_read_without_pauses)
+{
+    struct cluster *cluster = cluster_open();
+    property_add(cluster, "queued.min.messages", "1000");
+    produce_all(cluster, 0, 20000);
+    struct worker worker;
+    worker_open(&worker, cluster, 1);
+    POLL_UNTIL(is_at(&worker, 20000), &worker);
+    ck_assert_int_eq(worker.records, PARTITIONS * 20000);
     worker_close(&worker);
     cluster_close(cluster);
 }
@@ -609,12 +682,10 @@ END_TEST
 
 START_TEST(properties_that_are_ours_or_unknown_are_refused)
 {
-    static const char *const refused[][2] = {{"enable.auto.commit", "true"},
-                                             {"auto.offset.reset", "latest"},
-                                             {"group.id", "other"},
-                                             {"bootstrap.servers", "other"},
-                                             {"no.such.property", "1"},
-                                             {"session.timeout.ms", "soon"}};
+    static const char *const refused[][2] = {
+        {"enable.auto.commit", "true"}, {"auto.offset.reset", "latest"},
+        {"group.id", "other"},          {"bootstrap.servers", "other"},
+        {"no.such.property", "1"},      {"session.timeout.ms", "soon"}};
     for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
         char name[64];
         char value[64];
@@ -666,8 +737,8 @@ static int wait_for_one(void)
     return status != 0;
 }
 
-/* The tests mostly wait for the group, so each runs in a process of its own, some at a time; libcheck
- * would run one after the other. The last line is libcheck's. */
+/* The tests mostly wait for the group, so each runs in a process of its own, some at a time;
+ * libcheck would run one after the other. The last line is libcheck's. */
 int main(void)
 {
     const TTest *const tests[] = {
@@ -685,6 +756,10 @@ int main(void)
         records_lost_behind_our_back_are_noticed_and_reading_goes_on,
         a_topic_that_is_not_there_yet_is_waited_for,
         a_topic_that_we_may_not_read_is_fatal,
+        a_topic_that_grows_is_fatal,
+        a_fenced_member_is_fatal,
+        credentials_that_stay_refused_are_fatal,
+        a_backlog_is_read_without_pauses,
     };
     int count = sizeof tests / sizeof *tests;
     int failed = 0;

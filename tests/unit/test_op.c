@@ -6,8 +6,9 @@
 
 #include "unit.h"
 
-static const double ODD[] = {0,       1,        -1,      0.1,     -0.1,  1e308, -1e308,  DBL_MAX, -DBL_MAX, 5e-324,
-                             -5e-324, 1e-308,   1e300,   -1e300,  3.5,   2.25,  1e16,    1,       -1e16,    1e100};
+static const double ODD[] = {0,       1,        -1,     0.1,     -0.1,   1e308, -1e308,
+                             DBL_MAX, -DBL_MAX, 5e-324, -5e-324, 1e-308, 1e300, -1e300,
+                             3.5,     2.25,     1e16,   1,       -1e16,  1e100};
 enum { ODD_COUNT = sizeof ODD / sizeof *ODD };
 
 static uint32_t all_parts(void)
@@ -48,7 +49,8 @@ START_TEST(merging_is_free_of_order_for_every_operator)
             struct reading a = op_read(&op_rows[i], &shape, forward);
             struct reading b = op_read(&op_rows[i], &shape, other);
             ck_assert_msg(a.kind == b.kind, "%s", op_rows[i].name);
-            if (op_rows[i].parts >> PART_SUM & 1) /* within 2^-90 of the magnitudes, which are 1e308 here */
+            if (op_rows[i].parts >> PART_SUM &
+                1) /* within 2^-90 of the magnitudes, which are 1e308 here */
                 ck_assert_double_eq_tol(a.number, b.number, 1e282);
             else
                 ck_assert_msg(reading_is_equal(&a, &b), "%s", op_rows[i].name);
@@ -128,7 +130,9 @@ START_TEST(a_feature_keeps_only_the_parts_that_its_aggregates_need)
 }
 END_TEST
 
-UNIT_MAIN("op", an_accumulator_of_zero_bytes_is_empty_for_every_operator, merging_is_free_of_order_for_every_operator,
-          a_sum_keeps_what_a_double_would_drop, a_sum_does_not_overflow_on_the_way,
-          n_a_result_that_is_not_finite_does_not_exist_and_is_an_overflow, a_mean_is_finite_where_its_sum_is_not,
-          extremes_hold_zero_and_both_signs, a_feature_keeps_only_the_parts_that_its_aggregates_need)
+UNIT_MAIN("op", an_accumulator_of_zero_bytes_is_empty_for_every_operator,
+          merging_is_free_of_order_for_every_operator, a_sum_keeps_what_a_double_would_drop,
+          a_sum_does_not_overflow_on_the_way,
+          n_a_result_that_is_not_finite_does_not_exist_and_is_an_overflow,
+          a_mean_is_finite_where_its_sum_is_not, extremes_hold_zero_and_both_signs,
+          a_feature_keeps_only_the_parts_that_its_aggregates_need)

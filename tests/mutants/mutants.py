@@ -1,0 +1,212 @@
+#!/usr/bin/env python3
+"""Takes a line out of the code, and sees a test fail: the proof that the tests notice.
+
+    tests/mutants/mutants.py [NAME...]      all of them, or those whose name holds one of the words
+
+Each mutant is one replacement in one file and the test that must fail with it. The tree is copied,
+built once, and then mutated, rebuilt and tested in the copy. It fails if a replacement no longer
+applies (its text must stand exactly once), does not compile, or if nothing notices it.
+"""
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+TEST_S = 180  # a mutant that hangs has been noticed
+
+
+def unit(name):
+    return f"build/tests/test_{name}", [f"build/tests/test_{name}"]
+
+
+def histories(count):
+    return "build/tidewheel", ["python3", "tests/model/histories.py", "--count", str(count), "--seed", "1"]
+
+
+# name, file, what stands there, what is put in its place, (what to build, the test that must fail)
+MUTANTS = [
+    ("tail by one hop", "include/tidewheel/window.h",
+     "return floor_to(now_ms - window->length_ms, window->hop_ms);",
+     "return floor_to(now_ms - window->length_ms, window->hop_ms) + window->hop_ms;", histories(60)),
+    ("tail not rounded", "include/tidewheel/window.h",
+     "return floor_to(now_ms - window->length_ms, window->hop_ms);",
+     "return now_ms - window->length_ms;", histories(60)),
+    ("head by one ms", "src/window/series.c",
+     "    if (hop_ms == 0)\n        return false;\n    int64_t start_ms",
+     "    if (hop_ms == 0 || ts_ms > now_ms)\n        return false;\n    int64_t start_ms", unit("series")),
+    ("a merge left out", "src/window/series.c",
+     "        bucket_merge(spec, words + at, head, acc);\n    }\n    to -=",
+     "    }\n    to -=", unit("series")),
+    ("the last merge wins", "src/window/op.c",
+     "    words[0] += other[0];", "    words[0] = other[0];", unit("op")),
+    ("a late event let in", "src/window/series.c",
+     "i-- > 0 && begins->from_ms[i] <= ts_ms;)", "i-- > 0 && begins->from_ms[i] <= ts_ms + 1;)",
+     unit("series")),
+    ("the next change an hour late", "src/window/series.c",
+     "if (leave_ms < ret->next_ms)", "if (leave_ms > ret->next_ms)", unit("series")),
+    ("min keeps the largest", "src/window/op.c",
+     "[PART_MIN]   = {1, min_add,", "[PART_MIN]   = {1, max_add,", unit("op")),
+    ("sums drop what does not fit", "src/window/op.c",
+     "    z.hi = fast_two_sum(v, t_low + v_low, &z.lo);", "    z.hi = v;", unit("op")),
+    ("sums overflow on the way", "src/window/op.c",
+     "        if (fabs(z.hi) < SUM_LIMIT) /* false for what is not finite, too */\n            return z;",
+     "        return z;", unit("op")),
+    ("a timer fires once and never again", "src/state/shard.c",
+     "            expire_set(entities->expire, number, next_ms);\n        }",
+     "        }", unit("shard")),
+    ("no timer after a write", "src/state/shard.c",
+     "    expire_set(entities->expire, ref.number, next_ms);\n    for",
+     "    for", unit("shard")),
+    ("an empty entity is never forgotten", "src/state/shard.c",
+     "    if (next_ms == INT64_MAX) {", "    if (next_ms == 0) {", unit("shard")),
+    ("known but empty is not said", "src/state/shard.c",
+     "know == KNOW_MATCHED && (said & matched) != 0", "know == KNOW_MATCHED && false", unit("shard")),
+    ("the clock goes back", "src/state/shard.c",
+     "== CLOCK_WALL && shard->clock_ms[i] < wall_ms)", "== CLOCK_WALL)", unit("shard")),
+    ("a change in silence is not said", "src/state/shard.c",
+     "        entity->flags |= ENTITY_UNSAID;\n        return;",
+     "        return;", unit("shard")),
+    ("a loss is not said again", "src/state/shard.c",
+     "    if (shard->is_live)\n        begin_pass(shard);\n}", "}", unit("shard")),
+    ("generations begin anew unnoticed", "src/state/shard.c",
+     "    if (shard->generation == 0)\n", "    if (false)\n", unit("shard")),
+    ("offsets go while the pass is on", "src/state/shard.c",
+     "return is_unsaid && shard->started_at < durable", "return false && shard->started_at < durable",
+     unit("shard")),
+    ("an event holds nothing", "src/state/shard.c",
+     "    ledger_hold(&shard->ledger, ref, offset);\n}", "}", unit("shard")),
+    ("a commit before the reply", "src/commit/ledger.c",
+     "return ledger->in_flight < durable ? ledger->in_flight : durable;", "return durable;",
+     unit("ledger")),
+    ("held entities do not count", "src/commit/ledger.c",
+     "held_at(ledger, 0)->offset < durable)", "held_at(ledger, 0)->offset < 0)", unit("ledger")),
+    ("a commit goes back", "src/run/units.c",
+     "    return durable > shard->ledger.committed ||", "    return durable != shard->ledger.committed ||",
+     unit("worker")),
+    ("the fence lifted early", "src/run/units.c",
+     "shard->ledger.position < shard->live_at)", "shard->ledger.position + 1 < shard->live_at)",
+     unit("worker")),
+    ("whoever was put out does not call out", "src/run/units.c",
+     "        worker->is_adrift = true;\n        worker->store->ops->call_out(worker->store);",
+     "        worker->is_adrift = true;", unit("worker")),
+    ("the alive count begins anew after a loss", "src/sink/redis.c",
+     "        redis->count += 2;", "        redis->count = 0;", unit("redis_store")),
+    ("a call-out is not heard", "src/sink/redis.c",
+     "calls > redis->calls + redis->calls_due)", "calls > redis->calls + 9)", unit("redis_store")),
+    ("a parked unit is read again", "src/run/units.c",
+     "return shard == NULL ? -1 : shard->ledger.position;", "return -1;", unit("worker")),
+    ("records are taken twice", "src/run/worker.c",
+     "    if (record->offset < shard->ledger.position)\n        return;",
+     "    if (false)\n        return;", unit("worker")),
+    ("EXPIRE left out", "src/sink/batch.c",
+     "    add_expire(batch, row->view->key_ttl_ms);\n", "", unit("batch")),
+    ("fields that do not exist stay", "src/sink/batch.c",
+     "    if (present == view->field_count)\n        return;", "    return;", unit("batch")),
+    ("freshness without the newest event", "src/sink/batch.c",
+     "bool has_newest = row->newest_ms >= 0;", "bool has_newest = false;", unit("batch")),
+    ("a loss of Redis goes unnoticed", "src/sink/redis.c",
+     "    redis->events |= STORE_LOST;", "", unit("redis_store")),
+    ("a batch in doubt is not sent again", "src/sink/redis.c",
+     "        batch_trim(redis->batch);\n        say_batch(redis, mono_ms);",
+     "        redis->batch = NULL;\n        redis->state = READY;", unit("redis_store")),
+    ("a dropped unit is said again", "src/sink/redis.c",
+     "        batch_trim(redis->batch);\n", "", unit("redis_store")),
+    ("a key that is not ours expires", "src/sink/redis.c",
+     "        add_undo(redis, exec, i);\n", "", unit("redis_store")),
+    ("what an arrival has left unsaid holds nothing", "src/state/shard.c",
+     "        ledger_send(&shard->ledger, shard->started_at);\n", "        ;\n", unit("shard")),
+    ("the timers of an event clock begin now", "src/state/shard.c",
+     "== CLOCK_EVENT ? 0 : now_ms;", "== CLOCK_EVENT ? now_ms : now_ms;", unit("shard")),
+    ("decays get nothing", "src/run/units.c",
+     "gather_arrivals(worker, entities_max - quarter,", "gather_arrivals(worker, entities_max,",
+     unit("worker")),
+    ("a person's reset is not honoured", "src/source/assign.c",
+     "        start = smaller(start, facts->committed);", "        start = wanted;", unit("assign")),
+    ("no such record means the beginning", "src/source/assign.c",
+     "    if (looked_up < 0)\n        return facts->log_end;",
+     "    if (looked_up < 0)\n        return facts->log_start;", unit("assign")),
+    ("the start forgets the reach", "src/source/assign.c",
+     "return at_least_zero(at_least_zero(live_ms) - needs->reach_ms);",
+     "return at_least_zero(live_ms);", unit("assign")),
+    ("future events are let in", "src/decode/decode.c",
+     "        return VERDICT_FUTURE;", "        (void)0;", unit("decode")),
+    ("of a name given twice the last counts", "src/json/event_reader.c",
+     "    reader->seen[node->seen] = reader->event;", "", unit("event_reader")),
+    ("keys are not encoded", "src/route/key.c",
+     "            to[used++] = '%';", "            to[used++] = '_';", unit("key")),
+]
+
+
+def copy_tree(to):
+    files = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, check=True,
+                           capture_output=True, text=True).stdout.split("\n")
+    for name in filter(None, files):
+        source = os.path.join(ROOT, name)
+        if os.path.isfile(source):
+            os.makedirs(os.path.dirname(os.path.join(to, name)), exist_ok=True)
+            shutil.copy2(source, os.path.join(to, name))
+
+
+def make(tree, *targets):
+    return subprocess.run(["make", "-s", "-j2", "OPT=-O1", *targets], cwd=tree, capture_output=True, text=True)
+
+
+def run_test(tree, command):
+    """True: it passed."""
+    try:
+        return subprocess.run(command, cwd=tree, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                              timeout=TEST_S, check=False).returncode == 0
+    except subprocess.TimeoutExpired:
+        return False
+
+
+def try_mutant(tree, mutant):
+    """What is wrong with it, or None: it was noticed."""
+    _, name, old, new, (target, command) = mutant
+    path = os.path.join(tree, name)
+    with open(path, encoding="utf-8") as file:
+        text = file.read()
+    if text.count(old) != 1:
+        return f"its text stands {text.count(old)} times in {name}"
+    try:
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text.replace(old, new))
+        built = make(tree, target)
+        if built.returncode != 0:
+            return "it does not compile: " + built.stderr.strip().split("\n")[0]
+        return "nothing noticed it" if run_test(tree, command) else None
+    finally:
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+
+
+def check_unmutated(tree, mutants):
+    tests = {tuple(command): target for *_, (target, command) in mutants}
+    built = make(tree, *sorted(set(tests.values())))
+    if built.returncode != 0:
+        sys.exit("the tree does not build:\n" + built.stderr)
+    for command in tests:
+        if not run_test(tree, list(command)):
+            sys.exit("fails without any mutant: " + " ".join(command))
+
+
+def main():
+    words = sys.argv[1:]
+    mutants = [m for m in MUTANTS if not words or any(word in m[0] for word in words)]
+    failed = 0
+    with tempfile.TemporaryDirectory(prefix="mutants-") as tree:
+        copy_tree(tree)
+        check_unmutated(tree, mutants)
+        for number, mutant in enumerate(mutants, 1):
+            problem = try_mutant(tree, mutant)
+            failed += problem is not None
+            print(f"{number:3}/{len(mutants)} {'noticed' if problem is None else 'FAILED '}  {mutant[0]}"
+                  + (f": {problem}" if problem else ""), flush=True)
+    print(f"mutants: {len(mutants) - failed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
