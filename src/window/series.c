@@ -156,7 +156,7 @@ void series_fini(struct series *series, struct slab *slab)
 struct group {
     uint32_t begin; /* words */
     uint32_t end;
-    uint32_t count; /* of buckets */
+    uint32_t count;   /* of buckets */
     int64_t start_ms; /* of the merged bucket; only of more than one */
 };
 
