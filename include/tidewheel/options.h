@@ -46,6 +46,9 @@ struct options {
     int64_t shutdown_timeout_ms;
 };
 
+/* Is this a property of librdkafka, and a value that it takes? False with a sentence. */
+typedef bool property_check_fn(const char *name, const char *value, struct err *err);
+
 struct options_source {
     const char *file; /* -c; NULL: TIDEWHEEL_CONFIG, else config/tidewheel.yaml if it is there,
                                        else defaults alone */
@@ -53,7 +56,8 @@ struct options_source {
     size_t assignment_count;
     const char *const *properties; /* -X name=value */
     size_t property_count;
-    bool needs_pipelines; /* an empty list of pipeline files is an error */
+    bool needs_pipelines;              /* an empty list of pipeline files is an error */
+    property_check_fn *check_property; /* NULL: any will do */
 };
 
 /* All errors are added to report, one line each, as pipeline_load() does. */

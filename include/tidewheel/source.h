@@ -83,6 +83,9 @@ int kafka_source_open(const struct options *options, const struct catalog *catal
                       const struct source_handler *handler, struct source **ret,
                       struct err *err) MUST_CHECK;
 
+/* A property_check_fn (options.h). */
+bool kafka_check_property(const char *name, const char *value, struct err *err);
+
 const char *kafka_version(void); /* of librdkafka */
 
 #endif

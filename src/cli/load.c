@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "tidewheel/num.h"
+#include "tidewheel/source.h"
 #include "tidewheel/timestamp.h"
 
 static int say_report(struct buf *report)
@@ -22,6 +23,7 @@ int load_options(const struct cli_args *args, bool needs_pipelines, struct optio
         .properties = args->properties,
         .property_count = args->property_count,
         .needs_pipelines = needs_pipelines,
+        .check_property = kafka_check_property,
     };
     if (options_load(&source, &report, ret) < 0)
         return say_report(&report);

@@ -163,6 +163,16 @@ static bool build_identity(const struct view *view, const struct yaml_node *enti
     return key_build(specs, view->key_count, values, SIZE_MAX, ret) == VERDICT_ACCEPTED;
 }
 
+static void accuse_field(const struct view *view, const struct yaml_node *node)
+{
+    char hint[SUGGEST_TEXT_MAX];
+    struct suggest suggest = suggest_for(node->key);
+    for (size_t i = 0; i < view->field_count; i++)
+        suggest_try(&suggest, view->fields[i].name);
+    yaml_error_key(node, "view %s has no field '%s'%s", view->name, node->key,
+                   suggest_text(&suggest, hint));
+}
+
 static void check_expectation(struct trial *trial, const struct yaml_node *expect)
 {
     struct buf identity = {NULL, 0, 0};
@@ -175,7 +185,7 @@ static void check_expectation(struct trial *trial, const struct yaml_node *expec
     size_t field = 0;
     for (const struct yaml_node *node = features->child; node != NULL; node = node->next)
         if (find_field(trial->view, node->key, &field) == NULL)
-            yaml_error_key(node, "view %s has no field '%s'", trial->view->name, node->key);
+            accuse_field(trial->view, node);
         else if (node->kind != YAML_TEXT)
             yaml_error(node, "expected a number, or null for a field that does not exist");
     trial->expect = expect;

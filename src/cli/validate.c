@@ -7,6 +7,7 @@
 #include "tidewheel/cli.h"
 #include "tidewheel/pipeline.h"
 #include "tidewheel/quantity.h"
+#include "tidewheel/source.h"
 
 enum { LINE_WIDTH = 100, WORD = 8 /* bytes of one in a bucket */ };
 
@@ -180,9 +181,9 @@ int command_validate(const struct cli_args *args)
     bool has_operands = args->operand_count > 0;
     bool reads_options = !has_operands || args->config != NULL || args->assignment_count > 0 ||
                          args->property_count > 0;
-    const struct options_source source = {args->config,           args->assignments,
-                                          args->assignment_count, args->properties,
-                                          args->property_count,   !has_operands};
+    const struct options_source source = {
+        args->config,         args->assignments, args->assignment_count, args->properties,
+        args->property_count, !has_operands,     kafka_check_property};
     int rc = reads_options ? options_read(&source, &report, &options) : 0;
     const char *const *files =
         has_operands ? args->operands : (const char *const *)options.pipelines;

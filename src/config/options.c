@@ -82,17 +82,27 @@ static void put_property(struct options *options, const char *name, const char *
         (struct property){mem_strdup(name), mem_strdup(value)};
 }
 
+static bool is_property(const struct loader *loader, const char *name, const char *value,
+                        struct err *err)
+{
+    property_check_fn *check = loader->source->check_property;
+    return check == NULL || check(name, value, err);
+}
+
 static void read_properties(struct loader *loader)
 {
     const struct setting_value *value = &loader->values[OPTION_KAFKA_LIBRDKAFKA];
     if (value->node == NULL || value->is_refused)
         return;
     for (const struct yaml_node *node = value->node->child; node != NULL; node = node->next) {
+        struct err err = {0, ""};
         const char *reason = node->kind == YAML_TEXT ? owned(node->key, node->text) : NULL;
         if (node->kind != YAML_TEXT)
             yaml_error(node, "is no scalar; expected the property's value");
         else if (reason != NULL)
             yaml_error_key(node, "is not to be set: %s", reason);
+        else if (!is_property(loader, node->key, node->text, &err))
+            yaml_error_key(node, "%s", err.text);
         else
             put_property(loader->options, node->key, node->text);
     }
@@ -107,11 +117,14 @@ static void set_property(struct loader *loader, const char *origin, const char *
                 "expected name=value, a property of librdkafka");
         return;
     }
+    struct err err = {0, ""};
     char *name = mem_strndup(text, (size_t)(equals - text));
     const char *reason = owned(name, equals + 1);
     if (reason != NULL)
         buf_printf(&loader->problems, "%s: %s: is not to be set: %s\n", origin, cite(name).text,
                    reason);
+    else if (!is_property(loader, name, equals + 1, &err))
+        buf_printf(&loader->problems, "%s: %s: %s\n", origin, cite(name).text, err.text);
     else
         put_property(loader->options, name, equals + 1);
     free(name);
@@ -276,10 +289,15 @@ static void check_redis(struct loader *loader)
 {
     struct redis_url url;
     struct err err;
-    if (redis_url_parse(loader->values[OPTION_REDIS_URL].text, &url, &err) != 0)
+    if (redis_url_parse(loader->values[OPTION_REDIS_URL].text, &url, &err) != 0) {
         problem_of(loader, OPTION_REDIS_URL, err.text);
-    else
-        redis_url_fini(&url);
+        return;
+    }
+    if (url.is_tls)
+        problem_of(loader, OPTION_REDIS_URL,
+                   "asks for TLS (rediss://), which this version does not speak yet; expected "
+                   "redis:// or unix://");
+    redis_url_fini(&url);
 }
 
 static void check_listen(struct loader *loader)

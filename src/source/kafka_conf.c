@@ -95,6 +95,17 @@ static int set(rd_kafka_conf_t *conf, const char *name, const char *value, struc
     return 0;
 }
 
+bool kafka_check_property(const char *name, const char *value, struct err *err)
+{
+    char reason[512];
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    bool is_good = rd_kafka_conf_set(conf, name, value, reason, sizeof reason) == RD_KAFKA_CONF_OK;
+    rd_kafka_conf_destroy(conf);
+    if (!is_good)
+        (void)err_set(err, ERR_CONFIG, "librdkafka says: %s", reason);
+    return is_good;
+}
+
 /* A default that this librdkafka does not know is left out. */
 static int set_defaults(rd_kafka_conf_t *conf)
 {
