@@ -606,6 +606,14 @@ END_TEST
 
 START_TEST(a_topic_that_we_may_not_read_is_fatal)
 {
+    if (rd_kafka_version() >= 0x02060000 && rd_kafka_version() < 0x020a0000) {
+        /* Its own code crashes on what its mock cluster answers here: partitions beside a topic's
+         * error, which brokers do not send (confluentinc/librdkafka#4907 looks alike). */
+        printf(
+            "skipped  unit kafka_source a_topic_that_we_may_not_read_is_fatal  (librdkafka %s)\n",
+            rd_kafka_version_str());
+        return;
+    }
     struct cluster *cluster = cluster_open();
     rd_kafka_mock_topic_set_error(cluster->mock, "events",
                                   RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED);
