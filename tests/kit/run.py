@@ -32,7 +32,8 @@ def count(text, code):
         passed, failed, skipped = (int(number or 0) for number in found[-1])
     elif found := LIBCHECK.findall(text):
         checks, failures, errors = map(int, found[-1])
-        passed, failed = checks - failures - errors, failures + errors
+        skipped = sum(line.startswith("skipped ") for line in text.splitlines())
+        passed, failed = checks - failures - errors - skipped, failures + errors
     elif found := UNITTEST.findall(text):
         bad = {name: int(number) for name, number in UNITTEST_BAD.findall(text)}
         failed = bad.get("failures", 0) + bad.get("errors", 0)
