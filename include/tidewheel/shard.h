@@ -46,6 +46,8 @@ struct shard {
     struct ledger ledger;
     struct entities *views; /* as topic->views */
     int64_t *clock_ms;      /* A of each view */
+    int64_t wall_ms;        /* as last told */
+    int64_t forgot_ms;      /* when an entity was last forgotten, by the wall clock; 0: never */
     struct slab *slab;
     struct tally *tallies; /* of each view by its number in the catalog; the worker's */
     bool is_on_event_time; /* every view, whatever it says: eval */

@@ -64,8 +64,10 @@ struct source_ops {
     /* Paused: membership is kept and poll goes on, but no record is handed out. Resuming goes on at
      * the positions given by the handler's position(). */
     void (*pause)(struct source *source, bool is_paused);
-    /* Every unit that is assigned is read again, as after a restart: position() is asked again. */
-    void (*restart)(struct source *source);
+    /* Every unit that is assigned is read again, as after a restart: position() is asked again.
+     * alive_ms: a group that is known to have been alive only up to then, by the wall clock; INT64_MAX:
+     * as its commits say. */
+    void (*restart)(struct source *source, int64_t alive_ms);
     /* Lag per unit, as far as is known without asking: the newest known end of the log; -1 unknown. */
     int64_t (*end)(struct source *source, const struct unit *unit);
     /* Leaves the group and frees everything, within wait_ms; false: past that, the caller must leave

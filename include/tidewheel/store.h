@@ -22,6 +22,7 @@
 enum store_event {
     STORE_WRITTEN = 1, /* the batch was acknowledged; its refused entities are marked */
     STORE_LOST = 2,    /* what was acknowledged earlier may be gone */
+    STORE_OLDER = 4,   /* and Redis is as it was at older_ms() */
 };
 
 struct store;
@@ -37,6 +38,9 @@ struct store_ops {
     /* This worker may have written as one that is out of the group: whoever owns its units now hears
      * STORE_LOST within a check, and writes them again. */
     void (*call_out)(struct store *store);
+    /* With STORE_OLDER: the moment, by the clock that pump is given, whose state has come back; a few
+     * seconds early rather than late. */
+    int64_t (*older_ms)(const struct store *store);
     /* Waits at most wait_ms until there is something to pump. */
     void (*wait)(struct store *store, int64_t wait_ms);
     void (*close)(struct store *store);

@@ -209,6 +209,27 @@ static void take_answers(struct worker *worker)
     worker->is_sent = false;
 }
 
+/* What we know is written again; but whoever has fallen to nothing since then, and was forgotten,
+ * has its old values back, and only the log still knows of it. */
+static void note_older(struct worker *worker)
+{
+    int64_t older_ms = worker->store->ops->older_ms(worker->store) + worker->gap_ms;
+    for (size_t i = 0; i < worker->unit_count; i++) {
+        const struct shard *shard = worker->units[i]->shard;
+        if (shard->forgot_ms >= older_ms && older_ms < worker->alive_ms)
+            worker->alive_ms = older_ms;
+    }
+}
+
+void read_again(struct worker *worker)
+{
+    log_warn("again", "worker=%d units=%zu then=\"every unit is read again\"", worker->setup.number,
+             worker->unit_count);
+    units_free(worker);
+    worker->source->ops->restart(worker->source, worker->alive_ms);
+    worker->alive_ms = INT64_MAX;
+}
+
 int pump_store(struct worker *worker, struct err *err)
 {
     unsigned events = 0;
@@ -216,6 +237,8 @@ int pump_store(struct worker *worker, struct err *err)
     if ((events & STORE_LOST) != 0)
         for (size_t i = 0; i < worker->unit_count; i++)
             shard_say_again(worker->units[i]->shard);
+    if ((events & STORE_OLDER) != 0)
+        note_older(worker);
     if ((events & STORE_WRITTEN) != 0)
         take_answers(worker);
     return rc;

@@ -29,6 +29,7 @@ struct worker *worker_new(const struct worker_setup *setup)
         if (setup->catalog->views[i]->field_count > field_count)
             field_count = setup->catalog->views[i]->field_count;
     worker->setup = *setup;
+    worker->alive_ms = INT64_MAX;
     if (setup->wall_ms == NULL)
         worker->setup.wall_ms = clock_wall_ms;
     if (setup->mono_ms == NULL)
@@ -91,8 +92,7 @@ static void tell_time(struct worker *worker)
     if (!is_first && (step_ms > CLOCK_STEP_MS || step_ms < -CLOCK_STEP_MS)) {
         log_warn("clock", "worker=%d step_ms=%lld then=\"every unit is read again\"",
                  worker->setup.number, (long long)step_ms);
-        units_free(worker);
-        worker->source->ops->restart(worker->source);
+        read_again(worker);
     }
     for (size_t i = 0; i < worker->unit_count; i++)
         shard_tell(worker->units[i]->shard, worker->wall_ms);
@@ -269,6 +269,8 @@ int worker_turn(struct worker *worker, struct err *err)
         rc = pump_store(worker, err);
     if (rc < 0)
         return rc;
+    if (worker->alive_ms != INT64_MAX)
+        read_again(worker);
     lift_fences(worker);
     write_changes(worker, LOOKS_MAX);
     let_offsets_go(worker, COMMIT_MS, COMMIT_IDLE_MS, 0);

@@ -36,6 +36,7 @@ struct worker {
     uint64_t batches;
     uint64_t writes;
     uint64_t decays;
+    int64_t alive_ms; /* units are to be read again as if the group had died then; INT64_MAX: no */
     bool is_paused;
     bool has_left; /* the group, and librdkafka is gone */
     bool is_kafka_away;
@@ -44,6 +45,8 @@ struct worker {
 };
 
 void units_free(struct worker *worker);
+/* Every unit, as after a restart; as if the group had been alive only up to alive_ms. */
+void read_again(struct worker *worker);
 bool units_have_arrivals(const struct worker *worker);
 
 /* Moves the store on, and tells shards what was written or lost. */

@@ -2,8 +2,6 @@
 
 #include <errno.h>
 #include <hiredis/hiredis.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/random.h>
@@ -20,6 +18,7 @@ enum {
     CHECK_MS = 5000,  /* between looks at the alive count */
     BACK_OFF_MIN_MS = 50,
     BACK_OFF_MAX_MS = 2000,
+    COUNTS_PER_MS = 10,
     REFUSALS_MAX = 5, /* of credentials, in a row, before a person is called */
 };
 
@@ -43,8 +42,11 @@ struct redis {
     int64_t deadline_ms; /* of the state; for AWAY, when to try again */
     int64_t back_off_ms;
     int64_t check_at_ms;
-    int64_t count;     /* what the alive key held when we last knew */
+    int64_t count;     /* what the alive key held when we last knew; it tells the time, too */
+    int64_t born_ms;   /* when count was 0; -1: not yet */
+    int64_t older_ms;  /* of the last STORE_OLDER */
     bool is_announced; /* the alive key has been made */
+    int64_t more;      /* that the look under way adds to it */
     int64_t calls;     /* what the key of call-outs held when we last knew; -1: we do not */
     int64_t calls_due; /* our own that have not been made */
     bool is_well;      /* since the last failure it has done all that it was asked */
@@ -123,6 +125,8 @@ static size_t add_words(struct buf *bytes, const char *const *words, size_t coun
 
 static void greet(struct redis *redis, int64_t mono_ms)
 {
+    if (redis->born_ms < 0)
+        redis->born_ms = mono_ms;
     struct buf bytes = {NULL, 0, 0};
     size_t due = 0;
     const struct redis_url *url = &redis->url;
@@ -147,15 +151,21 @@ static void greet(struct redis *redis, int64_t mono_ms)
     ask(redis, GREETING, due, mono_ms);
 }
 
+/* With every look the count catches up with the time, so that a state that comes back says when it
+ * was: at 10 a millisecond batches alone never run ahead of it. */
 static void check_alive(struct redis *redis, int64_t mono_ms)
 {
+    char more[NUM_TEXT_MAX];
+    int64_t now_count = (mono_ms - redis->born_ms) * COUNTS_PER_MS;
+    redis->more = now_count > redis->count ? now_count - redis->count : 0;
+    more[num_format_int64(redis->more, more)] = '\0';
     struct buf bytes = {NULL, 0, 0};
     size_t due = add_words(&bytes, WORDS("EXPIRE", redis->alive, ALIVE_TTL_S));
     if (redis->calls_due > 0)
         due += add_words(&bytes, WORDS("INCR", redis->again));
     due += add_words(&bytes, WORDS("EXPIRE", redis->again, ALIVE_TTL_S));
     due += add_words(&bytes, WORDS("GET", redis->again));
-    due += add_words(&bytes, WORDS("GET", redis->alive));
+    due += add_words(&bytes, WORDS("INCRBY", redis->alive, more));
     say(redis, &bytes);
     buf_fini(&bytes);
     ask(redis, CHECK_ALIVE, due, mono_ms);
@@ -202,22 +212,33 @@ static void lose(struct redis *redis, const char *how)
 static void lose_count(struct redis *redis, int64_t count, const char *how)
 {
     lose(redis, how);
+    if (count > 0 && count < redis->count) {
+        redis->older_ms = redis->born_ms + count / COUNTS_PER_MS - CHECK_MS;
+        redis->events |= STORE_OLDER;
+    }
     if (redis->count < count)
         redis->count = count;
     redis->is_announced = false;
 }
 
-static void compare_count(struct redis *redis, const redisReply *reply)
+/* count: what the key held before this exchange; -1 or 0: nothing. */
+static void compare_count(struct redis *redis, int64_t count)
 {
-    int64_t count = reply->type == REDIS_REPLY_STRING ? strtoll(reply->str, NULL, 10) : -1;
     bool was_in_doubt = redis->is_announced && redis->batch != NULL && count == redis->count + 1;
     if (count != redis->count && !was_in_doubt) {
         lose_count(redis, count,
-                   count < 0 ? "the alive key is gone" : "the alive count is another");
+                   count <= 0 ? "the alive key is gone" : "the alive count is another");
         return;
     }
     redis->is_announced = true;
     redis->count = count;
+}
+
+static int64_t count_before(const struct redis *redis, const redisReply *reply)
+{
+    if (redis->exchange == CHECK_ALIVE)
+        return reply->integer - redis->more;
+    return reply->type == REDIS_REPLY_STRING ? strtoll(reply->str, NULL, 10) : -1;
 }
 
 /* Has somebody else called out? */
@@ -239,7 +260,9 @@ static int answer_count(struct redis *redis, const redisReply *reply, int64_t mo
         compare_calls(redis, reply);
     if (redis->seen < redis->due)
         return 0;
-    compare_count(redis, reply);
+    compare_count(redis, count_before(redis, reply));
+    if (redis->exchange == CHECK_ALIVE && redis->is_announced)
+        redis->count += redis->more;
     redis->check_at_ms = redis->calls < 0 ? mono_ms : mono_ms + CHECK_MS;
     go_on(redis, mono_ms);
     return 0;
@@ -293,7 +316,7 @@ static void take_exec(struct redis *redis, const redisReply *exec, int64_t mono_
     }
     int64_t count = exec->element[exec->elements - 1]->integer;
     if (count != redis->count + 1)
-        lose_count(redis, count, "the alive count is another");
+        lose_count(redis, count - 1, "the alive count is another");
     else
         redis->count = count;
     redis->batch = NULL;
@@ -354,12 +377,8 @@ static void finish_connecting(struct redis *redis, int64_t mono_ms)
         go_away(redis, mono_ms, strerror(error));
         return;
     }
-    if (redis->url.host != NULL) {
-        int yes = 1;
-        unsigned timeout_ms = ANSWER_MS;
-        (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
-        (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, sizeof timeout_ms);
-    }
+    if (redis->url.host != NULL)
+        redis_tune(fd, ANSWER_MS);
     greet(redis, mono_ms);
 }
 
@@ -434,6 +453,11 @@ static void redis_send(struct store *store, struct batch *batch, int64_t mono_ms
         go_away(redis, mono_ms, redis->context->errstr);
 }
 
+static int64_t redis_older_ms(const struct store *store)
+{
+    return redis_of(store)->older_ms;
+}
+
 static void redis_call_out(struct store *store)
 {
     struct redis *redis = redis_of(store);
@@ -471,6 +495,7 @@ static const struct store_ops redis_ops = {
     .is_away = redis_is_away,
     .send = redis_send,
     .call_out = redis_call_out,
+    .older_ms = redis_older_ms,
     .wait = redis_wait,
     .close = redis_close,
 };
@@ -484,8 +509,11 @@ int redis_store_open(const char *url, const char *group_id, struct store **ret, 
     struct redis *redis = mem_zalloc(sizeof *redis);
     uint64_t nonce[2] = {0, 0};
     (void)getrandom(nonce, sizeof nonce, 0);
-    *redis = (struct redis){
-        .url = parsed, .calls = -1, .back_off_ms = BACK_OFF_MIN_MS, .jitter = nonce[0]};
+    *redis = (struct redis){.url = parsed,
+                            .calls = -1,
+                            .born_ms = -1,
+                            .back_off_ms = BACK_OFF_MIN_MS,
+                            .jitter = nonce[0]};
     struct buf key = {NULL, 0, 0};
     buf_printf(&key, "{tw:%s}:alive:%016llx%016llx", group_id, (unsigned long long)nonce[0],
                (unsigned long long)nonce[1]);

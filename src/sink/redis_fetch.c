@@ -1,5 +1,8 @@
 #include <hiredis/hiredis.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
 #include "sink/redis_errors.h"
 #include "sink/redis_login.h"
@@ -14,6 +17,13 @@ enum { WAIT_S = 5 };
 const char *redis_client_version(void)
 {
     return VERSION(HIREDIS_MAJOR) "." VERSION(HIREDIS_MINOR) "." VERSION(HIREDIS_PATCH);
+}
+
+void redis_tune(int fd, unsigned timeout_ms)
+{
+    int yes = 1;
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, sizeof timeout_ms);
 }
 
 int redis_login(const char *text, struct redis_url *ret, struct err *err)

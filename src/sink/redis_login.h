@@ -7,6 +7,9 @@
 
 #include "tidewheel/redis_url.h"
 
+/* Of a TCP connection: small writes go at once, and what is not acknowledged in timeout_ms breaks it. */
+void redis_tune(int fd, unsigned timeout_ms);
+
 /* ERR_CONFIG: not a Redis URL, or one over TLS. */
 int redis_login(const char *text, struct redis_url *ret, struct err *err) MUST_CHECK;
 

@@ -243,9 +243,10 @@ static void kafka_pause(struct source *base, bool is_paused)
     kafka_assign(source);
 }
 
-static void kafka_restart(struct source *base)
+static void kafka_restart(struct source *base, int64_t alive_ms)
 {
     struct kafka_source *source = kafka_of(base);
+    source->alive_ms = alive_ms;
     bool has_any = false;
     FOR_EACH_UNIT(unit, source)
     {
@@ -439,6 +440,7 @@ int kafka_source_open(const struct options *options, const struct catalog *catal
     source->number = number;
     source->handler = *handler;
     source->refused_mono_ms = -1;
+    source->alive_ms = INT64_MAX;
     source->probe_mono_ms = clock_mono_ms() + PROBE_MS;
     rd_kafka_conf_t *conf = NULL;
     int rc = kafka_conf_new(source, options, &conf, err);

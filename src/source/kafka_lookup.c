@@ -198,6 +198,8 @@ void lookup_serve(struct kafka_source *source)
     if (source->fatal.code != 0)
         return;
     int64_t now_ms = clock_wall_ms();
+    if (now_ms > source->alive_ms)
+        now_ms = source->alive_ms;
     for (int step = 0; step < LOOKUP_STEPS; step++) {
         rd_kafka_resp_err_t code = ask(source, (enum lookup_step)step, now_ms);
         if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
@@ -211,5 +213,6 @@ void lookup_serve(struct kafka_source *source)
             decide(source, unit);
     }
     lookup_stop(lookup);
+    source->alive_ms = INT64_MAX;
     kafka_assign(source);
 }

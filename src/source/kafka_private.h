@@ -76,6 +76,8 @@ struct kafka_source {
     size_t queue_min;        /* fetching stops at that many */
     bool has_backoff;        /* librdkafka looks after its fetchers itself */
     bool is_queue_full;
+    int64_t
+        alive_ms; /* the restart under way reads as if the group had died then; INT64_MAX: none */
     bool is_paused;
     bool is_closing;
     int commits_in_flight;

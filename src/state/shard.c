@@ -48,6 +48,7 @@ void shard_free(struct shard *shard)
 
 void shard_tell(struct shard *shard, int64_t wall_ms)
 {
+    shard->wall_ms = wall_ms;
     for (size_t i = 0; i < shard->topic->view_count; i++)
         if (shard->topic->views[i]->clock == CLOCK_WALL && shard->clock_ms[i] < wall_ms)
             shard->clock_ms[i] = wall_ms;
@@ -402,6 +403,7 @@ void shard_written(struct shard *shard, struct entity_ref ref, int64_t as_of_ms,
     if ((entity->flags & (ENTITY_HELD | ENTITY_ASIDE)) != 0 || has_unsaid(shard, entity))
         return; /* it is written again, by whoever has it on a list */
     if (next_ms == INT64_MAX) {
+        shard->forgot_ms = shard->wall_ms;
         entities_remove(entities, ref.number);
         return;
     }

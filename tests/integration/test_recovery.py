@@ -64,6 +64,23 @@ def units_of(*workers):
 
 
 @test
+def what_had_fallen_to_nothing_falls_again_when_an_older_redis_comes_back(scene):
+    topic, redis = scene.topic(2), scene.redis()
+    views = [shop(topic, "[2s, 5s]", more="output: {ttl: 1h}\n")]
+    worker = scene.worker(redis, views)
+    scene.produce(topic, [event(user, amount=user) for user in range(1, 30)])
+    until(lambda: field(redis, 29, "shop_purchase_5s_sum") == 29, 30, "the values are there")
+    older = redis.snapshot()
+    until(lambda: field(redis, 29, "shop_purchase_5s_sum") == 0, 30, "they have fallen, and are forgotten")
+    redis.kill()
+    redis.start(older)
+    assert field(redis, 29, "shop_purchase_5s_sum") == 29, "the older state is back"
+    until(lambda: field(redis, 29, "shop_purchase_5s_sum") == 0, 60, "they fall again")
+    scene.until_right(redis, views)
+    worker.drain()
+
+
+@test
 def units_that_stay_through_a_rebalance_read_no_record_twice(scene):
     topic, redis = scene.topic(6), scene.redis()
     views = [shop(topic)]

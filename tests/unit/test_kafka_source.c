@@ -453,7 +453,7 @@ START_TEST(a_restart_reads_everything_again_without_a_rejoin)
         long before = worker.records;
         POLL_UNTIL(worker.records >= before + 500, &worker); /* more waits in the queue */
         worker.forgets = true;
-        worker.source->ops->restart(worker.source);
+        worker.source->ops->restart(worker.source, INT64_MAX);
         worker.assigned = 0;
         POLL_UNTIL(worker.assigned == PARTITIONS, &worker);
         worker.forgets = false;

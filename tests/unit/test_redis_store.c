@@ -474,6 +474,53 @@ START_TEST(a_count_never_comes_twice_so_no_older_state_can_pass_for_the_newest)
 }
 END_TEST
 
+static void pass_checks(struct writer *writer, int checks)
+{
+    for (int i = 0; i < checks; i++) {
+        writer->mono_ms += CHECK_MS;
+        pump(writer);
+        until(writer, is_ready);
+    }
+}
+
+START_TEST(a_state_that_comes_back_says_from_when_it_is)
+{
+    struct server server;
+    struct writer writer;
+    if (!has_server())
+        return;
+    server_open(&server, NO_OPTIONS);
+    writer_open_at(&writer, &server);
+    write_one(&writer, "a");
+    until(&writer, is_ready);
+    pass_checks(&writer, 20);
+    write_one(&writer, "b");
+    long long count = alive_count(&server, &writer);
+    int64_t then_ms = writer.mono_ms;
+    until(&writer, is_ready);
+    pass_checks(&writer, 20);
+    ck_assert(!is_lost(&writer));
+    char command[160];
+    (void)snprintf(command, sizeof command, "SET %.*s %lld", (int)writer.store->alive_key.len,
+                   writer.store->alive_key.ptr, count);
+    is_answer(&server, command, "OK");
+    writer.mono_ms += CHECK_MS;
+    until(&writer, is_lost);
+    ck_assert((writer.events & STORE_OLDER) != 0);
+    int64_t older_ms = writer.store->ops->older_ms(writer.store);
+    ck_assert_int_le(older_ms, then_ms);
+    ck_assert_int_ge(older_ms, then_ms - 3 * CHECK_MS);
+    until(&writer, is_ready);
+    writer.events = 0;
+    is_answer(&server, "FLUSHALL", "OK"); /* what is empty has no such moment */
+    writer.mono_ms += CHECK_MS;
+    until(&writer, is_lost);
+    ck_assert((writer.events & STORE_OLDER) == 0);
+    writer_close(&writer);
+    server_close(&server);
+}
+END_TEST
+
 START_TEST(a_call_out_is_heard_by_the_rest_of_the_group_within_a_check)
 {
     struct server server;
@@ -833,6 +880,7 @@ UNIT_MAIN("redis_store", a_batch_is_written_and_acknowledged,
           what_a_restart_has_emptied_is_told_and_the_batch_is_sent_again,
           what_was_forgotten_meanwhile_is_not_sent_again, a_flush_is_noticed_within_a_check,
           a_count_never_comes_twice_so_no_older_state_can_pass_for_the_newest,
+          a_state_that_comes_back_says_from_when_it_is,
           a_call_out_is_heard_by_the_rest_of_the_group_within_a_check,
           checks_are_made_between_batches_that_follow_each_other_at_once,
           a_server_out_of_memory_is_waited_for_with_the_batch_kept, a_replica_is_waited_for,

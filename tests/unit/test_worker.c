@@ -50,6 +50,7 @@ static struct {
     bool is_away;
     bool is_paused;
     int restarts;
+    int64_t alive_ms; /* of the last restart */
     bool is_closed;
 } kafka;
 
@@ -86,9 +87,10 @@ static void fake_pause(struct source *source, bool is_paused)
     kafka.is_paused = is_paused;
 }
 
-static void fake_restart(struct source *source)
+static void fake_restart(struct source *source, int64_t alive_ms)
 {
     (void)source;
+    kafka.alive_ms = alive_ms;
     kafka.restarts++;
 }
 
@@ -130,6 +132,7 @@ static struct {
     int sends;
     size_t written; /* entities */
     int calls;      /* of call_out() */
+    int64_t older_ms;
     bool is_closed;
     struct buf said; /* the bytes of all batches */
 } redis;
@@ -181,6 +184,12 @@ static void fake_close(struct store *store)
     redis.is_closed = true;
 }
 
+static int64_t fake_older_ms(const struct store *store)
+{
+    (void)store;
+    return redis.older_ms;
+}
+
 static void fake_call_out(struct store *store)
 {
     (void)store;
@@ -188,6 +197,7 @@ static void fake_call_out(struct store *store)
 }
 
 static const struct store_ops store_ops = {.call_out = fake_call_out,
+                                           .older_ms = fake_older_ms,
                                            .pump = fake_pump,
                                            .is_ready = fake_is_ready,
                                            .is_away = fake_is_away,
@@ -710,6 +720,42 @@ START_TEST(values_fall_while_kafka_is_away)
 }
 END_TEST
 
+START_TEST(what_was_forgotten_since_the_state_that_came_back_is_read_again)
+{
+    open_with("");
+    assign(0, 0);
+    produce(0, "a");
+    turns(1100); /* it has fallen to nothing, and is forgotten */
+    ck_assert_uint_eq(shard_count(shard_of(0)), 0);
+    redis.older_ms = mono_now - 60000;
+    int64_t since_ms = wall_now - 60000;
+    redis.events = STORE_LOST | STORE_OLDER;
+    turn();
+    ck_assert_int_eq(kafka.restarts, 1);
+    ck_assert_int_eq(kafka.alive_ms, since_ms);
+    ck_assert_ptr_null(kafka.units[0].shard);
+    turns(10);
+    ck_assert_int_eq(kafka.restarts, 1);
+    close_all();
+}
+END_TEST
+
+START_TEST(a_state_from_after_the_last_one_was_forgotten_needs_no_reading)
+{
+    open_with("");
+    assign(0, 0);
+    produce(0, "a");
+    turns(1100);
+    turns(1000);
+    redis.older_ms = mono_now - 2000;
+    redis.events = STORE_LOST | STORE_OLDER;
+    turns(10);
+    ck_assert_int_eq(kafka.restarts, 0);
+    ck_assert_ptr_nonnull(shard_of(0));
+    close_all();
+}
+END_TEST
+
 START_TEST(values_of_lost_units_fall_while_all_of_kafka_is_away)
 {
     open_with("");
@@ -961,6 +1007,8 @@ UNIT_MAIN("worker", nothing_is_committed_before_the_store_says_written,
           the_answer_to_a_dropped_units_batch_does_no_harm,
           a_wall_clock_that_steps_has_every_unit_read_again,
           intake_pauses_when_the_store_is_away_for_a_second, values_fall_while_kafka_is_away,
+          what_was_forgotten_since_the_state_that_came_back_is_read_again,
+          a_state_from_after_the_last_one_was_forgotten_needs_no_reading,
           values_of_lost_units_fall_while_all_of_kafka_is_away,
           a_worker_that_was_put_out_while_kafka_answers_writes_nothing_more,
           a_worker_that_was_put_out_calls_out_then_and_when_it_is_back,
