@@ -48,6 +48,10 @@ static void bucket_merge(const struct series_spec *spec, const uint64_t *words, 
         acc_merge(&spec->shape, acc, words);
         return;
     }
+    if (spec->shape.parts == 1u << PART_COUNT) {
+        acc[0]++;
+        return;
+    }
     double value = 0;
     if (spec->has_value)
         memcpy(&value, words, sizeof value);
@@ -86,6 +90,19 @@ static int64_t hop_for(const struct series_spec *spec, const struct begins *begi
         int64_t hop_here = spec->windows[begins->window[i]].hop_ms;
         if (hop_ms == 0 || hop_here < hop_ms)
             hop_ms = hop_here;
+    }
+    return hop_ms;
+}
+
+/* The same for one event, and without a division where its age alone tells. */
+static int64_t hop_at(const struct series_spec *spec, int64_t ts_ms, int64_t now_ms)
+{
+    int64_t hop_ms = 0;
+    for (size_t i = 0; i < spec->window_count; i++) {
+        const struct window *window = &spec->windows[i];
+        bool is_held = ts_ms >= now_ms - window->length_ms || ts_ms >= window_from(window, now_ms);
+        if (is_held && (hop_ms == 0 || window->hop_ms < hop_ms))
+            hop_ms = window->hop_ms;
     }
     return hop_ms;
 }
@@ -139,8 +156,8 @@ void series_fini(struct series *series, struct slab *slab)
 struct group {
     uint32_t begin; /* words */
     uint32_t end;
-    uint32_t count; /* of buckets */
-    int64_t start_ms;
+    uint32_t count;   /* of buckets */
+    int64_t start_ms; /* of the merged bucket; only of more than one */
 };
 
 /* The buckets before end that share one bucket of the hop that now applies to them. False: they are
@@ -152,7 +169,12 @@ static bool group_before(const struct series *series, const struct series_spec *
     int64_t hop_ms = hop_for(spec, begins, newest_ms);
     if (hop_ms == 0)
         return false;
-    *ret = (struct group){.begin = end, .end = end, .start_ms = floor_to(newest_ms, hop_ms)};
+    uint32_t begin = end - bucket_words(spec, series->words[end - 1]);
+    *ret = (struct group){.begin = begin, .end = end, .count = 1};
+    /* Nearly always the one before is further away than that, which saves the division. */
+    if (ret->begin == 0 || head_start(series->words[ret->begin - 1]) <= newest_ms - hop_ms)
+        return true;
+    ret->start_ms = floor_to(newest_ms, hop_ms);
     while (ret->begin > 0 && head_start(series->words[ret->begin - 1]) >= ret->start_ms) {
         ret->begin -= bucket_words(spec, series->words[ret->begin - 1]);
         ret->count++;
@@ -166,6 +188,8 @@ static uint32_t group_place(struct series *series, const struct series_spec *spe
 {
     uint64_t *words = series->words;
     uint32_t size = group->end - group->begin;
+    if (to == group->end && group->count == 1)
+        return group->begin; /* in its place already */
     if (group->count == 1 || size <= many_words(spec)) {
         memmove(words + to - size, words + group->begin, (size_t)size * 8);
         return to - size;
@@ -277,17 +301,13 @@ static struct place find_place(const struct series *series, const struct series_
 
 bool series_is_late(const struct series_spec *spec, int64_t ts_ms, int64_t now_ms)
 {
-    struct begins begins;
-    begins_at(spec, now_ms, &begins);
-    return hop_for(spec, &begins, ts_ms) == 0;
+    return hop_at(spec, ts_ms, now_ms) == 0;
 }
 
 bool series_add(struct series *series, const struct series_spec *spec, struct slab *slab,
                 int64_t ts_ms, double value, int64_t now_ms)
 {
-    struct begins begins;
-    begins_at(spec, now_ms, &begins);
-    int64_t hop_ms = hop_for(spec, &begins, ts_ms);
+    int64_t hop_ms = hop_at(spec, ts_ms, now_ms);
     if (hop_ms == 0)
         return false;
     int64_t start_ms = floor_to(ts_ms, hop_ms);

@@ -42,7 +42,7 @@ MUTANTS = [
     ("the last merge wins", "src/window/op.c",
      "    words[0] += other[0];", "    words[0] = other[0];", unit("op")),
     ("a late event let in", "src/window/series.c",
-     "i-- > 0 && begins->from_ms[i] <= ts_ms;)", "i-- > 0 && begins->from_ms[i] <= ts_ms + 1;)",
+     "|| ts_ms >= window_from(window, now_ms);", "|| ts_ms >= window_from(window, now_ms) - 1;",
      unit("series")),
     ("the next change an hour late", "src/window/series.c",
      "if (leave_ms < ret->next_ms)", "if (leave_ms > ret->next_ms)", unit("series")),
