@@ -250,6 +250,7 @@ def a_second_sigterm_stops_at_once(scene):
     scene.until_committed(topic)
     redis.freeze()
     scene.produce(topic, [event(1, amount=1)])
+    until(lambda: worker.lines("redis", state="away"), 60, "a write waits for its answer")
     worker.signal(signal.SIGTERM)
     until(lambda: worker.lines("stop", why="signal"), 10, "the worker has heard it")
     worker.signal(signal.SIGTERM)
