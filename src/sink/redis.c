@@ -7,6 +7,7 @@
 #include <sys/random.h>
 #include <sys/socket.h>
 
+#include "sink/alive.h"
 #include "sink/redis_errors.h"
 #include "sink/redis_login.h"
 #include "tidewheel/log.h"
@@ -15,10 +16,8 @@
 
 enum {
     ANSWER_MS = 5000, /* a Redis that says nothing for so long is away */
-    CHECK_MS = 5000,  /* between looks at the alive count */
     BACK_OFF_MIN_MS = 50,
     BACK_OFF_MAX_MS = 2000,
-    COUNTS_PER_MS = 10,
     REFUSALS_MAX = 5, /* of credentials, in a row, before a person is called */
 };
 
@@ -32,7 +31,7 @@ enum exchange { GREETING, CHECK_ALIVE, BATCH, UNDO };
 struct redis {
     struct store store;
     struct redis_url url;
-    char *alive;
+    char *alive_key;
     char *again; /* the key of the group's call-outs */
     redisContext *context;
     enum state state;
@@ -42,11 +41,7 @@ struct redis {
     int64_t deadline_ms; /* of the state; for AWAY, when to try again */
     int64_t back_off_ms;
     int64_t check_at_ms;
-    int64_t count;     /* what the alive key held when we last knew; it tells the time, too */
-    int64_t born_ms;   /* when count was 0; -1: not yet */
-    int64_t older_ms;  /* of the last STORE_OLDER */
-    bool is_announced; /* the alive key has been made */
-    int64_t more;      /* that the look under way adds to it */
+    struct alive alive;
     int64_t calls;     /* what the key of call-outs held when we last knew; -1: we do not */
     int64_t calls_due; /* our own that have not been made */
     bool is_well;      /* since the last failure it has done all that it was asked */
@@ -125,8 +120,6 @@ static size_t add_words(struct buf *bytes, const char *const *words, size_t coun
 
 static void greet(struct redis *redis, int64_t mono_ms)
 {
-    if (redis->born_ms < 0)
-        redis->born_ms = mono_ms;
     struct buf bytes = {NULL, 0, 0};
     size_t due = 0;
     const struct redis_url *url = &redis->url;
@@ -139,33 +132,28 @@ static void greet(struct redis *redis, int64_t mono_ms)
         (void)snprintf(db, sizeof db, "%d", url->db);
         due += add_words(&bytes, WORDS("SELECT", db));
     }
-    if (!redis->is_announced) {
+    if (!redis->alive.is_announced) {
         char count[NUM_TEXT_MAX];
-        redis->count += 2; /* beyond the batch that is in doubt */
-        count[num_format_int64(redis->count, count)] = '\0';
-        due += add_words(&bytes, WORDS("SET", redis->alive, count, "EX", ALIVE_TTL_S));
+        count[num_format_int64(alive_announce(&redis->alive, mono_ms), count)] = '\0';
+        due += add_words(&bytes, WORDS("SET", redis->alive_key, count, "EX", ALIVE_TTL_S));
     }
-    due += add_words(&bytes, WORDS("GET", redis->alive));
+    due += add_words(&bytes, WORDS("GET", redis->alive_key));
     say(redis, &bytes);
     buf_fini(&bytes);
     ask(redis, GREETING, due, mono_ms);
 }
 
-/* With every look the count catches up with the time, so that a state that comes back says when it
- * was: at 10 a millisecond batches alone never run ahead of it. */
 static void check_alive(struct redis *redis, int64_t mono_ms)
 {
     char more[NUM_TEXT_MAX];
-    int64_t now_count = (mono_ms - redis->born_ms) * COUNTS_PER_MS;
-    redis->more = now_count > redis->count ? now_count - redis->count : 0;
-    more[num_format_int64(redis->more, more)] = '\0';
+    more[num_format_int64(alive_look(&redis->alive, mono_ms), more)] = '\0';
     struct buf bytes = {NULL, 0, 0};
-    size_t due = add_words(&bytes, WORDS("EXPIRE", redis->alive, ALIVE_TTL_S));
+    size_t due = add_words(&bytes, WORDS("EXPIRE", redis->alive_key, ALIVE_TTL_S));
     if (redis->calls_due > 0)
         due += add_words(&bytes, WORDS("INCR", redis->again));
     due += add_words(&bytes, WORDS("EXPIRE", redis->again, ALIVE_TTL_S));
     due += add_words(&bytes, WORDS("GET", redis->again));
-    due += add_words(&bytes, WORDS("INCRBY", redis->alive, more));
+    due += add_words(&bytes, WORDS("INCRBY", redis->alive_key, more));
     say(redis, &bytes);
     buf_fini(&bytes);
     ask(redis, CHECK_ALIVE, due, mono_ms);
@@ -180,7 +168,7 @@ static void say_batch(struct redis *redis, int64_t mono_ms)
 /* Nothing is due: what is there to be said next? */
 static void go_on(struct redis *redis, int64_t mono_ms)
 {
-    if (!redis->is_announced) {
+    if (!redis->alive.is_announced) {
         greet(redis, mono_ms);
     } else if (redis->undo_due > 0) {
         say(redis, &redis->undo);
@@ -193,7 +181,7 @@ static void go_on(struct redis *redis, int64_t mono_ms)
         redis->refusals = 0;
         redis->back_off_ms = BACK_OFF_MIN_MS;
         if (!redis->is_well)
-            log_info("redis", "state=ready count=%lld", (long long)redis->count);
+            log_info("redis", "state=ready count=%lld", (long long)redis->alive.count);
         redis->is_well = true;
     }
 }
@@ -207,38 +195,15 @@ static void lose(struct redis *redis, const char *how)
     redis->events |= STORE_LOST;
 }
 
-/* The count goes up as long as the process lives, over losses too: were it to begin anew, an older
- * state of Redis could come back with the very count that is expected by now. */
-static void lose_count(struct redis *redis, int64_t count, const char *how)
+/* found: what the alive key held before this exchange. */
+static void compare_count(struct redis *redis, int64_t found)
 {
-    lose(redis, how);
-    if (count > 0 && count < redis->count) {
-        redis->older_ms = redis->born_ms + count / COUNTS_PER_MS - CHECK_MS;
-        redis->events |= STORE_OLDER;
-    }
-    if (redis->count < count)
-        redis->count = count;
-    redis->is_announced = false;
-}
-
-/* count: what the key held before this exchange; -1 or 0: nothing. */
-static void compare_count(struct redis *redis, int64_t count)
-{
-    bool was_in_doubt = redis->is_announced && redis->batch != NULL && count == redis->count + 1;
-    if (count != redis->count && !was_in_doubt) {
-        lose_count(redis, count,
-                   count <= 0 ? "the alive key is gone" : "the alive count is another");
+    enum alive_verdict verdict = alive_compare(&redis->alive, found, redis->batch != NULL);
+    if (verdict == ALIVE_AS_EXPECTED)
         return;
-    }
-    redis->is_announced = true;
-    redis->count = count;
-}
-
-static int64_t count_before(const struct redis *redis, const redisReply *reply)
-{
-    if (redis->exchange == CHECK_ALIVE)
-        return reply->integer - redis->more;
-    return reply->type == REDIS_REPLY_STRING ? strtoll(reply->str, NULL, 10) : -1;
+    lose(redis, alive_texts[verdict]);
+    if (verdict == ALIVE_OLDER)
+        redis->events |= STORE_OLDER;
 }
 
 /* Has somebody else called out? */
@@ -260,10 +225,14 @@ static int answer_count(struct redis *redis, const redisReply *reply, int64_t mo
         compare_calls(redis, reply);
     if (redis->seen < redis->due)
         return 0;
-    compare_count(redis, count_before(redis, reply));
-    if (redis->exchange == CHECK_ALIVE && redis->is_announced)
-        redis->count += redis->more;
-    redis->check_at_ms = redis->calls < 0 ? mono_ms : mono_ms + CHECK_MS;
+    if (redis->exchange == GREETING) {
+        compare_count(redis,
+                      reply->type == REDIS_REPLY_STRING ? strtoll(reply->str, NULL, 10) : -1);
+    } else {
+        compare_count(redis, reply->integer - redis->alive.more);
+        alive_raise(&redis->alive, redis->alive.more);
+    }
+    redis->check_at_ms = redis->calls < 0 ? mono_ms : mono_ms + ALIVE_CHECK_MS;
     go_on(redis, mono_ms);
     return 0;
 }
@@ -314,12 +283,9 @@ static void take_exec(struct redis *redis, const redisReply *exec, int64_t mono_
         batch_refuse(batch, i);
         add_undo(redis, exec, i);
     }
-    int64_t count = exec->element[exec->elements - 1]->integer;
-    if (count != redis->count + 1)
-        lose_count(redis, count - 1, "the alive count is another");
-    else
-        redis->count = count;
     redis->batch = NULL;
+    compare_count(redis, exec->element[exec->elements - 1]->integer - 1);
+    alive_raise(&redis->alive, 1);
     redis->events |= STORE_WRITTEN;
     go_on(redis, mono_ms);
 }
@@ -455,7 +421,7 @@ static void redis_send(struct store *store, struct batch *batch, int64_t mono_ms
 
 static int64_t redis_older_ms(const struct store *store)
 {
-    return redis_of(store)->older_ms;
+    return redis_of(store)->alive.older_ms;
 }
 
 static void redis_call_out(struct store *store)
@@ -484,7 +450,7 @@ static void redis_close(struct store *store)
         redisFree(redis->context);
     redis_url_fini(&redis->url);
     buf_fini(&redis->undo);
-    free(redis->alive);
+    free(redis->alive_key);
     free(redis->again);
     free(redis);
 }
@@ -510,19 +476,20 @@ int redis_store_open(const char *url, const char *group_id, struct store **ret, 
     uint64_t nonce[2] = {0, 0};
     (void)getrandom(nonce, sizeof nonce, 0);
     *redis = (struct redis){.url = parsed,
+                            .alive = {.born_ms = -1},
                             .calls = -1,
-                            .born_ms = -1,
+
                             .back_off_ms = BACK_OFF_MIN_MS,
                             .jitter = nonce[0]};
     struct buf key = {NULL, 0, 0};
     buf_printf(&key, "{tw:%s}:alive:%016llx%016llx", group_id, (unsigned long long)nonce[0],
                (unsigned long long)nonce[1]);
-    redis->alive = mem_strdup(buf_text(&key));
+    redis->alive_key = mem_strdup(buf_text(&key));
     buf_reset(&key);
     buf_printf(&key, "{tw:%s}:again", group_id);
     redis->again = mem_strdup(buf_text(&key));
     buf_fini(&key);
-    redis->store = (struct store){&redis_ops, slice_of(redis->alive)};
+    redis->store = (struct store){&redis_ops, slice_of(redis->alive_key)};
     *ret = &redis->store;
     return 0;
 }
