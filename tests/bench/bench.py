@@ -4,8 +4,9 @@
     make bench                     about 5 minutes; EVENTS=2000000
     make bench ONLY=state,decode   of: decode state sink latency
 
-A cost is CPU time, and a ratio is of two figures of the same run: what else the machine does matters
-less for these than for seconds. Events a second and latencies are of the wall, and of this machine.
+A cost is CPU time, and a ratio is of two figures of the same run: what else the machine does
+matters less for these than for seconds. Events a second and latencies are of the wall, and of this
+machine.
 """
 
 import os
@@ -64,7 +65,8 @@ def run(program, *args, seconds=400):
 
 def cpu_s(pid):
     """The CPU time of a process and all its threads so far."""
-    fields = pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    stat = pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="ascii")
+    fields = stat.rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
@@ -124,13 +126,16 @@ class Stage:
         return topic
 
     def fill(self, topic, events, pick_user):
-        produce = subprocess.Popen([BUILD / "tidewheel-produce", "-b", self.kafka.servers, "-t", topic],
-                                   stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+        produce = subprocess.Popen(
+            [BUILD / "tidewheel-produce", "-b", self.kafka.servers, "-t", topic],
+            stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
         dice = random.Random(42)
         for number in range(events):
             user, ts = pick_user(dice), self.begun_ms + number * DAY_MS // events
-            what = (f'purchase","amount":{dice.randrange(100, 9000) / 100},"currency":"EUR"'
-                    if dice.random() < 0.25 else f'page_view","page":"/item/{dice.randrange(1000)}"')
+            if dice.random() < 0.25:
+                what = f'purchase","amount":{dice.randrange(100, 9000) / 100},"currency":"EUR"'
+            else:
+                what = f'page_view","page":"/item/{dice.randrange(1000)}"'
             produce.stdin.write(
                 f'{user}\t\t{ts}\t{{"user_id":"{user}","event_type":"{what},"ts":{ts}}}\n')
         produce.stdin.close()

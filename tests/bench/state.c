@@ -113,8 +113,8 @@ static void write_decays(struct rig *rig, int64_t now_ms)
 
 /* ---- bytes ---- */
 
-/* A week: events at random, in the order of time, each written at once; what decays is written every
- * six hours. */
+/* A week: events at random, in the order of time, each written at once; what decays is written
+ * every six hours. */
 static void live_a_week(struct rig *rig, uint64_t keys, uint64_t events_a_week)
 {
     int64_t begun_ms = NOW_MS - WEEK_MS;

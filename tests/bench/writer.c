@@ -1,4 +1,4 @@
-/* writer: the fastest that the same batches can go into Redis: no thought, a few always on their way.
+/* writer: the fastest that the same batches go into Redis: no thought, a few always on their way.
  *
  *     writer SOCKET DUMP CONNECTIONS      writes, writes_s, cpu_ns (of a write, on our side)
  *
