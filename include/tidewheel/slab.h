@@ -3,8 +3,10 @@
  *     class    0    1    2    3    4    5    6    7    8   ...
  *     bytes   16   32   48   64   96  128  192  256  384  ... each about 1.4 times the one before
  *
- * Blocks of one class are cut from pages of 64 KiB; larger ones come from the heap. The caller keeps
- * the class (it is the capacity of whatever lies in the block), so a block has no header.
+ * Blocks of one class are cut from pages of 16 KiB, which go back once they are empty: when all keys
+ * grow alike, what they have grown out of is given to the next class. Blocks of more than 1 KiB come
+ * from the heap. The caller keeps the class (it is the capacity of whatever lies in the block), so a
+ * block has no header.
  * slab_bytes() is what the memory limit is held against.
  *
  * Floor: 0. Owner: one thread.

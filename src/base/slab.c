@@ -1,32 +1,40 @@
 #include "tidewheel/slab.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 
 #include "tidewheel/err.h"
 #include "tidewheel/mem.h"
 
-enum { PAGE_BYTES = 64 * 1024, PAGED_MAX = 4096 }; /* a page wastes at most one block of 4 KiB */
-
-struct page {
-    struct page *next;
-};
+/* Small pages drain: when all keys grow alike, as they do while a log is read again, the blocks that
+ * they leave behind are of use only once their whole page is free for another class. */
+enum { PAGE_BYTES = 16 * 1024, PAGED_MAX = 1024 };
 
 /* A free block holds the link to the next one. */
 struct free_block {
     struct free_block *next;
 };
 
-/* A block too large for a page is on a list of its own, so that slab_free() finds it. */
+/* What comes from the heap, pages and blocks too large for one, is on a ring, so that slab_free()
+ * finds it. */
 struct large_block {
     struct large_block *next;
     struct large_block *prev;
 };
 
+/*     | page | block | block | ... |       at a multiple of PAGE_BYTES, so a block knows its page */
+struct page {
+    struct large_block large;
+    struct page *next; /* of the class, among those with room */
+    struct page *prev;
+    struct free_block *free;
+    uint32_t used; /* blocks */
+    uint32_t cut;  /* bytes from the page's beginning: behind it nothing was taken yet */
+};
+
 struct slab {
-    struct free_block *free[SLAB_CLASSES];
-    struct page *pages;
-    char *cut; /* the rest of the newest page */
-    size_t cut_len;
+    struct page *roomy[SLAB_CLASSES]; /* pages with a block to take */
+    struct page *spare; /* an empty one is kept, or a block that comes and goes would cost a page */
     struct large_block large; /* head of the ring */
     size_t bytes;
 };
@@ -43,11 +51,7 @@ void slab_free(struct slab *slab)
 {
     if (slab == NULL)
         return;
-    while (slab->pages != NULL) {
-        struct page *page = slab->pages;
-        slab->pages = page->next;
-        free(page);
-    }
+    free(slab->spare);
     while (slab->large.next != &slab->large) {
         struct large_block *large = slab->large.next;
         slab->large.next = large->next;
@@ -73,13 +77,24 @@ size_t slab_class_of(size_t size)
     return size_class;
 }
 
-static void *take_large(struct slab *slab, size_t size)
+static void ring_add(struct slab *slab, struct large_block *large)
 {
-    struct large_block *large = mem_alloc(sizeof *large + size);
     large->next = slab->large.next;
     large->prev = &slab->large;
     large->next->prev = large;
     slab->large.next = large;
+}
+
+static void ring_remove(struct large_block *large)
+{
+    large->next->prev = large->prev;
+    large->prev->next = large->next;
+}
+
+static void *take_large(struct slab *slab, size_t size)
+{
+    struct large_block *large = mem_alloc(sizeof *large + size);
+    ring_add(slab, large);
     slab->bytes += sizeof *large + size;
     return large + 1;
 }
@@ -87,26 +102,58 @@ static void *take_large(struct slab *slab, size_t size)
 static void give_large(struct slab *slab, size_t size, void *block)
 {
     struct large_block *large = (struct large_block *)block - 1;
-    large->next->prev = large->prev;
-    large->prev->next = large->next;
+    ring_remove(large);
     slab->bytes -= sizeof *large + size;
     free(large);
 }
 
-static void *cut_block(struct slab *slab, size_t size)
+static void page_link(struct page **list, struct page *page)
 {
-    if (slab->cut_len < size) {
-        struct page *page = mem_alloc(PAGE_BYTES);
-        page->next = slab->pages;
-        slab->pages = page;
-        slab->cut = (char *)page + 16;
-        slab->cut_len = PAGE_BYTES - 16;
+    page->prev = NULL;
+    page->next = *list;
+    if (*list != NULL)
+        (*list)->prev = page;
+    *list = page;
+}
+
+static void page_unlink(struct page **list, struct page *page)
+{
+    if (page->next != NULL)
+        page->next->prev = page->prev;
+    if (page->prev != NULL)
+        page->prev->next = page->next;
+    else
+        *list = page->next;
+}
+
+static struct page *page_take(struct slab *slab)
+{
+    struct page *page = slab->spare;
+    slab->spare = NULL;
+    if (page == NULL) {
+        page = aligned_alloc(PAGE_BYTES, PAGE_BYTES);
+        CHECK(page != NULL);
         slab->bytes += PAGE_BYTES;
     }
-    void *block = slab->cut;
-    slab->cut += size;
-    slab->cut_len -= size;
-    return block;
+    *page = (struct page){.cut = (sizeof *page + 15) & ~15u};
+    ring_add(slab, &page->large);
+    return page;
+}
+
+static void page_give(struct slab *slab, struct page *page)
+{
+    ring_remove(&page->large);
+    if (slab->spare == NULL) {
+        slab->spare = page;
+        return;
+    }
+    slab->bytes -= PAGE_BYTES;
+    free(page);
+}
+
+static bool page_has_room(const struct page *page, size_t size)
+{
+    return page->free != NULL || page->cut + size <= PAGE_BYTES;
 }
 
 void *slab_take(struct slab *slab, size_t size_class)
@@ -114,10 +161,21 @@ void *slab_take(struct slab *slab, size_t size_class)
     size_t size = slab_class_size(size_class);
     if (size > PAGED_MAX)
         return take_large(slab, size);
-    struct free_block *block = slab->free[size_class];
-    if (block == NULL)
-        return cut_block(slab, size);
-    slab->free[size_class] = block->next;
+    struct page *page = slab->roomy[size_class];
+    if (page == NULL) {
+        page = page_take(slab);
+        page_link(&slab->roomy[size_class], page);
+    }
+    void *block = page->free;
+    if (block != NULL) {
+        page->free = page->free->next;
+    } else {
+        block = (char *)page + page->cut;
+        page->cut += (uint32_t)size;
+    }
+    page->used++;
+    if (!page_has_room(page, size))
+        page_unlink(&slab->roomy[size_class], page);
     return block;
 }
 
@@ -130,9 +188,18 @@ void slab_give(struct slab *slab, size_t size_class, void *block)
         give_large(slab, size, block);
         return;
     }
+    struct page *page = (struct page *)((uintptr_t)block & ~(uintptr_t)(PAGE_BYTES - 1));
+    bool had_room = page_has_room(page, size);
     struct free_block *empty = block;
-    empty->next = slab->free[size_class];
-    slab->free[size_class] = empty;
+    empty->next = page->free;
+    page->free = empty;
+    page->used--;
+    if (!had_room)
+        page_link(&slab->roomy[size_class], page);
+    if (page->used > 0)
+        return;
+    page_unlink(&slab->roomy[size_class], page);
+    page_give(slab, page);
 }
 
 size_t slab_bytes(const struct slab *slab)
