@@ -15,6 +15,7 @@ enum {
     PROBE_TIMEOUT_MS = 100,
     REFUSED_MS_MAX = 15000,
     SLICE_MS = 100,
+    COMMIT_AGAIN_MS = 1000,
 };
 
 static struct kafka_source *kafka_of(struct source *source)
@@ -65,6 +66,22 @@ static void commit_send(struct kafka_source *source)
     rd_kafka_topic_partition_list_destroy(list);
 }
 
+/* A commit that was refused, in a rebalance say, comes again for the units that are still ours, unless
+ * a newer one waits already. */
+static void commit_again(struct kafka_source *source, const rd_kafka_topic_partition_list_t *list)
+{
+    source->commit_mono_ms = clock_mono_ms() + COMMIT_AGAIN_MS;
+    for (int i = 0; list != NULL && i < list->cnt; i++) {
+        const rd_kafka_topic_partition_t *element = &list->elems[i];
+        const struct kafka_topic *topic = kafka_topic_named(source, element->topic);
+        struct kafka_unit *unit = topic != NULL && element->partition < topic->unit_cap
+                                      ? topic->units[element->partition]
+                                      : NULL;
+        if (unit != NULL && unit->unit.is_assigned && unit->commit_due < 0)
+            unit->commit_due = element->offset;
+    }
+}
+
 static void commit_answered(struct kafka_source *source, rd_kafka_event_t *event)
 {
     const rd_kafka_topic_partition_list_t *list = rd_kafka_event_topic_partition_list(event);
@@ -77,6 +94,7 @@ static void commit_answered(struct kafka_source *source, rd_kafka_event_t *event
     } else {
         log_limited(LOG_WARN, "commit", "worker=%d error=%s reason=\"%s\"", source->number,
                     rd_kafka_err2name(code), rd_kafka_err2str(code));
+        commit_again(source, list);
     }
 }
 
@@ -103,7 +121,8 @@ static void kafka_commit(struct source *base, const struct commit *commits, size
     struct kafka_source *source = kafka_of(base);
     for (size_t i = 0; i < count; i++)
         ((struct kafka_unit *)commits[i].unit)->commit_due = commits[i].offset;
-    if (source->commits_in_flight == 0 || wait_ms > 0)
+    bool may_send = source->commits_in_flight == 0 && clock_mono_ms() >= source->commit_mono_ms;
+    if (may_send || wait_ms > 0)
         commit_send(source);
     int64_t deadline_ms = clock_mono_ms() + wait_ms;
     for (int64_t left_ms = wait_ms; left_ms > 0 && source->commits_in_flight > 0;
@@ -129,7 +148,7 @@ static void serve(struct kafka_source *source, int64_t *timeout_ms)
 {
     kafka_nudge(source);
     commit_drain(source, 0);
-    if (source->commits_in_flight == 0)
+    if (source->commits_in_flight == 0 && clock_mono_ms() >= source->commit_mono_ms)
         commit_send(source);
     if (source->lookup.is_running) {
         lookup_serve(source);

@@ -81,6 +81,7 @@ struct kafka_source {
     bool is_paused;
     bool is_closing;
     int commits_in_flight;
+    int64_t commit_mono_ms; /* the next not before: the last one was refused */
     unsigned polls;
     int64_t probe_mono_ms;   /* when the partition counts are asked for again */
     int64_t refused_mono_ms; /* since when our credentials are refused; -1: they are not */

@@ -377,6 +377,31 @@ START_TEST(commits_without_waiting_arrive_and_the_newest_wins)
 }
 END_TEST
 
+START_TEST(a_commit_that_is_refused_comes_again)
+{
+    enum { OFFSET_COMMIT = 8 };
+    struct cluster *cluster = cluster_open();
+    produce_all(cluster, 0, 50);
+    struct worker worker;
+    worker_open(&worker, cluster, 1);
+    POLL_UNTIL(is_at(&worker, 50), &worker);
+    rd_kafka_mock_push_request_errors(cluster->mock, OFFSET_COMMIT, 1,
+                                      RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS);
+    commit_positions(&worker, 0);
+    rd_kafka_topic_partition_list_t *list = NULL;
+    for (int64_t at = -1, from_ms = clock_mono_ms(); at != 50;) {
+        ck_assert_int_lt(clock_mono_ms() - from_ms, WAIT_MS);
+        for (int i = 0; i < 10; i++)
+            (void)worker_poll(&worker, 10);
+        list = committed(cluster);
+        at = list->elems[1].offset;
+        rd_kafka_topic_partition_list_destroy(list);
+    }
+    worker_close(&worker);
+    cluster_close(cluster);
+}
+END_TEST
+
 START_TEST(units_that_stay_read_nothing_twice_and_those_that_leave_are_dropped)
 {
     struct cluster *cluster = cluster_open();
@@ -753,6 +778,7 @@ int main(void)
         properties_that_are_ours_or_unknown_are_refused,
         records_come_in_order_and_commits_are_read_back,
         commits_without_waiting_arrive_and_the_newest_wins,
+        a_commit_that_is_refused_comes_again,
         units_that_stay_read_nothing_twice_and_those_that_leave_are_dropped,
         a_pause_hands_out_nothing_and_loses_nothing,
         a_restart_reads_everything_again_without_a_rejoin,
