@@ -12,7 +12,8 @@
 #include <stddef.h>
 
 void *mem_alloc(size_t size);
-void *mem_zalloc(size_t size); /* all bytes zero */
+void *mem_alloc_aligned(size_t alignment, size_t size); /* a power of two that divides size */
+void *mem_zalloc(size_t size);                          /* all bytes zero */
 void *mem_resize(void *ptr, size_t count,
                  size_t item_size); /* as realloc; count * item_size may not
                                                                 overflow */

@@ -19,6 +19,11 @@ void *mem_alloc(size_t size)
     return must(malloc(size), size);
 }
 
+void *mem_alloc_aligned(size_t alignment, size_t size)
+{
+    return must(aligned_alloc(alignment, size), size);
+}
+
 void *mem_zalloc(size_t size)
 {
     return must(calloc(1, size), size);

@@ -131,8 +131,7 @@ static struct page *page_take(struct slab *slab)
     struct page *page = slab->spare;
     slab->spare = NULL;
     if (page == NULL) {
-        page = aligned_alloc(PAGE_BYTES, PAGE_BYTES);
-        CHECK(page != NULL);
+        page = mem_alloc_aligned(PAGE_BYTES, PAGE_BYTES);
         slab->bytes += PAGE_BYTES;
     }
     *page = (struct page){.cut = (sizeof *page + 15) & ~15u};
