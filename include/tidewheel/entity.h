@@ -23,6 +23,7 @@ enum entity_flag {
     ENTITY_SENT = 4,    /* it is in the batch that is not acknowledged yet */
     ENTITY_ASIDE = 8,   /* Redis refused its key (WRONGTYPE): it waits for its next try */
     ENTITY_UNSAID = 16, /* it has changed in silence: the next pass writes it */
+    ENTITY_GONE = 32,   /* published as empty: kept a little longer, lest Redis loses just that */
 };
 
 struct entity {

@@ -8,7 +8,7 @@
  *
  * Silent (promise P): state grows, nothing is to be written. shard_go_live() begins a pass over all
  * entities, which publishes what is known; an entity with nothing alive is published as empty and
- * forgotten.
+ * forgotten, half a minute later: the last seconds of Redis may still be lost, and are then said again.
  *
  * The clock A of each view never goes back: the wall clock, or with `clock: event` the newest accepted
  * timestamp of the view in this partition.
@@ -47,7 +47,9 @@ struct shard {
     struct entities *views; /* as topic->views */
     int64_t *clock_ms;      /* A of each view */
     int64_t wall_ms;        /* as last told */
-    int64_t forgot_ms;      /* when an entity was last forgotten, by the wall clock; 0: never */
+    int64_t
+        forgot_ms; /* the last write of whoever was forgotten last, by the wall clock; 0: none */
+    size_t gone_count; /* entities that are published as empty and not forgotten yet */
     struct slab *slab;
     struct tally *tallies; /* of each view by its number in the catalog; the worker's */
     bool is_on_event_time; /* every view, whatever it says: eval */
@@ -99,7 +101,7 @@ void shard_refused(struct shard *shard, struct entity_ref ref, int64_t wall_ms);
 int64_t shard_durable(const struct shard *shard);
 
 bool shard_has_arrivals(const struct shard *shard);
-size_t shard_count(const struct shard *shard);
+size_t shard_count(const struct shard *shard); /* of entities that are not gone */
 size_t shard_bytes(const struct shard *shard);
 
 #endif

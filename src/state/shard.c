@@ -5,7 +5,10 @@
 #include "tidewheel/mem.h"
 #include "tidewheel/route.h"
 
-enum { RETRY_MS = 30 * 1000 }; /* of a refused key */
+enum {
+    RETRY_MS = 30 * 1000, /* of a refused key */
+    GONE_MS = 30 * 1000,  /* more than what a crash or a failover of Redis loses */
+};
 
 enum { FETCH_RECORD = 8, FETCH_BUCKETS = 4, FETCH_SERIES_MAX = 4, FETCH_WORDS_MAX = 32 };
 
@@ -116,6 +119,9 @@ static enum verdict sum_up(unsigned said)
 static void mark_changed(struct shard *shard, struct entity_ref ref, int64_t offset)
 {
     struct entity *entity = entity_of(shard, ref);
+    if ((entity->flags & ENTITY_GONE) != 0)
+        shard->gone_count--;
+    entity->flags &= (uint8_t)~ENTITY_GONE;
     if (!shard->is_live) {
         entity->flags |= ENTITY_UNSAID;
         return;
@@ -307,6 +313,13 @@ static bool has_decayed(const struct shard *shard, uint32_t view_number, uint32_
     return has_changed;
 }
 
+static void forget(struct shard *shard, struct entities *entities, uint32_t number)
+{
+    shard->gone_count--;
+    shard->forgot_ms = shard->wall_ms - GONE_MS;
+    entities_remove(entities, number);
+}
+
 static bool take_due(struct shard *shard, size_t *looks, struct entity_ref *ret)
 {
     for (uint32_t view = 0; view < shard->topic->view_count; view++) {
@@ -318,6 +331,10 @@ static bool take_due(struct shard *shard, size_t *looks, struct entity_ref *ret)
             const struct entity *entity = entity_at(entities, number);
             if ((entity->flags & WRITE_PENDING) != 0)
                 continue; /* a write is on its way, and sets the timer again */
+            if ((entity->flags & ENTITY_GONE) != 0 && !has_unsaid(shard, entity)) {
+                forget(shard, entities, number);
+                continue;
+            }
             int64_t next_ms = 0;
             *ret = (struct entity_ref){view, number};
             /* With nothing alive it is written in any case: that is how it is forgotten. */
@@ -402,12 +419,11 @@ void shard_written(struct shard *shard, struct entity_ref ref, int64_t as_of_ms,
         begin_pass(shard); /* changed in silence, or lost, while it was on its way */
     if ((entity->flags & (ENTITY_HELD | ENTITY_ASIDE)) != 0 || has_unsaid(shard, entity))
         return; /* it is written again, by whoever has it on a list */
-    if (next_ms == INT64_MAX) {
-        shard->forgot_ms = shard->wall_ms;
-        entities_remove(entities, ref.number);
-        return;
-    }
-    expire_set(entities->expire, ref.number, next_ms);
+    bool is_gone = next_ms == INT64_MAX;
+    if (is_gone && (entity->flags & ENTITY_GONE) == 0)
+        shard->gone_count++;
+    entity->flags |= is_gone ? ENTITY_GONE : 0;
+    expire_set(entities->expire, ref.number, is_gone ? as_of_ms + GONE_MS : next_ms);
     for (size_t i = 0; i < entities->view->feature_count; i++)
         series_tidy(&entity->series[i], &entities->view->features[i].series, shard->slab, as_of_ms);
 }
@@ -443,7 +459,7 @@ size_t shard_count(const struct shard *shard)
     size_t count = 0;
     for (size_t i = 0; i < shard->topic->view_count; i++)
         count += entities_count(&shard->views[i]);
-    return count;
+    return count - shard->gone_count;
 }
 
 size_t shard_bytes(const struct shard *shard)
