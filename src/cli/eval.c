@@ -6,8 +6,6 @@
 #include "cli/load.h"
 #include "tidewheel/eval.h"
 
-enum { EVENT_BYTES = 256 * 1024, NESTING = 64, KEY_BYTES = 256 };
-
 /* When to look. */
 struct look {
     bool at_each;
@@ -96,7 +94,7 @@ static int eval_file(const struct cli_args *args, const struct catalog *catalog,
                       strerror(errno));
         return EXIT_USAGE;
     }
-    struct eval *eval = eval_new(catalog, &(struct decode_limits){EVENT_BYTES, NESTING, KEY_BYTES});
+    struct eval *eval = eval_new(catalog, &default_limits);
     struct output output = {.says_view = catalog->view_count > 1};
     take_lines(file, eval, look, &output);
     if (!look->at_each)

@@ -35,17 +35,10 @@ static int complain(const struct view *view, const char *what, const char *text)
     return EXIT_USAGE;
 }
 
-/* The identity, built as the worker does it from an event's values. */
 static int parse_identity(const struct view *view, const char **operands, size_t count,
                           struct buf *ret)
 {
-    struct value values[KEYS_MAX + 1];
-    struct key_spec specs[KEYS_MAX + 1];
-    memset(values, 0, sizeof values);
-    for (size_t i = 0; i < view->key_count; i++) {
-        specs[i] = view->keys[i];
-        specs[i].slot = (int)i;
-    }
+    struct slice parts[KEYS_MAX + 1] = {{NULL, 0}};
     for (size_t i = 0; i < count; i++) {
         const char *equals = strchr(operands[i], '=');
         if (equals == NULL)
@@ -53,9 +46,9 @@ static int parse_identity(const struct view *view, const char **operands, size_t
         size_t key = find_key(view, (struct slice){operands[i], (size_t)(equals - operands[i])});
         if (key == SIZE_MAX)
             return complain(view, "no key of the view is called as in ", operands[i]);
-        values[key] = (struct value){.type = VALUE_STRING, .text = slice_of(equals + 1)};
+        parts[key] = slice_of(equals + 1);
     }
-    if (key_build(specs, view->key_count, values, SIZE_MAX, ret) != VERDICT_ACCEPTED)
+    if (!build_identity(view, parts, ret))
         return complain(view, "a key is missing, empty or of the wrong type", "");
     return EXIT_OK;
 }

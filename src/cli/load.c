@@ -6,6 +6,9 @@
 #include "tidewheel/source.h"
 #include "tidewheel/timestamp.h"
 
+const struct decode_limits default_limits = {
+    .event_bytes = 256 * 1024, .nesting = 64, .key_bytes = 256};
+
 static int say_report(struct buf *report)
 {
     (void)fwrite(report->ptr, 1, report->len, stderr);
@@ -38,6 +41,19 @@ int load_catalog(const char *const *files, size_t count, struct catalog **ret)
         return say_report(&report);
     buf_fini(&report);
     return EXIT_OK;
+}
+
+bool build_identity(const struct view *view, const struct slice *parts, struct buf *ret)
+{
+    struct value values[KEYS_MAX + 1];
+    struct key_spec specs[KEYS_MAX + 1];
+    for (size_t i = 0; i < view->key_count; i++) {
+        specs[i] = view->keys[i];
+        specs[i].slot = (int)i;
+        values[i] = (struct value){.type = parts[i].ptr != NULL ? VALUE_STRING : VALUE_MISSING,
+                                   .text = parts[i]};
+    }
+    return key_build(specs, view->key_count, values, SIZE_MAX, ret) == VERDICT_ACCEPTED;
 }
 
 bool parse_time(const char *text, int64_t *ret_ms)

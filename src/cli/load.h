@@ -8,10 +8,17 @@
 #define TIDEWHEEL_CLI_LOAD_H
 
 #include "tidewheel/cli.h"
-#include "tidewheel/pipeline.h"
+#include "tidewheel/decode.h"
 
 int load_options(const struct cli_args *args, bool needs_pipelines, struct options *ret);
 int load_catalog(const char *const *files, size_t count, struct catalog **ret);
+
+/* What events may be where no worker's configuration is read: the defaults of its limits. */
+extern const struct decode_limits default_limits;
+
+/* The identity (key.h) of the entity that has these texts as its key parts, the tenant first; ptr NULL:
+ * not given. False: one is missing, empty or of the wrong type. */
+bool build_identity(const struct view *view, const struct slice *parts, struct buf *ret);
 
 /* Unix ms or RFC 3339. */
 bool parse_time(const char *text, int64_t *ret_ms);

@@ -11,8 +11,6 @@
 #include "tidewheel/suggest.h"
 #include "tidewheel/yaml.h"
 
-enum { EVENT_BYTES = 256 * 1024, NESTING = 64, KEY_BYTES = 256 };
-
 #define DEFAULT_FILES "pipelines/tests/*.yaml"
 
 struct score {
@@ -147,20 +145,16 @@ static void compare_row(void *arg, const struct row *row)
     }
 }
 
-static bool build_identity(const struct view *view, const struct yaml_node *entity, struct buf *ret)
+static bool read_identity(const struct view *view, const struct yaml_node *entity, struct buf *ret)
 {
-    struct value values[KEYS_MAX + 1];
-    struct key_spec specs[KEYS_MAX + 1];
-    memset(values, 0, sizeof values);
+    struct slice parts[KEYS_MAX + 1] = {{NULL, 0}};
     for (size_t i = 0; i < view->key_count; i++) {
         bool is_tenant = i == 0 && view->has_tenant;
         const struct yaml_node *node = yaml_find(entity, is_tenant ? "tenant" : view->keys[i].path);
-        specs[i] = view->keys[i];
-        specs[i].slot = (int)i;
         if (node != NULL && node->kind == YAML_TEXT)
-            values[i] = (struct value){.type = VALUE_STRING, .text = slice_of(node->text)};
+            parts[i] = slice_of(node->text);
     }
-    return key_build(specs, view->key_count, values, SIZE_MAX, ret) == VERDICT_ACCEPTED;
+    return build_identity(view, parts, ret);
 }
 
 static void accuse_field(const struct view *view, const struct yaml_node *node)
@@ -189,7 +183,7 @@ static void check_expectation(struct trial *trial, const struct yaml_node *expec
         else if (node->kind != YAML_TEXT)
             yaml_error(node, "expected a number, or null for a field that does not exist");
     trial->expect = expect;
-    if (!build_identity(trial->view, entity, &identity))
+    if (!read_identity(trial->view, entity, &identity))
         yaml_error(entity, "a key of view %s is missing, empty or of the wrong type",
                    trial->view->name);
     else if (!eval_find(trial->eval, trial->view, buf_slice(&identity), trial->at_ms, compare_row,
@@ -254,7 +248,7 @@ static void run_trial(const struct catalog *catalog, const struct yaml_node *nod
         yaml_error(at, "expected Unix milliseconds or a time like 2023-11-14T22:13:20Z");
     if (name == NULL || events == NULL || expect == NULL)
         return;
-    trial.eval = eval_new(catalog, &(struct decode_limits){EVENT_BYTES, NESTING, KEY_BYTES});
+    trial.eval = eval_new(catalog, &default_limits);
     take_events(&trial, events);
     for (const struct yaml_node *one = expect->child; one != NULL; one = one->next)
         check_expectation(&trial, one);

@@ -52,9 +52,9 @@ static void warn_of_gaps(const struct unit *unit, const struct plan *plan)
             const struct feature *feature = &view->features[k];
             uint8_t longest = feature->series.by_length[feature->window_count - 1];
             log_warn("coverage",
-                     "topic=%s partition=%d view=%s feature=%s window=%s log_start=%lld why=\"the "
-                     "log begins "
-                     "too late for this window to be whole; it fills as time passes\"",
+                     "topic=%s partition=%d view=%s feature=%s window=%s log_start=%lld "
+                     "why=\"the log begins too late for this window to be whole; it fills as time "
+                     "passes\"",
                      unit->topic->name, unit->partition, view->name, feature->name,
                      feature->windows[longest].text, (long long)plan->log_start);
         }
