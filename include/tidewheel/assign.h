@@ -22,6 +22,7 @@ enum { COMMIT_METADATA_MAX = 32 };
 /* Where a unit begins, and when it is caught up. */
 struct plan {
     int64_t start;     /* the first offset to read */
+    int64_t again;     /* where everything is read again, whatever is parked */
     int64_t live_at;   /* silent until the position has reached it: the end read at assignment */
     int64_t log_start; /* the oldest offset that the log holds */
     int64_t wanted; /* the start that whole windows need; below log_start: windows are incomplete.

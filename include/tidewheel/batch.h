@@ -8,8 +8,8 @@
  *     HSET   freshness:user:42 user_activity 1700000000000 user_activity:event 1699999999000
  *     EXPIRE freshness:user:42 1209600
  *     ...                                                  at most 100 entities and 256 KiB: a batch is
- *     INCR   {tw:group}:alive:<nonce>                      the tail latency of who reads beside us
- *     EXEC
+ *     HSET   {tw:g:t:0}:s:v:1:7 42 <blob>                   the tail latency of who reads beside us
+ *     ...                                                  what ends it is the store's
  *
  * Every write says all fields of the view: it is absolute, so it may be sent twice, and it repairs
  * what somebody else has deleted. A key may turn out to be of another type, which refuses HSET but
@@ -26,9 +26,20 @@
 
 enum { BATCH_ENTITIES_MAX = 1000, BATCH_BYTES_MAX = 256 * 1024 };
 
-/* An entity that the batch carries. */
-struct sent {
+struct fence;
+
+/* What an item writes, and so what its answer is for. */
+enum item_kind {
+    ITEM_FEATURES, /* an entity's features */
+    ITEM_BLOB,     /* an entity's blob */
+    ITEM_UNIT,     /* something of the unit as a whole: its progress, a reset, a sign of life */
+};
+
+/* One thing that the batch carries: some commands that belong together. */
+struct item {
+    enum item_kind kind;
     struct shard *shard; /* NULL: dropped since */
+    struct fence *fence; /* of its unit; NULL in the plain form */
     struct entity_ref entity;
     int64_t as_of_ms;
     int64_t next_ms;
@@ -36,34 +47,53 @@ struct sent {
     bool is_refused;      /* Redis said no to one of its commands, inside the transaction */
     uint32_t command_end; /* its commands end before this one */
     size_t byte_end;      /* and their bytes here */
+    uint64_t tag;         /* of ITEM_UNIT: the caller's */
 };
+
+struct undo;
 
 struct batch {
     struct buf bytes;
     struct buf key;         /* scratch */
-    uint32_t command_count; /* between MULTI and EXEC */
-    struct sent *sent;
-    size_t sent_count;
-    size_t sent_cap;
+    uint32_t command_count; /* behind MULTI */
+    struct item *items;
+    size_t item_count;
+    size_t item_cap;
+    size_t entity_count; /* items that write features */
+    struct undo *undos;  /* what the next batch begins with */
+    size_t undo_count;
+    size_t undo_cap;
 };
 
 void batch_fini(struct batch *batch);
 
+/* bytes: MULTI and the items' commands; the store sends its own behind them. */
 void batch_begin(struct batch *batch);
-void batch_add(struct batch *batch, struct shard *shard, struct entity_ref entity,
-               const struct row *row, int64_t wall_ms);
-void batch_end(struct batch *batch, struct slice alive_key);
+void batch_add(struct batch *batch, struct shard *shard, struct fence *fence,
+               struct entity_ref entity, const struct row *row, int64_t wall_ms);
+
+/* Commands of other items: first the commands, then batch_close() makes an item of those since the
+ * last one. */
+void batch_command(struct batch *batch, const struct slice *words, size_t count);
+struct item *batch_close(struct batch *batch, enum item_kind kind, struct shard *shard,
+                         struct fence *fence);
 
 static inline bool batch_is_full(const struct batch *batch, size_t entities_max)
 {
-    return batch->sent_count >= entities_max || batch->bytes.len >= BATCH_BYTES_MAX;
+    return batch->entity_count >= entities_max || batch->bytes.len >= BATCH_BYTES_MAX;
 }
 
-/* A dropped shard's entities are not told of the answer any more. */
+/* A dropped shard's entities are not told of the answer any more. The second: of a fence that is lost
+ * or released. */
 void batch_forget(struct batch *batch, const struct shard *shard);
+void batch_forget_fence(struct batch *batch, const struct fence *fence);
 
 /* Redis refused command number `command` of the batch, counted from 0 after MULTI. */
 void batch_refuse(struct batch *batch, size_t command);
+
+/* The key of that command has refused our fields, but not our expiry: the next batch gives it back what
+ * the PTTL in front had answered. */
+void batch_undo(struct batch *batch, size_t command, int64_t pttl_ms);
 
 /* Before it is sent again: what has been forgotten is left out. Somebody else may own it by now, and
  * have written something newer. */
@@ -77,5 +107,6 @@ bool batch_find_pttl(const struct batch *batch, size_t command, size_t *ret);
 
 /* One command as Redis reads it, added to bytes: for those who speak beside batches. */
 void resp_command(struct buf *bytes, const char *const *words, size_t count);
+void resp_words(struct buf *bytes, const struct slice *words, size_t count);
 
 #endif

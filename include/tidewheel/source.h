@@ -24,17 +24,18 @@ struct unit {
     int32_t partition;
     int32_t partition_count; /* of the topic */
     bool is_assigned;
-    void *shard; /* the handler's */
+    struct shard *shard; /* the handler's, as tenure */
+    struct tenure *tenure;
 };
 
 struct source_handler {
     void *arg;
     /* The parked position of a unit whose state is still in memory, or -1: it is read again. */
     int64_t (*position)(void *arg, const struct unit *unit);
-    /* The unit is ours now; records follow from plan->start on. With a parked state: plan->start
-     * below its position means that the state is void and everything is read again; else it goes
-     * on. Comes again for a unit that is assigned already, after restart() or when the log has lost
-     * records behind our back. */
+    /* The unit is ours now; its records follow once begin() has said from where on. With a parked state:
+     * plan->start below its position means that the state is void and everything is read again; else
+     * it goes on. Comes again for a unit that is assigned already, after restart() or when the log
+     * has lost records behind our back: its records then wait for another begin(). */
     void (*assigned)(void *arg, struct unit *unit, const struct plan *plan);
     /* All units are taken away (eager rebalance): flush and commit within a budget, and park. With
      * is_lost nothing may be committed any more. */
@@ -64,12 +65,19 @@ struct source_ops {
     /* Paused: membership is kept and poll goes on, but no record is handed out. Resuming goes on at
      * the positions given by the handler's position(). */
     void (*pause)(struct source *source, bool is_paused);
-    /* Every unit that is assigned is read again, as after a restart: position() is asked again.
-     * alive_ms: a group that is known to have been alive only up to then, by the wall clock; INT64_MAX:
-     * as its commits say. */
-    void (*restart)(struct source *source, int64_t alive_ms);
+    /* The unit's records follow from offset start on, which may lie before what was handed out
+     * already. May be called inside assigned(). */
+    void (*begin)(struct source *source, struct unit *unit, int64_t start);
+    /* No more records of the unit until the next begin(). */
+    void (*hold)(struct source *source, struct unit *unit);
+    /* The unit (NULL: every unit) that is assigned is planned again, as after a restart, and assigned()
+     * comes once more: if this is still a member of the group, which a commit has told. alive_ms: a
+     * group that is known to have been alive only up to then, by the wall clock; INT64_MAX: as its
+     * commits say. */
+    void (*restart)(struct source *source, struct unit *unit, int64_t alive_ms);
     /* Lag per unit, as far as is known without asking: the newest known end of the log; -1 unknown. */
     int64_t (*end)(struct source *source, const struct unit *unit);
+    const char *(*cluster)(struct source *source); /* its id; "" where it is not known */
     /* Leaves the group and frees everything, within wait_ms; false: past that, the caller must leave
      * by _exit(), which is always safe. */
     bool (*close)(struct source *source, int64_t wait_ms);
@@ -84,6 +92,17 @@ struct source {
 int kafka_source_open(const struct options *options, const struct catalog *catalog, int number,
                       const struct source_handler *handler, struct source **ret,
                       struct err *err) MUST_CHECK;
+
+/* The second consumer of a worker: no group; begin() and hold() alone say which units it reads. Its
+ * handler is asked for reached() only. commit, pause, restart and end do nothing. */
+int kafka_reader_open(const struct options *options, const struct catalog *catalog, int number,
+                      const struct source_handler *handler, struct source **ret,
+                      struct err *err) MUST_CHECK;
+
+/* The end of the log of every partition of a topic: *ret_ends is the caller's to free. ERR_RETRY: no
+ * answer in timeout_ms. */
+int kafka_log_ends(const struct options *options, const char *topic, int64_t timeout_ms,
+                   int64_t **ret_ends, int32_t *ret_count, struct err *err) MUST_CHECK;
 
 /* A property_check_fn (options.h). */
 bool kafka_check_property(const char *name, const char *value, struct err *err);

@@ -18,11 +18,15 @@
 #define TIDEWHEEL_STORE_H
 
 #include "tidewheel/batch.h"
+#include "tidewheel/fence.h"
+#include "tidewheel/wire.h"
 
 enum store_event {
     STORE_WRITTEN = 1, /* the batch was acknowledged; its refused entities are marked */
     STORE_LOST = 2,    /* what was acknowledged earlier may be gone */
     STORE_OLDER = 4,   /* and Redis is as it was at older_ms() */
+    STORE_FENCES = 8,  /* the state of some fence has changed */
+    STORE_BROKE = 16,  /* the connection was lost, and is made anew */
 };
 
 struct store;
@@ -41,6 +45,11 @@ struct store_ops {
     /* With STORE_OLDER: the moment, by the clock that pump is given, whose state has come back; a few
      * seconds early rather than late. */
     int64_t (*older_ms)(const struct store *store);
+    /* The checkpointed form only. Claims the unit, again if it is HELD or LOST: the fence is HELD with
+     * what was found, or stays CLAIMING as long as Redis is away. From then on the store looks after
+     * it until release(). who: for people. */
+    void (*claim)(struct store *store, struct fence *fence, const char *who);
+    void (*release)(struct store *store, struct fence *fence);
     /* Waits at most wait_ms until there is something to pump. */
     void (*wait)(struct store *store, int64_t wait_ms);
     void (*close)(struct store *store);
@@ -48,13 +57,29 @@ struct store_ops {
 
 struct store {
     const struct store_ops *ops;
-    struct slice alive_key; /* what batch_end() is given; lives as long as the store */
 };
 
-/* url: redis://[user[:password]@]host[:port][/db] or unix:///path[?db=N]; ERR_CONFIG for others.
- * Does not connect yet. */
 int redis_store_open(const char *url, const char *group_id, struct store **ret,
-                     struct err *err) MUST_CHECK;
+                     struct err *err) MUST_CHECK; /* to go */
+
+/* A url that this build can speak to: redis://[user[:password]@]host[:port][/db] or
+ * unix:///path[?db=N]; ERR_CONFIG for others. */
+int redis_url_login(const char *text, struct redis_url *ret, struct err *err) MUST_CHECK;
+
+struct store_setup {
+    struct wire *wire; /* the store's from now on */
+    const struct redis_url *url;
+    const char *group_id;
+    bool allows_eviction;
+    /* Where nonces come from: 64 bits that nobody else draws. */
+    uint64_t (*random)(void *arg);
+    void *random_arg;
+};
+
+/* Neither connects yet. Plain: what was acknowledged is watched by a count (alive.h). Fenced: every
+ * batch is compared with the claims of the units that it touches (fence.h). */
+struct store *plain_store_new(const struct store_setup *setup);
+struct store *fenced_store_new(const struct store_setup *setup);
 
 /* One HMGET and the key's PTTL, over a connection of its own, waiting up to 5 s. ret_values[i] is
  * NULL where the field does not exist; free() each. ERR_RETRY when Redis is away or says no. */

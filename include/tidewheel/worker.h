@@ -28,19 +28,31 @@ struct worker_setup {
     int64_t (*mono_ms)(void);
 };
 
+/* What a worker works with; it takes them, and closes them. */
+struct worker_ends {
+    struct source *source;
+    struct store *store;
+    struct source *reader; /* the checkpointed form's second consumer, and its loader; else NULL */
+    struct loader *loader;
+};
+
 struct worker *worker_new(const struct worker_setup *setup);
 void worker_free(struct worker *worker);
 
 /* The handler that a source of this worker is opened with. */
 struct source_handler worker_handler(struct worker *worker);
 
-/* Runs until stop: then drains, commits, leaves the group, and returns 0. ERR_FATAL or ERR_INTERNAL
- * with a sentence otherwise. Takes source and store, and closes them. */
-int worker_run(struct worker *worker, struct source *source, struct store *store, struct err *err);
+/* The handlers that a source of this worker, and its reader, are opened with. */
+struct source_handler worker_reader_handler(struct worker *worker);
 
-/* One turn, for tests. */
+/* Runs until stop: then drains, commits, leaves the group, and returns 0. ERR_FATAL or ERR_INTERNAL
+ * with a sentence otherwise. */
+int worker_run(struct worker *worker, const struct worker_ends *ends, struct err *err);
+
+/* The same in steps, for tests and simulations. */
+void worker_begin(struct worker *worker, const struct worker_ends *ends);
 int worker_turn(struct worker *worker, struct err *err);
-void worker_begin(struct worker *worker, struct source *source, struct store *store);
+void worker_end(struct worker *worker, int rc); /* rc: of the last turn; 0: drains first */
 
 const struct tally *worker_tallies(const struct worker *worker); /* of each view by its index */
 uint64_t worker_records(const struct worker *worker);

@@ -81,7 +81,8 @@ static uint64_t record_count(const struct fleet *fleet)
 static void *member_main(void *arg)
 {
     struct member *member = arg;
-    member->rc = worker_run(member->worker, member->source, member->store, &member->err);
+    struct worker_ends ends = {.source = member->source, .store = member->store};
+    member->rc = worker_run(member->worker, &ends, &member->err);
     member->is_done = true;
     return NULL;
 }

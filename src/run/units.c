@@ -125,6 +125,7 @@ static void on_assigned(void *arg, struct unit *unit, const struct plan *plan)
     }
     shard_go_silent(shard, plan->live_at);
     log_unit(worker, unit, "silent");
+    worker->source->ops->begin(worker->source, unit, shard->ledger.position);
 }
 
 static void on_revoked(void *arg, bool is_lost)
@@ -195,16 +196,18 @@ void lift_fences(struct worker *worker)
 
 static void take_answers(struct worker *worker)
 {
-    for (size_t i = 0; i < worker->batch.sent_count; i++) {
-        const struct sent *sent = &worker->batch.sent[i];
-        if (sent->shard == NULL)
+    for (size_t i = 0; i < worker->batch.item_count; i++) {
+        const struct item *item = &worker->batch.items[i];
+        if (item->shard == NULL)
             continue;
-        ledger_acknowledge(&sent->shard->ledger);
-        if (sent->is_refused)
-            shard_refused(sent->shard, sent->entity, worker->wall_ms);
+        ledger_acknowledge(&item->shard->ledger);
+        if (item->kind != ITEM_FEATURES)
+            continue;
+        if (item->is_refused)
+            shard_refused(item->shard, item->entity, worker->wall_ms);
         else
-            shard_written(sent->shard, sent->entity, sent->as_of_ms, sent->next_ms,
-                          sent->generation);
+            shard_written(item->shard, item->entity, item->as_of_ms, item->next_ms,
+                          item->generation);
     }
     worker->is_sent = false;
 }
@@ -226,7 +229,7 @@ void read_again(struct worker *worker)
     log_warn("again", "worker=%d units=%zu then=\"every unit is read again\"", worker->setup.number,
              worker->unit_count);
     units_free(worker);
-    worker->source->ops->restart(worker->source, worker->alive_ms);
+    worker->source->ops->restart(worker->source, NULL, worker->alive_ms);
     worker->alive_ms = INT64_MAX;
 }
 
@@ -249,7 +252,7 @@ int pump_store(struct worker *worker, struct err *err)
 static void add_entity(struct worker *worker, struct shard *shard, struct entity_ref entity)
 {
     shard_read(shard, entity, &worker->row);
-    batch_add(&worker->batch, shard, entity, &worker->row, worker->wall_ms);
+    batch_add(&worker->batch, shard, NULL, entity, &worker->row, worker->wall_ms);
     worker->writes++;
 }
 
@@ -308,9 +311,8 @@ void write_changes(struct worker *worker, size_t looks)
     gather_decays(worker, entities_max, looks);
     gather_arrivals(worker, entities_max, BATCH_BYTES_MAX);
     worker->unit_first++;
-    if (worker->batch.sent_count == 0)
+    if (worker->batch.item_count == 0)
         return;
-    batch_end(&worker->batch, worker->store->alive_key);
     worker->is_sent = true;
     worker->sent_at_ms = worker->mono_ms;
     worker->batches++;

@@ -277,21 +277,20 @@ int worker_turn(struct worker *worker, struct err *err)
     return 0;
 }
 
-void worker_begin(struct worker *worker, struct source *source, struct store *store)
+void worker_begin(struct worker *worker, const struct worker_ends *ends)
 {
-    worker->source = source;
-    worker->store = store;
+    worker->source = ends->source;
+    worker->store = ends->store;
+    worker->reader = ends->reader;
+    worker->loader = ends->loader;
     tell_time(worker);
     worker->store_seen_ms = worker->mono_ms;
     worker->stats_at_ms = worker->mono_ms + STATS_MS;
 }
 
-int worker_run(struct worker *worker, struct source *source, struct store *store, struct err *err)
+void worker_end(struct worker *worker, int rc)
 {
-    worker_begin(worker, source, store);
-    int rc = 0;
-    while (rc == 0 && !atomic_load_explicit(worker->setup.stop, memory_order_relaxed))
-        rc = worker_turn(worker, err);
+    struct source *source = worker->source;
     int64_t timeout_ms = worker->setup.options->shutdown_timeout_ms;
     worker->has_failed = rc == ERR_INTERNAL;
     if (rc == 0)
@@ -303,6 +302,15 @@ int worker_run(struct worker *worker, struct source *source, struct store *store
             "close",
             "worker=%d why=\"the group was not left in time; its members find out by themselves\"",
             worker->setup.number);
-    store->ops->close(store);
+    worker->store->ops->close(worker->store);
+}
+
+int worker_run(struct worker *worker, const struct worker_ends *ends, struct err *err)
+{
+    worker_begin(worker, ends);
+    int rc = 0;
+    while (rc == 0 && !atomic_load_explicit(worker->setup.stop, memory_order_relaxed))
+        rc = worker_turn(worker, err);
+    worker_end(worker, rc);
     return rc;
 }

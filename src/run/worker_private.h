@@ -13,6 +13,8 @@ struct worker {
     struct worker_setup setup;
     struct source *source;
     struct store *store;
+    struct source *reader;
+    struct loader *loader;
     struct decoder *decoder;
     struct unit **units; /* those with a shard: assigned or parked */
     size_t unit_count;

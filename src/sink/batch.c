@@ -5,13 +5,23 @@
 #include "tidewheel/mem.h"
 #include "tidewheel/num.h"
 
+struct undo {
+    char *key;
+    int64_t pttl_ms;
+    struct shard *shard;
+    struct fence *fence;
+};
+
 static const char MULTI[] = "*1\r\n$5\r\nMULTI\r\n";
 
 void batch_fini(struct batch *batch)
 {
     buf_fini(&batch->bytes);
     buf_fini(&batch->key);
-    free(batch->sent);
+    free(batch->items);
+    for (size_t i = 0; i < batch->undo_count; i++)
+        free(batch->undos[i].key);
+    free(batch->undos);
 }
 
 /* ---- RESP ---- */
@@ -45,6 +55,13 @@ static void add_bulk_int(struct buf *bytes, int64_t value)
 {
     char text[NUM_TEXT_MAX];
     add_bulk(bytes, text, num_format_int64(value, text));
+}
+
+void resp_words(struct buf *bytes, const struct slice *words, size_t count)
+{
+    add_length(bytes, '*', count);
+    for (size_t i = 0; i < count; i++)
+        add_bulk(bytes, words[i].ptr, words[i].len);
 }
 
 void resp_command(struct buf *bytes, const char *const *words, size_t count)
@@ -128,8 +145,31 @@ static void render_key(struct batch *batch, const struct template *template, con
     template_render(template, row->identity, row->view->has_tenant, &batch->key);
 }
 
-void batch_add(struct batch *batch, struct shard *shard, struct entity_ref entity,
-               const struct row *row, int64_t wall_ms)
+void batch_command(struct batch *batch, const struct slice *words, size_t count)
+{
+    resp_words(&batch->bytes, words, count);
+    batch->command_count++;
+}
+
+struct item *batch_close(struct batch *batch, enum item_kind kind, struct shard *shard,
+                         struct fence *fence)
+{
+    batch->items =
+        mem_grow(batch->items, batch->item_count, &batch->item_cap, sizeof *batch->items);
+    struct item *item = &batch->items[batch->item_count++];
+    *item = (struct item){
+        .kind = kind,
+        .shard = shard,
+        .fence = fence,
+        .command_end = batch->command_count,
+        .byte_end = batch->bytes.len,
+    };
+    batch->entity_count += kind == ITEM_FEATURES;
+    return item;
+}
+
+void batch_add(struct batch *batch, struct shard *shard, struct fence *fence,
+               struct entity_ref entity, const struct row *row, int64_t wall_ms)
 {
     render_key(batch, &row->view->key, row);
     if (row->is_new)
@@ -141,51 +181,91 @@ void batch_add(struct batch *batch, struct shard *shard, struct entity_ref entit
         begin_command(batch, "PTTL", 0);
     add_freshness(batch, row, wall_ms);
     add_expire(batch, row->view->freshness_ttl_ms);
-    batch->sent = mem_grow(batch->sent, batch->sent_count, &batch->sent_cap, sizeof *batch->sent);
-    batch->sent[batch->sent_count++] = (struct sent){
-        .shard = shard,
-        .entity = entity,
-        .as_of_ms = row->as_of_ms,
-        .next_ms = row->next_ms,
-        .generation = shard->generation,
-        .command_end = batch->command_count,
-        .byte_end = batch->bytes.len,
-    };
+    struct item *item = batch_close(batch, ITEM_FEATURES, shard, fence);
+    item->entity = entity;
+    item->as_of_ms = row->as_of_ms;
+    item->next_ms = row->next_ms;
+    item->generation = shard->generation;
 }
 
 /* ---- the whole ---- */
+
+/* A key of another type has refused our fields, but not our expiry. */
+void batch_undo(struct batch *batch, size_t command, int64_t pttl_ms)
+{
+    const struct item *item = batch->items;
+    while (item->command_end <= command)
+        item++;
+    struct slice key = batch_word(batch, command, 1);
+    batch->undos =
+        mem_grow(batch->undos, batch->undo_count, &batch->undo_cap, sizeof *batch->undos);
+    batch->undos[batch->undo_count++] =
+        (struct undo){mem_strndup(key.ptr, key.len), pttl_ms, item->shard, item->fence};
+}
+
+static void add_undo(struct batch *batch, const struct undo *undo)
+{
+    char left_ms[NUM_TEXT_MAX];
+    size_t len = num_format_int64(undo->pttl_ms > 0 ? undo->pttl_ms : 1, left_ms);
+    bool has_expiry = undo->pttl_ms >= 0;
+    const struct slice words[] = {slice_of(has_expiry ? "PEXPIRE" : "PERSIST"),
+                                  slice_of(undo->key),
+                                  {left_ms, len}};
+    batch_command(batch, words, has_expiry ? 3 : 2);
+    (void)batch_close(batch, ITEM_UNIT, undo->shard, undo->fence);
+}
 
 void batch_begin(struct batch *batch)
 {
     buf_reset(&batch->bytes);
     batch->command_count = 0;
-    batch->sent_count = 0;
+    batch->item_count = 0;
+    batch->entity_count = 0;
     buf_add(&batch->bytes, MULTI, sizeof MULTI - 1);
+    for (size_t i = 0; i < batch->undo_count; i++) {
+        add_undo(batch, &batch->undos[i]);
+        free(batch->undos[i].key);
+    }
+    batch->undo_count = 0;
 }
 
-void batch_end(struct batch *batch, struct slice alive_key)
+/* An undo of what is not ours any more is left to whoever has it now. */
+static void forget_undos(struct batch *batch, const struct shard *shard, const struct fence *fence)
 {
-    add_length(&batch->bytes, '*', 2);
-    add_bulk_text(&batch->bytes, "INCR");
-    add_bulk(&batch->bytes, alive_key.ptr, alive_key.len);
-    batch->command_count++;
-    resp_command(&batch->bytes, (const char *const[]){"EXEC"}, 1);
+    size_t kept = 0;
+    for (size_t i = 0; i < batch->undo_count; i++) {
+        struct undo undo = batch->undos[i];
+        if ((shard != NULL && undo.shard == shard) || (fence != NULL && undo.fence == fence))
+            free(undo.key);
+        else
+            batch->undos[kept++] = undo;
+    }
+    batch->undo_count = kept;
 }
 
 void batch_forget(struct batch *batch, const struct shard *shard)
 {
-    for (size_t i = 0; i < batch->sent_count; i++)
-        if (batch->sent[i].shard == shard)
-            batch->sent[i].shard = NULL;
+    for (size_t i = 0; i < batch->item_count; i++)
+        if (batch->items[i].shard == shard)
+            batch->items[i].shard = NULL;
+    forget_undos(batch, shard, NULL);
+}
+
+void batch_forget_fence(struct batch *batch, const struct fence *fence)
+{
+    for (size_t i = 0; i < batch->item_count; i++)
+        if (batch->items[i].fence == fence)
+            batch->items[i].shard = NULL;
+    forget_undos(batch, NULL, fence);
 }
 
 void batch_refuse(struct batch *batch, size_t command)
 {
     size_t i = 0;
-    while (i < batch->sent_count && batch->sent[i].command_end <= command)
+    while (i < batch->item_count && batch->items[i].command_end <= command)
         i++;
-    if (i < batch->sent_count)
-        batch->sent[i].is_refused = true;
+    if (i < batch->item_count)
+        batch->items[i].is_refused = true;
 }
 
 void batch_trim(struct batch *batch)
@@ -196,23 +276,24 @@ void batch_trim(struct batch *batch)
     uint32_t command_from = 0;
     uint32_t command_to = 0;
     size_t kept = 0;
-    for (size_t i = 0; i < batch->sent_count; i++) {
-        struct sent sent = batch->sent[i];
-        size_t len = sent.byte_end - from;
-        uint32_t commands = sent.command_end - command_from;
-        if (sent.shard != NULL) {
+    for (size_t i = 0; i < batch->item_count; i++) {
+        struct item item = batch->items[i];
+        size_t len = item.byte_end - from;
+        uint32_t commands = item.command_end - command_from;
+        if (item.shard != NULL) {
             memmove(bytes->ptr + to, bytes->ptr + from, len);
-            sent.byte_end = to += len;
-            sent.command_end = command_to += commands;
-            batch->sent[kept++] = sent;
+            item.byte_end = to += len;
+            item.command_end = command_to += commands;
+            batch->items[kept++] = item;
+        } else {
+            batch->entity_count -= item.kind == ITEM_FEATURES;
         }
         from += len;
         command_from += commands;
     }
-    memmove(bytes->ptr + to, bytes->ptr + from, bytes->len - from);
-    bytes->len -= from - to;
-    batch->command_count -= command_from - command_to;
-    batch->sent_count = kept;
+    bytes->len = to;
+    batch->command_count = command_to;
+    batch->item_count = kept;
 }
 
 /* ---- reading it again ---- */

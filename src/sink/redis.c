@@ -26,7 +26,7 @@ enum {
 enum state { AWAY, CONNECTING, READY, ASKING };
 
 /* What the replies that are due belong to. */
-enum exchange { GREETING, CHECK_ALIVE, BATCH, UNDO };
+enum exchange { GREETING, CHECK_ALIVE, BATCH };
 
 struct redis {
     struct store store;
@@ -47,8 +47,6 @@ struct redis {
     bool is_well;      /* since the last failure it has done all that it was asked */
     unsigned refusals;
     struct batch *batch; /* not acknowledged; sent again after every failure */
-    struct buf undo;     /* gives keys that are not ours their own expiry back */
-    size_t undo_due;     /* commands in it */
     uint64_t jitter;
     unsigned events;
 };
@@ -161,8 +159,13 @@ static void check_alive(struct redis *redis, int64_t mono_ms)
 
 static void say_batch(struct redis *redis, int64_t mono_ms)
 {
+    struct buf tail = {NULL, 0, 0};
+    (void)add_words(&tail, WORDS("INCR", redis->alive_key));
+    (void)add_words(&tail, WORDS("EXEC"));
     say(redis, &redis->batch->bytes);
-    ask(redis, BATCH, redis->batch->command_count + 2u, mono_ms);
+    say(redis, &tail);
+    buf_fini(&tail);
+    ask(redis, BATCH, redis->batch->command_count + 3u, mono_ms);
 }
 
 /* Nothing is due: what is there to be said next? */
@@ -170,9 +173,6 @@ static void go_on(struct redis *redis, int64_t mono_ms)
 {
     if (!redis->alive.is_announced) {
         greet(redis, mono_ms);
-    } else if (redis->undo_due > 0) {
-        say(redis, &redis->undo);
-        ask(redis, UNDO, redis->undo_due, mono_ms);
     } else if (redis->batch != NULL) {
         batch_trim(redis->batch);
         say_batch(redis, mono_ms);
@@ -237,40 +237,6 @@ static int answer_count(struct redis *redis, const redisReply *reply, int64_t mo
     return 0;
 }
 
-static int answer_undo(struct redis *redis, const redisReply *reply, int64_t mono_ms,
-                       struct err *err)
-{
-    (void)err;
-    if (reply->type == REDIS_REPLY_ERROR)
-        log_limited(LOG_WARN, "undo",
-                    "why=\"%.*s\" then=\"a key that is not ours keeps our expiry\"",
-                    redis_error_len(reply->str), reply->str);
-    if (redis->seen < redis->due)
-        return 0;
-    buf_reset(&redis->undo);
-    redis->undo_due = 0;
-    go_on(redis, mono_ms);
-    return 0;
-}
-
-/* A key of another type has refused our fields, but not our expiry. */
-static void add_undo(struct redis *redis, const redisReply *exec, size_t command)
-{
-    size_t pttl = 0;
-    if (!batch_find_pttl(redis->batch, command, &pttl))
-        return;
-    struct slice key = batch_word(redis->batch, command, 1);
-    char *name = mem_strndup(key.ptr, key.len);
-    char left_ms[NUM_TEXT_MAX];
-    int64_t had_ms = exec->element[pttl]->integer;
-    left_ms[num_format_int64(had_ms > 0 ? had_ms : 1, left_ms)] = '\0';
-    if (had_ms < 0)
-        redis->undo_due += add_words(&redis->undo, WORDS("PERSIST", name));
-    else
-        redis->undo_due += add_words(&redis->undo, WORDS("PEXPIRE", name, left_ms));
-    free(name);
-}
-
 /* The transaction was carried out; single commands in it may have been refused. */
 static void take_exec(struct redis *redis, const redisReply *exec, int64_t mono_ms)
 {
@@ -281,7 +247,9 @@ static void take_exec(struct redis *redis, const redisReply *exec, int64_t mono_
         log_limited(LOG_WARN, "refused", "why=\"%.*s\" then=\"set aside, tried again in 30 s\"",
                     redis_error_len(exec->element[i]->str), exec->element[i]->str);
         batch_refuse(batch, i);
-        add_undo(redis, exec, i);
+        size_t pttl = 0;
+        if (batch_find_pttl(batch, i, &pttl))
+            batch_undo(batch, i, exec->element[pttl]->integer);
     }
     redis->batch = NULL;
     compare_count(redis, exec->element[exec->elements - 1]->integer - 1);
@@ -298,7 +266,7 @@ static int answer_batch(struct redis *redis, const redisReply *reply, int64_t mo
         return refuse(redis, mono_ms, reply->str, err);
     if (redis->seen < redis->due)
         return 0;
-    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != redis->batch->command_count)
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != redis->batch->command_count + 1)
         go_away(redis, mono_ms, "EXEC was answered by something else");
     else
         take_exec(redis, reply, mono_ms);
@@ -312,7 +280,6 @@ static answer_fn *const answers[] = {
     [GREETING] = answer_count,
     [CHECK_ALIVE] = answer_count,
     [BATCH] = answer_batch,
-    [UNDO] = answer_undo,
 };
 
 /* ---- moving on ---- */
@@ -449,7 +416,6 @@ static void redis_close(struct store *store)
     if (redis->context != NULL)
         redisFree(redis->context);
     redis_url_fini(&redis->url);
-    buf_fini(&redis->undo);
     free(redis->alive_key);
     free(redis->again);
     free(redis);
@@ -489,7 +455,7 @@ int redis_store_open(const char *url, const char *group_id, struct store **ret, 
     buf_printf(&key, "{tw:%s}:again", group_id);
     redis->again = mem_strdup(buf_text(&key));
     buf_fini(&key);
-    redis->store = (struct store){&redis_ops, slice_of(redis->alive_key)};
+    redis->store = (struct store){&redis_ops};
     *ret = &redis->store;
     return 0;
 }

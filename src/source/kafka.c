@@ -262,8 +262,17 @@ static void kafka_pause(struct source *base, bool is_paused)
     kafka_assign(source);
 }
 
-static void kafka_restart(struct source *base, int64_t alive_ms)
+/* The plan has said so already. */
+static void kafka_begin(struct source *base, struct unit *unit, int64_t start)
 {
+    (void)base;
+    (void)unit;
+    (void)start;
+}
+
+static void kafka_restart(struct source *base, struct unit *only, int64_t alive_ms)
+{
+    (void)only;
     struct kafka_source *source = kafka_of(base);
     source->alive_ms = alive_ms;
     bool has_any = false;
@@ -391,6 +400,7 @@ static const struct source_ops KAFKA_OPS = {
     .poll = kafka_poll,
     .commit = kafka_commit,
     .pause = kafka_pause,
+    .begin = kafka_begin,
     .restart = kafka_restart,
     .end = kafka_end,
     .close = kafka_close,
