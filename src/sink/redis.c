@@ -9,7 +9,6 @@
 
 #include "sink/alive.h"
 #include "sink/redis_errors.h"
-#include "sink/redis_login.h"
 #include "tidewheel/log.h"
 #include "tidewheel/mem.h"
 #include "tidewheel/num.h"
@@ -311,7 +310,7 @@ static void finish_connecting(struct redis *redis, int64_t mono_ms)
         return;
     }
     if (redis->url.host != NULL)
-        redis_tune(fd, ANSWER_MS);
+        (void)fd;
     greet(redis, mono_ms);
 }
 
@@ -435,7 +434,7 @@ static const struct store_ops redis_ops = {
 int redis_store_open(const char *url, const char *group_id, struct store **ret, struct err *err)
 {
     struct redis_url parsed;
-    int rc = redis_login(url, &parsed, err);
+    int rc = redis_url_login(url, &parsed, err);
     if (rc < 0)
         return rc;
     struct redis *redis = mem_zalloc(sizeof *redis);
