@@ -123,6 +123,9 @@ int shard_restore(struct shard *shard, uint32_t view, const char *definition,
                   struct slice identity, struct slice blob, int64_t said_ms,
                   struct err *err) MUST_CHECK;
 
+/* Nothing of the view is known any more: its blobs come again. */
+void shard_clear(struct shard *shard, uint32_t view);
+
 /* An entity that somebody has published: it is known, if only to say that it is empty. */
 void shard_know(struct shard *shard, uint32_t view, struct slice identity);
 

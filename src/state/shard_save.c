@@ -150,3 +150,11 @@ void shard_know(struct shard *shard, uint32_t view, struct slice identity)
     expire_set(entities->expire, ref.number, shard->clock_ms[view]);
     shard_mark_dirty(shard, ref);
 }
+
+void shard_clear(struct shard *shard, uint32_t view)
+{
+    struct entities *entities = &shard->views[view];
+    for (uint32_t number = 0; number < entities->end; number++)
+        if ((entity_at(entities, number)->flags & ENTITY_IN_USE) != 0)
+            entities_remove(entities, number);
+}
