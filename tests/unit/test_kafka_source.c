@@ -157,6 +157,7 @@ struct worker {
     int retries;
     int64_t commit_wait_ms; /* > 0: commits its positions when it is revoked */
     bool forgets;           /* has no position when it is asked */
+    bool hesitates;         /* does not begin when a unit is assigned */
     struct err err;
 };
 
@@ -177,6 +178,8 @@ static void on_assigned(void *arg, struct unit *unit, const struct plan *plan)
     worker->plans[p] = *plan;
     worker->reached[p] = -1;
     worker->position[p] = plan->start;
+    if (!worker->hesitates)
+        worker->source->ops->begin(worker->source, unit, plan->start);
 }
 
 static void commit_positions(struct worker *worker, int64_t wait_ms)
@@ -478,7 +481,7 @@ START_TEST(a_restart_reads_everything_again_without_a_rejoin)
         long before = worker.records;
         POLL_UNTIL(worker.records >= before + 500, &worker); /* more waits in the queue */
         worker.forgets = true;
-        worker.source->ops->restart(worker.source, INT64_MAX);
+        worker.source->ops->restart(worker.source, NULL, INT64_MAX);
         worker.assigned = 0;
         POLL_UNTIL(worker.assigned == PARTITIONS, &worker);
         worker.forgets = false;
