@@ -2,10 +2,10 @@
 
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 #include "run/tenure.h"
+#include "tidewheel/entropy.h"
 #include "tidewheel/failpoint.h"
 #include "tidewheel/log.h"
 #include "tidewheel/mem.h"
@@ -25,14 +25,6 @@ enum {
     LOOKS_MAX = 1000, /* entities that the second lane looks at in a turn */
     DRAIN_PART = 3,   /* of the shutdown timeout, that leaving the group may take */
 };
-
-uint64_t worker_random(void *arg)
-{
-    (void)arg;
-    uint64_t random = 0;
-    (void)getrandom(&random, sizeof random, 0);
-    return random;
-}
 
 static void define_views(struct worker *worker)
 {
@@ -67,7 +59,7 @@ struct worker *worker_new(const struct worker_setup *setup)
     if (setup->mono_ms == NULL)
         worker->setup.mono_ms = clock_mono_ms;
     if (setup->random == NULL)
-        worker->setup.random = worker_random;
+        worker->setup.random = entropy_draw;
     worker->is_fenced = setup->options->checkpoint_interval_ms > 0;
     worker->who = name_worker(setup->number);
     define_views(worker);
