@@ -39,6 +39,7 @@ static void drop_memory(struct tenure *tenure)
     loader_forget(worker->loader, &tenure->fence);
     if (worker->reader != NULL)
         worker->reader->ops->hold(worker->reader, tenure->unit);
+    clean_drop(tenure);
     checkpoint_fini(&tenure->checkpoint);
     if (tenure->unit->shard != NULL)
         unit_remove(worker, tenure->unit);
@@ -157,10 +158,11 @@ void tenure_was_reset(struct tenure *tenure)
     failpoint(FAIL_RESET);
     bool is_whole = tenure->state == TENURE_RESETTING;
     bool is_wish = tenure->plan.is_reset;
-    for (size_t i = 0; i < tenure->unit->topic->view_count; i++) {
+    for (size_t i = 0; i < tenure->unit->topic->view_count; i++)
         tenure->checkpoint.kept[i].is_reset = false;
+    clean_look(tenure);
+    for (size_t i = 0; i < tenure->unit->topic->view_count; i++)
         tenure->checkpoint.kept[i].old_gen = -1;
-    }
     tenure->is_reset_sent = false;
     if (!is_whole) {
         read_behind(tenure);
@@ -226,7 +228,7 @@ static void begin_load(struct tenure *tenure)
         }
         tenure->load_numbers[tenure->load.view_count] = i;
         tenure->load_views[tenure->load.view_count++] =
-            (struct load_view){topic->views[i]->name, kept->gen, true};
+            (struct load_view){topic->views[i]->name, kept->gen, 0, META_HASHES, true};
     }
     shard_tell(shard, worker->wall_ms);
     tenure->expected = tenure->fence.found.anchor;
@@ -242,6 +244,7 @@ static void on_loaded(struct tenure *tenure)
     log_info("loaded", "worker=%d topic=%s partition=%d blobs=%llu bytes=%llu",
              tenure->worker->setup.number, tenure->unit->topic->name, tenure->unit->partition,
              (unsigned long long)tenure->load.blobs, (unsigned long long)tenure->load.bytes);
+    clean_look(tenure);
     run_from(tenure, tenure->checkpoint.progress, judge_is_live(tenure));
 }
 

@@ -16,6 +16,7 @@
 #ifndef TIDEWHEEL_RUN_TENURE_H
 #define TIDEWHEEL_RUN_TENURE_H
 
+#include "run/clean.h"
 #include "run/worker_private.h"
 #include "tidewheel/checkpoint.h"
 #include "tidewheel/loader.h"
@@ -38,6 +39,7 @@ struct tenure {
     struct buf prefix;
     struct buf meta_key;
     struct checkpoint checkpoint; /* of unit->shard; nothing without one */
+    struct cleaning cleaning;
     struct load load;
     struct load_view *load_views;
     uint32_t *load_numbers; /* of the topic's views, by load_views */

@@ -63,6 +63,7 @@ void tenures_gather(struct worker *worker)
         if (tenure->state != TENURE_RUNNING)
             continue;
         gather_checkpoint(tenure);
+        clean_gather(tenure);
         beat(tenure);
     }
 }
@@ -81,6 +82,10 @@ void tenure_answered(struct tenure *tenure, const struct item *item)
 {
     if (item->kind == ITEM_UNIT && item->tag == UNIT_RESET) {
         tenure_was_reset(tenure);
+        return;
+    }
+    if (item->kind == ITEM_UNIT && item->tag == UNIT_CLEAN) {
+        clean_answered(tenure);
         return;
     }
     if (!checkpoint_answered(&tenure->checkpoint, item))
