@@ -493,6 +493,270 @@ START_TEST(a_restart_reads_everything_again_without_a_rejoin)
 }
 END_TEST
 
+static void begin_at(struct worker *worker, int p, int64_t start)
+{
+    worker->position[p] = start;
+    worker->reached[p] = -1;
+    worker->source->ops->begin(worker->source, worker->units[p], start);
+}
+
+START_TEST(a_units_records_wait_until_it_begins_and_stop_when_it_is_held)
+{
+    struct cluster *cluster = cluster_open();
+    produce_all(cluster, 0, 1000);
+    struct worker worker;
+    worker_open(&worker, cluster, 1);
+    worker.hesitates = true;
+    POLL_UNTIL(worker.assigned == PARTITIONS, &worker);
+    for (int i = 0; i < 50; i++)
+        ck_assert_int_eq(worker_poll(&worker, 10), 0);
+    ck_assert_int_eq(worker.records, 0);
+    for (int p = 0; p < PARTITIONS; p++)
+        ck_assert_int_eq(worker.reached[p], -1);
+
+    begin_at(&worker, 1, 100);
+    begin_at(&worker, 2, 200);
+    POLL_UNTIL(worker.position[1] == 1000 && worker.position[2] == 1000, &worker);
+    ck_assert_int_eq(worker.records, 900 + 800);
+    begin_at(&worker, 3, 999);
+    worker.source->ops->hold(worker.source, worker.units[1]);
+    produce_all(cluster, 1000, 50);
+    POLL_UNTIL(worker.position[2] == 1050 && worker.position[3] == 1050, &worker);
+    for (int i = 0; i < 50; i++)
+        ck_assert_int_eq(worker_poll(&worker, 10), 0);
+    ck_assert_int_eq(worker.position[1], 1000);
+    ck_assert_int_eq(worker.reached[0], -1);
+
+    begin_at(&worker, 0, 0);
+    begin_at(&worker, 1, 1000);
+    worker.source->ops->hold(worker.source, worker.units[0]);
+    begin_at(&worker, 0, 1049);
+    POLL_UNTIL(is_at(&worker, 1050), &worker);
+    ck_assert_int_eq(worker.records, 900 + 800 + 50 + 51 + 50 + 1);
+    ck_assert_int_eq(worker.assigned, PARTITIONS);
+    worker_close(&worker);
+    cluster_close(cluster);
+}
+END_TEST
+
+/* worker_poll() counts each offset that is not the very next one. */
+START_TEST(going_back_while_records_are_queued_hands_out_each_from_there_on)
+{
+    struct cluster *cluster = cluster_open();
+    enum { COUNT = 20000 };
+    produce_all(cluster, 0, COUNT);
+    unsigned seed = (unsigned)clock_wall_ms();
+    printf("seed %u\n", seed);
+    srandom(seed);
+    struct worker worker;
+    worker_open(&worker, cluster, 1);
+    POLL_UNTIL(worker.records > 100, &worker);
+    for (int round = 0; round < 100; round++) {
+        long until = worker.records + random() % 2000;
+        POLL_UNTIL(worker.records >= until || is_at(&worker, COUNT), &worker);
+        for (int p = 0; p < PARTITIONS; p++)
+            if (random() % 2 == 0)
+                begin_at(&worker, p, random() % (worker.position[p] + 1));
+    }
+    begin_at(&worker, 0, 0);
+    POLL_UNTIL(is_at(&worker, COUNT), &worker);
+    POLL_UNTIL(worker.reached[0] == COUNT && worker.reached[3] == COUNT, &worker);
+    worker_close(&worker);
+    cluster_close(cluster);
+}
+END_TEST
+
+/* The source of the test asks librdkafka what it was told. */
+START_TEST(beginning_when_assigned_tells_librdkafka_once)
+{
+    struct cluster *cluster = cluster_open();
+    produce_all(cluster, 0, 10);
+    struct worker worker;
+    worker_open(&worker, cluster, 1);
+    struct kafka_source *source = (struct kafka_source *)worker.source;
+    POLL_UNTIL(worker.assigned == PARTITIONS, &worker);
+    ck_assert(!source->is_dirty);
+    rd_kafka_topic_partition_list_t *list = NULL;
+    ck_assert_int_eq(rd_kafka_assignment(source->handle, &list), 0);
+    ck_assert_int_eq(list->cnt, PARTITIONS);
+    rd_kafka_topic_partition_list_destroy(list);
+
+    worker.source->ops->hold(worker.source, worker.units[0]);
+    worker.source->ops->hold(worker.source, worker.units[1]);
+    begin_at(&worker, 1, 5);
+    ck_assert(source->is_dirty); /* not before it is polled */
+    (void)worker_poll(&worker, 0);
+    ck_assert(!source->is_dirty);
+    ck_assert_int_eq(rd_kafka_assignment(source->handle, &list), 0);
+    ck_assert_int_eq(list->cnt, PARTITIONS - 1);
+    rd_kafka_topic_partition_list_destroy(list);
+    worker.source->ops->begin(worker.source, worker.units[2], 10);
+    POLL_UNTIL(worker.position[2] == 10, &worker);
+    worker.source->ops->begin(worker.source, worker.units[2], 10);
+    ck_assert(!source->is_dirty); /* it is there already */
+    worker_close(&worker);
+    cluster_close(cluster);
+}
+END_TEST
+
+START_TEST(a_restart_of_one_unit_leaves_the_others_and_its_commit_alone)
+{
+    struct cluster *cluster = cluster_open();
+    produce_all(cluster, 0, 1000);
+    struct worker worker;
+    worker_open(&worker, cluster, 1);
+    POLL_UNTIL(is_at(&worker, 1000), &worker);
+    commit_positions(&worker, WAIT_MS);
+    rd_kafka_topic_partition_list_t *before = committed(cluster);
+    produce_all(cluster, 1000, 100);
+    POLL_UNTIL(is_at(&worker, 1100), &worker);
+    worker.hesitates = worker.forgets = true;
+    worker.source->ops->restart(worker.source, worker.units[2], INT64_MAX);
+    produce_all(cluster, 1100, 100);
+    POLL_UNTIL(worker.assigned == PARTITIONS + 1, &worker);
+    for (int p = 0; p < PARTITIONS; p++)
+        if (p != 2)
+            POLL_UNTIL(worker.position[p] == 1200, &worker);
+    ck_assert_int_eq(worker.position[2], 0); /* the mock does not look timestamps up */
+    ck_assert_int_eq(worker.plans[2].commit_at_least, 1000);
+    ck_assert(!worker.plans[2].is_reset);
+    begin_at(&worker, 2, 600);
+    POLL_UNTIL(is_at(&worker, 1200), &worker);
+    rd_kafka_topic_partition_list_t *after = committed(cluster);
+    for (int p = 0; p < PARTITIONS; p++) {
+        ck_assert_int_eq(after->elems[p].offset, before->elems[p].offset);
+        ck_assert_uint_eq(after->elems[p].metadata_size, before->elems[p].metadata_size);
+        ck_assert_int_eq(memcmp(after->elems[p].metadata, before->elems[p].metadata,
+                                after->elems[p].metadata_size),
+                         0);
+    }
+    rd_kafka_topic_partition_list_destroy(before);
+    rd_kafka_topic_partition_list_destroy(after);
+    ck_assert_int_eq(worker.revoked, 0);
+    worker_close(&worker);
+    cluster_close(cluster);
+}
+END_TEST
+
+/* A commit without metadata, as kafka-consumer-groups writes it. */
+static void reset_group(struct worker *worker, int64_t offset)
+{
+    struct kafka_source *source = (struct kafka_source *)worker->source;
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(PARTITIONS);
+    for (int p = 0; p < PARTITIONS; p++)
+        rd_kafka_topic_partition_list_add(list, "events", p)->offset = offset;
+    ck_assert_int_eq(rd_kafka_commit(source->handle, list, 0), 0);
+    rd_kafka_topic_partition_list_destroy(list);
+}
+
+START_TEST(a_restart_of_one_unit_does_not_overwrite_a_persons_offset)
+{
+    struct cluster *cluster = cluster_open();
+    produce_all(cluster, 0, 100);
+    struct worker worker;
+    worker_open(&worker, cluster, 1);
+    POLL_UNTIL(is_at(&worker, 100), &worker);
+    reset_group(&worker, 40);
+    worker.source->ops->restart(worker.source, worker.units[1], INT64_MAX);
+    POLL_UNTIL(worker.assigned == PARTITIONS + 1, &worker);
+    ck_assert(worker.plans[1].is_reset);
+    ck_assert_int_eq(worker.plans[1].commit_at_least, 40);
+    worker.source->ops->restart(worker.source, worker.units[1], INT64_MAX);
+    POLL_UNTIL(worker.assigned == PARTITIONS + 2, &worker);
+    ck_assert(worker.plans[1].is_reset);
+    POLL_UNTIL(is_at(&worker, 100), &worker);
+    worker_close(&worker);
+    cluster_close(cluster);
+}
+END_TEST
+
+START_TEST(a_restart_waits_while_a_commit_says_that_we_are_no_member)
+{
+    enum { OFFSET_COMMIT = 8 };
+    struct cluster *cluster = cluster_open();
+    produce_all(cluster, 0, 100);
+    struct worker worker;
+    worker_open(&worker, cluster, 1);
+    POLL_UNTIL(is_at(&worker, 100), &worker);
+    commit_positions(&worker, WAIT_MS);
+    static rd_kafka_resp_err_t errors[1000];
+    for (size_t i = 0; i < 1000; i++)
+        errors[i] = RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS;
+    rd_kafka_mock_push_request_errors_array(cluster->mock, OFFSET_COMMIT, 1000, errors);
+    worker.forgets = true;
+    worker.source->ops->restart(worker.source, worker.units[3], INT64_MAX);
+    produce_all(cluster, 100, 100);
+    int64_t from_ms = clock_mono_ms();
+    POLL_UNTIL(clock_mono_ms() - from_ms > 1500, &worker);
+    ck_assert_int_eq(worker.assigned, PARTITIONS);
+    ck_assert_int_eq(worker.position[3], 100);
+    ck_assert_int_eq(worker.position[2], 200);
+    ck_assert_int_eq(worker.retries, 0); /* Kafka is not away */
+    rd_kafka_mock_clear_request_errors(cluster->mock, OFFSET_COMMIT);
+    POLL_UNTIL(worker.assigned == PARTITIONS + 1 && is_at(&worker, 200), &worker);
+    worker_close(&worker);
+    cluster_close(cluster);
+}
+END_TEST
+
+START_TEST(a_restart_of_one_whom_the_group_has_forgotten_ends_in_a_rebalance)
+{
+    enum { OFFSET_COMMIT = 8 };
+    struct cluster *cluster = cluster_open();
+    produce_all(cluster, 0, 100);
+    struct worker worker;
+    worker_open(&worker, cluster, 1);
+    POLL_UNTIL(is_at(&worker, 100), &worker);
+    commit_positions(&worker, WAIT_MS);
+    rd_kafka_mock_push_request_errors(cluster->mock, OFFSET_COMMIT, 1,
+                                      RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID);
+    worker.source->ops->restart(worker.source, worker.units[0], INT64_MAX);
+    POLL_UNTIL(worker.revoked == 1, &worker);
+    ck_assert_int_eq(worker.assigned, PARTITIONS);
+    produce_all(cluster, 100, 100);
+    POLL_UNTIL(is_at(&worker, 200), &worker);
+    ck_assert_int_eq(worker.assigned, 2 * PARTITIONS);
+    worker_close(&worker);
+    cluster_close(cluster);
+}
+END_TEST
+
+START_TEST(a_restart_reads_as_if_the_group_had_died_at_the_time_given)
+{
+    struct cluster *cluster = cluster_open();
+    struct worker worker;
+    worker_open(&worker, cluster, 1);
+    worker.hesitates = true;
+    POLL_UNTIL(worker.assigned == PARTITIONS, &worker);
+    struct kafka_source *source = (struct kafka_source *)worker.source;
+    worker.source->ops->restart(worker.source, worker.units[0], 1000);
+    worker.source->ops->restart(worker.source, NULL, 2000); /* the older time stays */
+    ck_assert_int_eq(source->topics[0].units[0]->alive_ms, 1000);
+    ck_assert_int_eq(source->topics[0].units[1]->alive_ms, 2000);
+    POLL_UNTIL(worker.assigned == 2 * PARTITIONS, &worker);
+    for (int p = 0; p < PARTITIONS; p++)
+        ck_assert_int_eq(source->topics[0].units[p]->alive_ms, INT64_MAX);
+    worker_close(&worker);
+    cluster_close(cluster);
+}
+END_TEST
+
+START_TEST(the_clusters_id_is_known_when_units_are_assigned)
+{
+    struct cluster *cluster = cluster_open();
+    struct worker worker;
+    worker_open(&worker, cluster, 1);
+    ck_assert_ptr_nonnull(worker.source->ops->cluster(worker.source));
+    POLL_UNTIL(worker.assigned == PARTITIONS, &worker);
+    char *id = rd_kafka_clusterid(cluster->handle, WAIT_MS);
+    ck_assert_ptr_nonnull(id);
+    ck_assert_str_eq(worker.source->ops->cluster(worker.source), id);
+    rd_kafka_mem_free(cluster->handle, id);
+    worker_close(&worker);
+    cluster_close(cluster);
+}
+END_TEST
+
 START_TEST(it_waits_while_kafka_is_away_and_goes_on_by_itself)
 {
     struct cluster *cluster = cluster_open();
@@ -785,6 +1049,15 @@ int main(void)
         units_that_stay_read_nothing_twice_and_those_that_leave_are_dropped,
         a_pause_hands_out_nothing_and_loses_nothing,
         a_restart_reads_everything_again_without_a_rejoin,
+        a_units_records_wait_until_it_begins_and_stop_when_it_is_held,
+        going_back_while_records_are_queued_hands_out_each_from_there_on,
+        beginning_when_assigned_tells_librdkafka_once,
+        a_restart_of_one_unit_leaves_the_others_and_its_commit_alone,
+        a_restart_of_one_unit_does_not_overwrite_a_persons_offset,
+        a_restart_waits_while_a_commit_says_that_we_are_no_member,
+        a_restart_of_one_whom_the_group_has_forgotten_ends_in_a_rebalance,
+        a_restart_reads_as_if_the_group_had_died_at_the_time_given,
+        the_clusters_id_is_known_when_units_are_assigned,
         it_waits_while_kafka_is_away_and_goes_on_by_itself,
         an_idle_source_notices_that_kafka_is_back,
         it_can_be_closed_in_time_with_kafka_away,
