@@ -25,6 +25,8 @@ enum entity_flag {
     ENTITY_UNSAID = 16, /* it has changed in silence: the next pass writes it */
     ENTITY_GONE = 32,   /* published as empty: kept a little longer, lest Redis loses just that */
     ENTITY_DIRTY = 64,  /* its blob lacks something: the next checkpoint has it on its list */
+    ENTITY_COLD = 128,  /* its buckets are in its blob, but for those of events since */
+    ENTITY_WANTED = 256, /* and are to be read back */
 };
 
 struct entity {

@@ -79,6 +79,9 @@ struct shard {
     struct refs dirty;   /* whose blobs lack something; some are on it twice, or are gone */
     struct refs saving;  /* the same list of the checkpoint under way */
     size_t saving_next;
+    struct refs wanted; /* cold entities, in the order in which they are needed */
+    size_t wanted_next;
+    struct entity_ref hand; /* where shard_cool() goes on */
     struct aside *aside; /* refused entities, the oldest first */
     size_t aside_first;
     size_t aside_count; /* with those before the first */
@@ -120,8 +123,19 @@ void shard_refused(struct shard *shard, struct entity_ref ref, int64_t wall_ms);
 /* Puts a blob's entity in, as it was; A must have been told. said_ms: every change by time up to then
  * was published. ERR_INPUT: not a blob of this view and entity. */
 int shard_restore(struct shard *shard, uint32_t view, const char *definition,
-                  struct slice identity, struct slice blob, int64_t said_ms,
+                  struct slice identity, struct slice blob, int64_t said_ms, bool stays_cold,
                   struct err *err) MUST_CHECK;
+
+/* Drops the buckets of clean entities, while no checkpoint is writing blobs: looks at so many, and goes
+ * on there the next time. Their timers stay, and whoever needs one of them waits for it. Returns how
+ * many were dropped. */
+size_t shard_cool(struct shard *shard, size_t looks);
+
+/* The next cold entity that is needed: its blob is to be fetched, and given to shard_warm(). ERR_INPUT
+ * as shard_restore(). */
+bool shard_take_wanted(struct shard *shard, struct entity_ref *ret);
+int shard_warm(struct shard *shard, struct entity_ref ref, const char *definition,
+               struct slice blob, struct err *err) MUST_CHECK;
 
 /* Nothing of the view is known any more: its blobs come again. */
 void shard_clear(struct shard *shard, uint32_t view);

@@ -195,7 +195,7 @@ static void on_blob(void *arg, size_t number, struct slice identity, struct slic
         meta_view_of(&tenure->fence.found, tenure->unit->topic->views[view]->name);
     struct err err;
     if (shard_restore(tenure->unit->shard, view, kept->definition, identity, blob, found->said_ms,
-                      &err) == 0)
+                      worker_is_nearly_full(tenure->worker), &err) == 0)
         return;
     log_warn("blob", "worker=%d topic=%s partition=%d view=%s why=\"%s\"",
              tenure->worker->setup.number, tenure->unit->topic->name, tenure->unit->partition,
@@ -246,6 +246,50 @@ static void on_loaded(struct tenure *tenure)
              (unsigned long long)tenure->load.blobs, (unsigned long long)tenure->load.bytes);
     clean_look(tenure);
     run_from(tenure, tenure->checkpoint.progress, judge_is_live(tenure));
+}
+
+/* ---- what was dropped from memory ---- */
+
+static void on_fetched(void *arg, uint64_t tag, struct slice blob)
+{
+    struct tenure *tenure = arg;
+    struct entity_ref ref = {(uint32_t)(tag >> 32), (uint32_t)tag};
+    struct err err = {0, "its blob is gone"};
+    if (blob.ptr != NULL && shard_warm(tenure->unit->shard, ref,
+                                       tenure->checkpoint.kept[ref.view].definition, blob, &err) == 0)
+        return;
+    log_warn("blob", "worker=%d topic=%s partition=%d view=%s why=\"%s\"",
+             tenure->worker->setup.number, tenure->unit->topic->name, tenure->unit->partition,
+             tenure->unit->topic->views[ref.view]->name, err.text);
+    tenure->is_damaged = true;
+}
+
+static void fetch(struct tenure *tenure)
+{
+    struct worker *worker = tenure->worker;
+    struct shard *shard = tenure->unit->shard;
+    struct entity_ref ref;
+    struct buf key = {NULL, 0, 0};
+    while (loader_can_fetch(worker->loader) && shard_take_wanted(shard, &ref)) {
+        const struct entity *entity = entity_at(&shard->views[ref.view], ref.number);
+        struct slice identity = {entity->identity, entity->identity_len};
+        buf_reset(&key);
+        meta_blob_key(&key, buf_text(&tenure->prefix), tenure->unit->topic->views[ref.view]->name,
+                      tenure->checkpoint.kept[ref.view].gen, meta_blob_hash(identity));
+        loader_fetch(worker->loader, &tenure->fence, buf_slice(&key), identity,
+                     (uint64_t)ref.view << 32 | ref.number, on_fetched, tenure);
+    }
+    buf_fini(&key);
+}
+
+/* ---- every turn, while it loads or runs ---- */
+
+static void tend_run(struct tenure *tenure)
+{
+    if (tenure->is_damaged)
+        begin_reset(tenure, "a blob is damaged, or gone");
+    else
+        fetch(tenure);
 }
 
 static void tend_load(struct tenure *tenure)
@@ -378,6 +422,9 @@ static int tend(struct tenure *tenure, struct err *err)
         return tenure->fence.state == FENCE_HELD ? on_claimed(tenure, err) : 0;
     case TENURE_LOADING:
         tend_load(tenure);
+        return 0;
+    case TENURE_RUNNING:
+        tend_run(tenure);
         return 0;
     case TENURE_RESTING:
         if (worker->mono_ms >= tenure->retry_ms) {

@@ -80,6 +80,9 @@ void tenure_reached_behind(struct tenure *tenure, int64_t offset);
 
 void tenure_was_reset(struct tenure *tenure); /* the reset is acknowledged */
 
+/* Memory is short: drops what is clean of so many entities, and sees to it that more is soon. */
+void tenure_cool(struct tenure *tenure, size_t looks);
+
 /* Adds what tenures have to say to the batch: resets, checkpoints, signs of life. */
 void tenures_gather(struct worker *worker);
 bool tenures_have_urgent(const struct worker *worker);

@@ -68,6 +68,18 @@ void tenures_gather(struct worker *worker)
     }
 }
 
+/* While blobs are being written it is not known which of them can be read back. */
+void tenure_cool(struct tenure *tenure, size_t looks)
+{
+    if (tenure->state != TENURE_RUNNING)
+        return;
+    enum checkpoint_phase phase = tenure->checkpoint.phase;
+    if (phase == CHECKPOINT_IDLE)
+        tenure->checkpoint_ms = tenure->worker->mono_ms;
+    if (phase == CHECKPOINT_IDLE || phase == CHECKPOINT_FLUSH)
+        (void)shard_cool(tenure->unit->shard, looks);
+}
+
 bool tenures_have_urgent(const struct worker *worker)
 {
     for (size_t i = 0; i < worker->tenure_count; i++)

@@ -13,6 +13,8 @@
 
 enum {
     TURN_EVENTS_MAX = 1000,
+    COOL_LOOKS = 1000,   /* entities of a unit, a turn, when memory is short */
+    FULL_MS_MAX = 60000, /* without room, though all that is clean was dropped */
     BEHIND_MAX = 500, /* records for views that are behind, of a turn */
     TURN_MS_MAX = 5,
     PUMP_EVERY = 32,       /* events; a pump is one system call */
@@ -271,32 +273,69 @@ static void watch_intake(struct worker *worker)
     if (!worker->store->ops->is_away(worker->store))
         worker->store_seen_ms = worker->mono_ms;
     bool is_away = worker->mono_ms - worker->store_seen_ms > AWAY_MS;
-    if (is_away == worker->is_paused)
+    bool is_paused = is_away || worker->is_full;
+    if (is_paused == worker->is_paused)
         return;
-    worker->is_paused = is_away;
+    worker->is_paused = is_paused;
     log_warn("intake", "worker=%d state=%s", worker->setup.number,
-             is_away ? "waiting why=\"Redis is away\"" : "running");
-    source->ops->pause(source, is_away);
+             is_away     ? "waiting why=\"Redis is away\""
+             : is_paused ? "waiting why=\"limits.memory is reached\""
+                         : "running");
+    source->ops->pause(source, is_paused);
 }
 
-static int check_memory(const struct worker *worker, struct err *err)
+static size_t memory_limit(const struct worker *worker)
+{
+    const struct options *options = worker->setup.options;
+    return (size_t)(options->limits_memory / options->workers);
+}
+
+bool worker_is_nearly_full(const struct worker *worker)
 {
     size_t bytes = 0;
-    size_t entities = 0;
-    for (size_t i = 0; i < worker->unit_count; i++) {
+    for (size_t i = 0; i < worker->unit_count; i++)
         bytes += shard_bytes(worker->units[i]->shard);
+    return bytes > memory_limit(worker) / 10 * 9;
+}
+
+/* What is clean can be read back: it is dropped before the limit is reached. */
+static void make_room(struct worker *worker)
+{
+    for (size_t i = 0; i < worker->tenure_count; i++)
+        tenure_cool(worker->tenures[i], COOL_LOOKS);
+}
+
+static int complain_of_memory(const struct worker *worker, size_t bytes, struct err *err)
+{
+    size_t entities = 0;
+    for (size_t i = 0; i < worker->unit_count; i++)
         entities += shard_count(worker->units[i]->shard);
-    }
-    const struct options *options = worker->setup.options;
-    size_t limit = (size_t)(options->limits_memory / options->workers);
-    if (bytes <= limit)
-        return 0;
     return err_set(
         err, ERR_INTERNAL,
         "limits.memory is reached: %zu entities at %zu bytes each take %zu bytes, and a worker's "
         "share of %lld is %zu: raise limits.memory, or add workers in other processes",
-        entities, bytes / (entities > 0 ? entities : 1), bytes, (long long)options->limits_memory,
-        limit);
+        entities, bytes / (entities > 0 ? entities : 1), bytes,
+        (long long)worker->setup.options->limits_memory, memory_limit(worker));
+}
+
+static int check_memory(struct worker *worker, struct err *err)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < worker->unit_count; i++)
+        bytes += shard_bytes(worker->units[i]->shard);
+    size_t limit = memory_limit(worker);
+    if (worker->is_fenced && bytes > limit / 10 * 9)
+        make_room(worker);
+    if (bytes <= limit) {
+        worker->is_full = false;
+        return 0;
+    }
+    if (worker->is_fenced && !worker->is_full)
+        worker->full_since_ms = worker->mono_ms;
+    worker->is_full = worker->is_fenced;
+    if (worker->is_full && worker->mono_ms - worker->full_since_ms < FULL_MS_MAX)
+        return 0;
+    return complain_of_memory(worker, bytes, err);
 }
 
 static void log_stats(struct worker *worker)

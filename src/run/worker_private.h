@@ -56,6 +56,8 @@ struct worker {
     /* The checkpointed form. */
     bool is_fenced;
     bool is_ending; /* last checkpoints are being written */
+    bool is_full;         /* of memory: intake waits for what can be dropped */
+    int64_t full_since_ms; /* monotonic clock */
     char *who;
     struct definition *definitions;
     struct tenure **tenures;
@@ -68,6 +70,9 @@ struct shard *unit_add(struct worker *worker, struct unit *unit);
 void unit_remove(struct worker *worker, struct unit *unit);
 /* A window that reaches behind the start of the log is published with what the log holds (promise P). */
 void warn_of_gaps(const struct unit *unit, const struct plan *plan);
+
+/* Is its share of limits.memory nearly used up? */
+bool worker_is_nearly_full(const struct worker *worker);
 
 void units_free(struct worker *worker);
 /* Every unit, as after a restart; as if the group had been alive only up to alive_ms. */

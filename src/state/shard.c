@@ -54,6 +54,7 @@ void shard_free(struct shard *shard)
     free(shard->said_ms);
     free(shard->dirty.refs);
     free(shard->saving.refs);
+    free(shard->wanted.refs);
     free(shard->aside);
     free(shard);
 }
@@ -138,6 +139,7 @@ static void mark_changed(struct shard *shard, struct entity_ref ref, int64_t off
     if ((entity->flags & ENTITY_GONE) != 0)
         shard->gone_count--;
     entity->flags &= (uint16_t)~ENTITY_GONE;
+    (void)shard_has_buckets(shard, ref);
     if (is_silent(shard, ref.view)) {
         entity->flags |= ENTITY_UNSAID;
         return;
@@ -284,8 +286,10 @@ bool shard_take_arrival(struct shard *shard, struct entity_ref *ret)
 {
     struct held held;
     do {
-        if (!shard->is_live || !ledger_take(&shard->ledger, &held))
+        const struct held *next = shard->is_live ? ledger_peek(&shard->ledger, 0) : NULL;
+        if (next == NULL || !shard_has_buckets(shard, next->entity))
             return false;
+        (void)ledger_take(&shard->ledger, &held);
     } while ((entity_of(shard, held.entity)->flags & ENTITY_HELD) == 0); /* a checkpoint has it */
     fetch_ahead(shard);
     shard_mark_sent(shard, held.entity);
@@ -379,6 +383,8 @@ static bool take_due(struct shard *shard, size_t *looks, struct entity_ref *ret)
             }
             int64_t next_ms = 0;
             *ret = (struct entity_ref){view, number};
+            if (!shard_has_buckets(shard, *ret))
+                continue; /* its timer is set again when they are back */
             /* With nothing alive it is written in any case: that is how it is forgotten. */
             if (has_unsaid(shard, entity) || has_decayed(shard, view, number, &next_ms) ||
                 next_ms == INT64_MAX)
@@ -403,8 +409,8 @@ static bool take_unsaid(struct shard *shard, size_t *looks, struct entity_ref *r
         shard->pass.number++;
         const struct entity *entity = entity_of(shard, *ret);
         if ((entity->flags & (ENTITY_IN_USE | WRITE_PENDING)) == ENTITY_IN_USE &&
-            has_unsaid(shard, entity))
-            return true;
+            has_unsaid(shard, entity) && shard_has_buckets(shard, *ret))
+            return true; /* the timer of one that is away says it when it is back */
     }
     return false;
 }
@@ -514,7 +520,7 @@ size_t shard_bytes(const struct shard *shard)
 {
     size_t bytes =
         sizeof *shard + slab_bytes(shard->slab) + shard->ledger.cap * sizeof(struct held) +
-        (shard->dirty.cap + shard->saving.cap) * sizeof(struct entity_ref);
+        (shard->dirty.cap + shard->saving.cap + shard->wanted.cap) * sizeof(struct entity_ref);
     for (size_t i = 0; i < shard->topic->view_count; i++)
         bytes += entities_bytes(&shard->views[i]);
     return bytes;

@@ -20,6 +20,14 @@ static inline bool has_unsaid(const struct shard *shard, const struct entity *en
 /* Its blob is to be written, or deleted. Nothing in the plain form. */
 void shard_mark_dirty(struct shard *shard, struct entity_ref ref);
 
+/* Its buckets are in memory; if not, they are asked for. */
+bool shard_has_buckets(struct shard *shard, struct entity_ref ref);
+
+bool shard_cool_one(struct shard *shard, struct entity_ref ref); /* false: it is not clean */
+
+/* When time alone next changes a value, as seen from now_ms. */
+int64_t entity_next_change(const struct view *view, const struct entity *entity, int64_t now_ms);
+
 /* It is in the batch that is gathered. */
 void shard_mark_sent(struct shard *shard, struct entity_ref ref);
 

@@ -47,6 +47,10 @@ bool shard_take_saving(struct shard *shard, struct entity_ref *ret, bool *ret_is
         struct entity *entity = entity_of(shard, *ret);
         if ((entity->flags & ENTITY_DIRTY) == 0)
             continue; /* saved already, or gone since */
+        if (!shard_has_buckets(shard, *ret)) {
+            shard->saving_next--;
+            return false;
+        }
         entity->flags &= (uint16_t)~ENTITY_DIRTY;
         *ret_is_held = (entity->flags & (ENTITY_HELD | ENTITY_ASIDE)) == ENTITY_HELD;
         if (*ret_is_held)
@@ -56,7 +60,7 @@ bool shard_take_saving(struct shard *shard, struct entity_ref *ret, bool *ret_is
     return false;
 }
 
-static int64_t next_change(const struct view *view, const struct entity *entity, int64_t now_ms)
+int64_t entity_next_change(const struct view *view, const struct entity *entity, int64_t now_ms)
 {
     int64_t next_ms = INT64_MAX;
     for (size_t i = 0; i < view->feature_count; i++) {
@@ -77,7 +81,7 @@ void shard_write_blob(const struct shard *shard, struct entity_ref ref, const ch
     struct snapshot snapshot = {
         .applied = entity->applied,
         .newest_ms = entity->newest_ms,
-        .next_ms = next_change(view, entity, shard->clock_ms[ref.view]),
+        .next_ms = entity_next_change(view, entity, shard->clock_ms[ref.view]),
         .flags = (entity->flags & SAY_OWED) != 0 ? SNAPSHOT_OWED : 0,
     };
     snapshot_write(&snapshot, view, definition, entity, ret);
@@ -106,7 +110,7 @@ static void resume(struct shard *shard, struct entity_ref ref, bool is_owed, int
 {
     const struct entities *entities = &shard->views[ref.view];
     struct entity *entity = entity_of(shard, ref);
-    int64_t next_ms = next_change(entities->view, entity, said_ms);
+    int64_t next_ms = entity_next_change(entities->view, entity, said_ms);
     bool is_due = next_ms <= shard->clock_ms[ref.view] || next_ms == INT64_MAX;
     entity->generation = shard->generation;
     entity->published_ms = is_owed ? -1 : said_ms;
@@ -116,7 +120,8 @@ static void resume(struct shard *shard, struct entity_ref ref, bool is_owed, int
 }
 
 int shard_restore(struct shard *shard, uint32_t view, const char *definition,
-                  struct slice identity, struct slice blob, int64_t said_ms, struct err *err)
+                  struct slice identity, struct slice blob, int64_t said_ms, bool stays_cold,
+                  struct err *err)
 {
     struct entities *entities = &shard->views[view];
     if (entities_find(entities, identity) != ENTITY_NONE)
@@ -135,6 +140,8 @@ int shard_restore(struct shard *shard, uint32_t view, const char *definition,
     entity->applied = snapshot.applied;
     entity->newest_ms = snapshot.newest_ms;
     resume(shard, ref, (snapshot.flags & SNAPSHOT_OWED) != 0, said_ms);
+    if (stays_cold)
+        (void)shard_cool_one(shard, ref);
     return 0;
 }
 
