@@ -126,13 +126,14 @@ struct tap {
     struct wire wire;
     const struct redis_url *url;
     struct wire *socket;
-    struct wire *ghost; /* NULL: none */
-    struct buf held;    /* what the ghost has yet to say */
-    bool is_held;       /* what is sent now stays in held */
-    bool is_deaf;       /* nothing is heard */
-    bool is_cut;        /* the next to send or receive finds it broken */
-    bool is_closed;     /* nor can it be opened */
-    bool leaves_ghost;  /* hanging up leaves the connection open, for its bytes */
+    struct wire *ghost;  /* NULL: none */
+    struct buf held;     /* what the ghost has yet to say */
+    bool is_held;        /* what is sent now stays in held */
+    bool is_deaf;        /* nothing is heard */
+    const char *deaf_on; /* nor after these bytes were sent; NULL: none */
+    bool is_cut;         /* the next to send or receive finds it broken */
+    bool is_closed;      /* nor can it be opened */
+    bool leaves_ghost;   /* hanging up leaves the connection open, for its bytes */
     size_t opened;
 };
 
@@ -161,6 +162,8 @@ static inline ssize_t tap_send(struct wire *wire, const char *ptr, size_t len, s
     struct tap *tap = tap_of(wire);
     if (tap->is_cut)
         return err_set(err, ERR_RETRY, "cut by the test");
+    if (tap->deaf_on != NULL && memmem(ptr, len, tap->deaf_on, strlen(tap->deaf_on)) != NULL)
+        tap->is_deaf = true;
     if (!tap->is_held)
         return tap->socket->ops->send(tap->socket, ptr, len, err);
     buf_add(&tap->held, ptr, len);
