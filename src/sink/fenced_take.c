@@ -30,6 +30,11 @@ static void hear(struct fence *fence, int64_t seq, int64_t mono_ms)
 
 /* ---- answers ---- */
 
+static bool is_next(int64_t seq, int64_t last)
+{
+    return seq > last && seq - 1 == last;
+}
+
 /* Behind every exchange: is it still ours, with nothing done that we do not know of? */
 static void compare(struct fenced *fenced, struct fence *fence, const redisReply *reply,
                     int64_t mono_ms)
@@ -49,7 +54,7 @@ static void compare(struct fenced *fenced, struct fence *fence, const redisReply
         lose(fenced, fence, "it was claimed by somebody else, or Redis is older than our claim");
     else if (seq == fence->seq)
         hear(fence, seq, mono_ms);
-    else if (fenced->exchange == VERIFY && fence->is_in_batch && seq == fence->seq + 1)
+    else if (fenced->exchange == VERIFY && fence->is_in_batch && is_next(seq, fence->seq))
         hear(fence, seq, mono_ms); /* the batch in doubt was carried out */
     else
         lose(fenced, fence, "Redis is older than what it acknowledged");
@@ -137,7 +142,7 @@ static void take_batch(struct fenced *fenced, const redisReply *exec, int64_t mo
         const redisReply *seq = exec->element[batch->command_count + i];
         if (fence == NULL)
             continue;
-        if (seq->type == REDIS_REPLY_INTEGER && seq->integer == fence->seq + 1)
+        if (seq->type == REDIS_REPLY_INTEGER && is_next(seq->integer, fence->seq))
             hear(fence, seq->integer, mono_ms);
         else
             lose(fenced, fence, "its count was not what we left");
