@@ -379,7 +379,9 @@ static bool scan_section(struct reader *reader, const struct view *view, size_t 
     if (!take_varint(reader, &code))
         return false;
     uint64_t count = code >> 1;
-    if ((code & 1) != 0 && (!take_varint(reader, &gap) || gap == 0))
+    if ((code & 1) != 0 && !take_varint(reader, &gap))
+        return false;
+    if ((code & 1) != 0 && gap == 0)
         return refuse(reader, "no features are left out, and written all the same");
     if (gap >= view->feature_count - feature)
         return refuse(reader, "it has more features than the view");
