@@ -1,11 +1,7 @@
 #include <hiredis/hiredis.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 
 #include "sink/redis_errors.h"
-#include "sink/redis_login.h"
 #include "tidewheel/mem.h"
 #include "tidewheel/store.h"
 
@@ -19,14 +15,7 @@ const char *redis_client_version(void)
     return VERSION(HIREDIS_MAJOR) "." VERSION(HIREDIS_MINOR) "." VERSION(HIREDIS_PATCH);
 }
 
-void redis_tune(int fd, unsigned timeout_ms)
-{
-    int yes = 1;
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, sizeof timeout_ms);
-}
-
-int redis_login(const char *text, struct redis_url *ret, struct err *err)
+int redis_url_login(const char *text, struct redis_url *ret, struct err *err)
 {
     struct redis_url url;
     int rc = redis_url_parse(text, &url, err);
@@ -115,7 +104,7 @@ int redis_fetch(const char *text, struct slice key, const char *const *fields, s
                 char **ret_values, int64_t *ret_pttl_ms, struct err *err)
 {
     struct redis_url url;
-    int rc = redis_login(text, &url, err);
+    int rc = redis_url_login(text, &url, err);
     if (rc < 0)
         return rc;
     struct timeval wait = {.tv_sec = WAIT_S};
