@@ -81,6 +81,7 @@ static void read_again(struct kafka_source *source, struct kafka_unit *unit, con
     log_warn("position", "worker=%d topic=%s partition=%d position=%lld reason=\"%s\"",
              source->number, unit->unit.topic->name, (int)unit->unit.partition,
              (long long)unit->next, reason);
+    hold(source, unit);
     if (source->is_reader)
         kafka_begin_unit(source, unit, RD_KAFKA_OFFSET_BEGINNING);
     else
@@ -226,16 +227,20 @@ static void kafka_restart(struct source *base, struct unit *only, int64_t alive_
     source->polls = 0;
 }
 
+int64_t kafka_known_end(const struct kafka_source *source, const struct unit *unit)
+{
+    int64_t start = -1;
+    int64_t end = -1;
+    rd_kafka_resp_err_t code = rd_kafka_get_watermark_offsets(source->handle, unit->topic->name,
+                                                              unit->partition, &start, &end);
+    return code != RD_KAFKA_RESP_ERR_NO_ERROR || end < 0 ? -1 : end;
+}
+
 static int64_t kafka_end(struct source *base, const struct unit *unit)
 {
     struct kafka_source *source = kafka_of(base);
-    int64_t start = -1;
-    int64_t end = -1;
     const struct kafka_unit *known = (const struct kafka_unit *)unit;
-    if (rd_kafka_get_watermark_offsets(source->handle, unit->topic->name, unit->partition, &start,
-                                       &end) != RD_KAFKA_RESP_ERR_NO_ERROR ||
-        end < 0)
-        end = -1;
+    int64_t end = kafka_known_end(source, unit);
     return end > known->live_at ? end : known->is_known ? known->live_at : -1;
 }
 

@@ -116,6 +116,7 @@ int kafka_poll(struct source *base, int64_t timeout_ms, struct unit **ret_unit, 
                struct err *err) MUST_CHECK;
 void kafka_begin_unit(struct kafka_source *source, struct kafka_unit *unit, int64_t start);
 void kafka_learn_cluster(struct kafka_source *source); /* waits for nothing */
+int64_t kafka_known_end(const struct kafka_source *source, const struct unit *unit);
 void kafka_release(struct kafka_source *source); /* the record that is lent */
 extern const struct source_ops KAFKA_OPS;
 
