@@ -90,6 +90,7 @@ void world_init(struct world *world, uint64_t seed, enum form form, const struct
     sim_kafka_init(&world->kafka, &world->rng, (int)rng_between(&world->rng, 1, PARTITIONS_MAX));
     sim_redis_init(&world->redis, &world->rng);
     world->redis.written = on_written;
+    world->redis.is_prompt = form == FORM_PLAIN;
     world->redis.arg = world;
     oracle_init(&world->oracle, catalog);
     world->process_count = (int)rng_between(&world->rng, 2, PROCESSES_MAX);
