@@ -10,10 +10,12 @@
 
 enum { STEP_MS = 100 /* the finest hop */ };
 
-void oracle_init(struct oracle *oracle, const struct catalog *catalog)
+void oracle_init(struct oracle *oracle, const struct catalog *catalog, int partition_count)
 {
     memset(oracle, 0, sizeof *oracle);
     oracle->catalog = catalog;
+    for (int i = 0; i < ORACLE_ENTITIES_MAX; i++)
+        oracle->partition_of[i] = i % partition_count;
 }
 
 bool oracle_is_full(const struct oracle *oracle, size_t entity)
@@ -21,12 +23,23 @@ bool oracle_is_full(const struct oracle *oracle, size_t entity)
     return oracle->counts[entity] >= ORACLE_EVENTS_MAX;
 }
 
-double oracle_add(struct oracle *oracle, size_t entity, int64_t ts_ms)
+double oracle_amount(const struct oracle *oracle, size_t entity)
 {
-    size_t n = oracle->counts[entity]++;
-    double amount = (double)(UINT64_C(1) << n);
-    oracle->events[entity][n] = (struct oracle_event){ts_ms, amount};
-    return amount;
+    return (double)(UINT64_C(1) << oracle->counts[entity]);
+}
+
+void oracle_add(struct oracle *oracle, size_t entity, int64_t ts_ms, int64_t offset)
+{
+    struct oracle_event event = {ts_ms, oracle_amount(oracle, entity), offset};
+    oracle->events[entity][oracle->counts[entity]++] = event;
+}
+
+size_t oracle_before(const struct oracle *oracle, size_t entity, int64_t offset)
+{
+    size_t count = 0;
+    while (count < oracle->counts[entity] && oracle->events[entity][count].offset < offset)
+        count++;
+    return count;
 }
 
 /* ---- prefixes ---- */

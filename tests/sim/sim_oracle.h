@@ -14,20 +14,26 @@ enum { ORACLE_ENTITIES_MAX = 8, ORACLE_EVENTS_MAX = 50 /* of an entity: a double
 struct oracle_event {
     int64_t ts_ms;
     double amount;
+    int64_t offset;
 };
 
 struct oracle {
     const struct catalog *catalog;
     struct oracle_event events[ORACLE_ENTITIES_MAX][ORACLE_EVENTS_MAX];
     size_t counts[ORACLE_ENTITIES_MAX];
+    int partition_of[ORACLE_ENTITIES_MAX];
 };
 
-void oracle_init(struct oracle *oracle, const struct catalog *catalog);
+void oracle_init(struct oracle *oracle, const struct catalog *catalog, int partition_count);
 
 bool oracle_is_full(const struct oracle *oracle, size_t entity);
 
-/* The amount of the entity's next event, which is then one of them. */
-double oracle_add(struct oracle *oracle, size_t entity, int64_t ts_ms);
+/* The amount of the entity's next event. */
+double oracle_amount(const struct oracle *oracle, size_t entity);
+void oracle_add(struct oracle *oracle, size_t entity, int64_t ts_ms, int64_t offset);
+
+/* How many of the entity's events lie before an offset of its partition. */
+size_t oracle_before(const struct oracle *oracle, size_t entity, int64_t offset);
 
 /* A value in Redis at any time: that of the entity's first events, whatever their number. ERR_INTERNAL
  * with a sentence. */

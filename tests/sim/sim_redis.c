@@ -282,9 +282,9 @@ void session_break(struct sim_redis *redis, struct session *session)
 {
     session->is_broken = true;
     session->in_at_ms = sim_mono_ms + rng_between(redis->rng, 0, 8000);
-    session->is_doomed = rng_one_in(redis->rng, 3);
-    if (rng_one_in(redis->rng, 3) && !session->is_doomed)
+    if (!rng_one_in(redis->rng, 3))
         session_run(redis, session); /* only the answer is lost */
+    session->is_doomed = redis->is_prompt || rng_one_in(redis->rng, 2);
 }
 
 void sim_redis_tick(struct sim_redis *redis)

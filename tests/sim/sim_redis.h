@@ -56,6 +56,7 @@ struct sim_redis {
     size_t group_count;
     size_t group_cap;
     struct session *sessions;
+    bool is_prompt;           /* what is given up is carried out at once or never */
     int64_t down_until_ms;    /* refuses connections */
     int64_t loading_until_ms; /* answers -LOADING */
     int64_t full_until_ms;    /* answers -OOM to writes */

@@ -90,11 +90,13 @@ void world_init(struct world *world, uint64_t seed, enum form form, const struct
     sim_kafka_init(&world->kafka, &world->rng, (int)rng_between(&world->rng, 1, PARTITIONS_MAX));
     sim_redis_init(&world->redis, &world->rng);
     world->redis.written = on_written;
+    world->redis.is_prompt = form == FORM_PLAIN;
     world->redis.arg = world;
-    oracle_init(&world->oracle, catalog);
+    oracle_init(&world->oracle, catalog, world->kafka.partition_count);
+    invariants_init(&world->invariants, &world->oracle);
     world->process_count = (int)rng_between(&world->rng, 2, PROCESSES_MAX);
     world->entity_count = (int)rng_between(&world->rng, 3, ORACLE_ENTITIES_MAX);
-    world->events_left = rng_between(&world->rng, 50, 120);
+    world->events_left = rng_between(&world->rng, 50, rng_one_in(&world->rng, 8) ? 400 : 150);
     world->fault_every = ONE_OF(world, 10, 25, 60);
     world->faults_left = ONE_OF(world, 3, 8, 16, 40);
     world->strike_every = ONE_OF(world, 10, 50, 200);
@@ -191,26 +193,33 @@ static int64_t draw_event_ms(struct world *world)
     return sim_wall_ms - rng_below(&world->rng, 100);
 }
 
-static void produce(struct world *world)
+/* At the end of its log, sometimes behind a gap, sometimes before the mark of a transaction. */
+static int64_t append(struct world *world, int entity, const char *text)
 {
-    size_t entity = (size_t)rng_below(&world->rng, world->entity_count);
-    char text[128];
-    char key[16];
-    (void)snprintf(key, sizeof key, "e%zu", entity);
-    world->events_left--;
-    if (oracle_is_full(&world->oracle, entity) || rng_one_in(&world->rng, 20)) {
-        (void)snprintf(text, sizeof text, "{\"id\":\"%s\",", key); /* no event at all */
-    } else {
-        int64_t ts_ms = draw_event_ms(world);
-        (void)snprintf(text, sizeof text, "{\"id\":\"%s\",\"amount\":%.0f,\"ts\":%lld}", key,
-                       oracle_add(&world->oracle, entity, ts_ms), (long long)ts_ms);
-    }
-    int partition = (int)(entity % (size_t)world->kafka.partition_count);
+    char key[] = "e0";
+    key[1] = (char)('0' + entity);
+    int partition = world->oracle.partition_of[entity];
     int64_t gap = rng_one_in(&world->rng, 5) ? rng_between(&world->rng, 1, 5) : 0;
     int64_t offset = sim_kafka_produce(&world->kafka, partition, gap, text, key);
-    if (rng_one_in(&world->rng, 20)) /* the mark of a transaction */
+    if (rng_one_in(&world->rng, 20))
         world->kafka.partitions[partition].log_end++;
     world_trace(world, "event %d:%lld %s", partition, (long long)offset, text);
+    return offset;
+}
+
+static void produce(struct world *world)
+{
+    int entity = (int)rng_below(&world->rng, world->entity_count);
+    char text[128];
+    world->events_left--;
+    if (oracle_is_full(&world->oracle, (size_t)entity) || rng_one_in(&world->rng, 20)) {
+        (void)append(world, entity, "{\"id\":"); /* no event at all */
+        return;
+    }
+    int64_t ts_ms = draw_event_ms(world);
+    (void)snprintf(text, sizeof text, "{\"id\":\"e%d\",\"amount\":%.0f,\"ts\":%lld}", entity,
+                   oracle_amount(&world->oracle, (size_t)entity), (long long)ts_ms);
+    oracle_add(&world->oracle, (size_t)entity, ts_ms, append(world, entity, text));
 }
 
 static void pass_time(struct world *world)

@@ -6,7 +6,7 @@
 #ifndef TIDEWHEEL_SIM_WORLD_H
 #define TIDEWHEEL_SIM_WORLD_H
 
-#include "sim_oracle.h"
+#include "sim_invariants.h"
 #include "sim_process.h"
 #include "tidewheel/options.h"
 
@@ -35,6 +35,7 @@ struct world {
     struct sim_kafka kafka;
     struct sim_redis redis;
     struct oracle oracle;
+    struct invariants invariants;
     struct process processes[PROCESSES_MAX];
     int process_count;
     struct sim_source *dead[DEAD_MAX]; /* killed, and members still as far as the group knows */
