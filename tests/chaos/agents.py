@@ -34,8 +34,9 @@ def plan(seed, minutes):
     chance = random.Random(f"plan {seed}")
     kinds = [kind for kind, share in SHARES.items() for _ in range(max(1, round(share * minutes / 10)))]
     chance.shuffle(kinds)
-    gaps = [chance.choice([chance.uniform(0.05, 0.5), chance.uniform(2, 8), chance.uniform(2, 8),
-                           chance.uniform(4, 12)]) for _ in kinds]
+    # A third comes in bursts; between them all have time to recover, and so something to lose.
+    gaps = [chance.choice([chance.uniform(0.05, 0.5), chance.uniform(3, 8), chance.uniform(5, 12)])
+            for _ in kinds]
     scale = minutes * 60 / sum(gaps)
     return list(zip((at * scale for at in itertools.accumulate(gaps)), kinds))
 
@@ -88,7 +89,9 @@ class Agent:
     # ---- workers
 
     def kill(self):
-        worker = self.worker()
+        # Mostly one that has something to do.
+        busy = [one for one in self.world.workers if one.units()] if self.chance.random() < 0.8 else []
+        worker = self.chance.choice(busy) if busy else self.worker()
         if not worker:
             return None
         units = self.world.kill(worker)
@@ -116,6 +119,7 @@ class Agent:
     def join(self):
         if len(self.world.workers) >= WORKERS_MAX:
             return None
+        self.world.on_fault()
         return self.world.start(self.chance.choice([1, 2])).name
 
     def leave(self):

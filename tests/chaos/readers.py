@@ -16,7 +16,7 @@ import streams
 
 USERS_AT_ONCE = 12
 PAUSE_S = 0.025
-HISTORY = 12      # samples that are kept of each user
+HISTORY = 12      # values that are kept of each hash
 WRONG_MAX = 20    # are described
 RECOVERY_MAX_S = 60
 HOT_USERS = 8     # of each partition, looked at to see it recover
@@ -82,7 +82,7 @@ class Readers:
                 self._look(user, *(resp.pairs(reply) for reply in replies[2 * at:2 * at + 2]))
 
     def _look(self, user, shop, life):
-        for fields, check in ((shop, self._shop_faults), (life, self._life_faults)):
+        for name, fields, check in (("shop", shop, self._shop_faults), ("life", life, self._life_faults)):
             if not isinstance(fields, dict):
                 self._refused(fields)
             elif not fields:
@@ -90,7 +90,9 @@ class Readers:
             else:
                 self.samples += 1
                 faults = check(user, fields)
-                self.history[user].append((time.monotonic() - self.begun, fields))
+                history = self.history[user, name]
+                if not history or history[-1][1] != fields:
+                    history.append((time.monotonic() - self.begun, fields))
                 if faults:
                     self._tell(user, faults)
 
@@ -118,7 +120,10 @@ class Readers:
                  + "; ".join(faults), *self.lines_of(user)]))
 
     def lines_of(self, user):
-        return [f"{at:8.2f} s  {shown(fields)}" for at, fields in self.history[user]]
+        """The values that were seen last, each when it was first seen."""
+        seen = [(at, name, fields) for name in ("shop", "life") for at, fields in list(self.history[user, name])]
+        return [f"{at:8.2f} s  {name}  {shown(fields)}"
+                for at, name, fields in sorted(seen, key=lambda one: one[0])]
 
 
 class Recovery:
@@ -133,7 +138,7 @@ class Recovery:
             hot = self.hot[streams.partition_of(user)]
             if len(hot) < HOT_USERS:
                 hot.append(user)
-        self.waiting = []  # [when, {partition: {user: made then}}, is_disturbed]
+        self.waiting = []  # [when, {partition: {user: purchases made then}}, is_disturbed]
         self.calm, self.disturbed = [], []
         self.too_late = 0
         self.lock = threading.Lock()

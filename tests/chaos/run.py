@@ -28,9 +28,9 @@ import agents  # noqa: E402
 import kafka  # noqa: E402
 import process  # noqa: E402
 import published  # noqa: E402
-import readers as reading  # noqa: E402
+import readers  # noqa: E402
 import redis as redis_server  # noqa: E402
-import stream as streams  # noqa: E402
+import streams  # noqa: E402
 import worlds  # noqa: E402
 import yaml_text  # noqa: E402
 from process import until  # noqa: E402
@@ -43,10 +43,6 @@ PROBLEMS_MAX = 20
 TOPIC = "chaos"
 USER = re.compile(r"(?:user|life):(\d+)")
 FORMS = {"plain": "off", "checkpointed": "2s"}  # checkpoint.interval
-
-
-def say(text):
-    print(text, flush=True)
 
 
 def now_ms():
@@ -96,6 +92,7 @@ class Run:
         """Waits until every value is right, the short windows being over; else what is wrong."""
         ended = time.monotonic()
         over_ms = self.stream.newest_ms + streams.SHORTER_MS
+        # The oracle takes its time after a long run; what is decided then is decided all the same.
         expected = published.Published([yaml_text.load(text) for text in self.world.views],
                                        self.stream.records, now_ms())
         oldest_ms = min(entity.newest() for entity in expected.entities.values())
@@ -146,12 +143,14 @@ class Run:
     def summarize(self):
         counts = self.agent.counts
         say(", ".join(f"{kind}: {counts[kind]}" for kind in agents.SHARES))
-        say(f"events: {len(self.stream.records)}, values sampled: {self.readers.samples} (absent: "
-            f"{self.readers.absent}, older than before: {self.readers.older}), wrong values: "
+        say(f"events: {len(self.stream.records)}; values sampled: {self.readers.samples} (absent: "
+            f"{self.readers.absent}, older than before: {self.readers.older}); wrong values: "
             f"{self.readers.wrong_count}")
         for name, times in (("with no other fault meanwhile", self.recovery.calm),
                             ("with others", self.recovery.disturbed)):
-            say(f"kill -9 to fresh values of all its partitions, {name}: {spread(times)}")
+            say(f"kill -9 to a fresh value in each of its partitions, {name}: {spread(times)}")
+        if self.recovery.too_late:
+            say(f"kill -9 without, within {readers.RECOVERY_MAX_S} s: {self.recovery.too_late}")
 
     def keep(self):
         path = pathlib.Path(tempfile.mkdtemp(prefix=f"tidewheel-chaos-{self.seed}-"))

@@ -107,8 +107,12 @@ class Stream:
 
 
 def number(fields, name):
+    """None: there is no such field. What is no number equals nothing."""
     text = fields.get(name.encode())
-    return None if text is None else float(text)
+    try:
+        return None if text is None else float(text)
+    except ValueError:
+        return float("nan")
 
 
 def purchase_faults(fields, made):

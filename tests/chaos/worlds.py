@@ -29,7 +29,6 @@ class World:
         one.is_frozen = False
         self.workers.append(one)
         self.all.append(one)
-        self.on_fault()
         return one
 
     def on_fault(self):
