@@ -212,6 +212,11 @@ static void add_progress(struct checkpoint *checkpoint, struct batch *batch, int
         end_word(checkpoint, begin, &count);
     }
     end_words(checkpoint, batch, count);
+    begin_words(checkpoint, &count);
+    add_word(checkpoint, "HDEL", &count);
+    add_word(checkpoint, checkpoint->fence->meta_key, &count);
+    add_word(checkpoint, "trying", &count);
+    end_words(checkpoint, batch, count);
     close_item(checkpoint, batch, ITEM_UNIT, (struct entity_ref){0, 0}, UNIT_PROGRESS);
 }
 

@@ -168,6 +168,7 @@ void tenure_was_reset(struct tenure *tenure)
         read_behind(tenure);
         return;
     }
+    trial_begin(tenure);
     run_from(tenure, tenure->plan.again, false);
     if (is_wish) /* it is done, and must not be found again */
         tenure->commit_due = tenure->unit->shard->ledger.position;
@@ -245,6 +246,7 @@ static void on_loaded(struct tenure *tenure)
              tenure->worker->setup.number, tenure->unit->topic->name, tenure->unit->partition,
              (unsigned long long)tenure->load.blobs, (unsigned long long)tenure->load.bytes);
     clean_look(tenure);
+    trial_begin(tenure);
     run_from(tenure, tenure->checkpoint.progress, judge_is_live(tenure));
 }
 
@@ -522,7 +524,7 @@ bool tenure_take(struct tenure *tenure, const struct record *record)
             return false;
         }
     }
-    if (record->offset < tenure->unit->shard->ledger.position)
+    if (record->offset < tenure->unit->shard->ledger.position || !trial_take(tenure, record))
         return false;
     tenure->checkpoint.anchor = seen;
     note_cover(tenure, record, false);

@@ -30,6 +30,17 @@ enum tenure_state {
     TENURE_PARKED,
 };
 
+/* Events are tried one at a time, each noted durably before it is applied, once claims have found no
+ * progress three times: one that ends the process whenever it is tried is skipped. */
+struct trial {
+    bool is_on;
+    bool is_sent;    /* the note is in a batch */
+    int64_t offset;  /* that is being noted; -1: none */
+    int64_t allowed; /* noted: it may be applied; -1: none */
+    int64_t deaths;  /* of owners that had noted `died_at` */
+    int64_t died_at; /* -1: none */
+};
+
 struct tenure {
     struct worker *worker;
     struct unit *unit;
@@ -48,6 +59,7 @@ struct tenure {
     bool is_reset_sent;
     bool is_damaged; /* a blob was none */
     bool has_ended;  /* a drain: its last checkpoint is written */
+    struct trial trial;
     int64_t checkpoint_ms; /* the next one; this and the following by the monotonic clock */
     int64_t retry_ms;
     int64_t commit_due; /* may be committed; -1: nothing */
@@ -77,6 +89,16 @@ bool tenure_take_behind(struct tenure *tenure, const struct record *record);
 bool tenure_wants(const struct tenure *tenure, uint32_t view, int64_t offset);
 /* It has handed out everything before offset; those who wanted it have it. */
 void tenure_reached_behind(struct tenure *tenure, int64_t offset);
+
+/* ---- trial.c ---- */
+
+void trial_begin(struct tenure *tenure); /* after a load: is one needed? */
+/* May the record be applied now? If not, it comes again, or is skipped. */
+bool trial_take(struct tenure *tenure, const struct record *record);
+void trial_gather(struct tenure *tenure);
+void trial_answered(struct tenure *tenure);
+
+/* ---- */
 
 void tenure_was_reset(struct tenure *tenure); /* the reset is acknowledged */
 

@@ -64,6 +64,7 @@ void tenures_gather(struct worker *worker)
             continue;
         gather_checkpoint(tenure);
         clean_gather(tenure);
+        trial_gather(tenure);
         beat(tenure);
     }
 }
@@ -100,9 +101,14 @@ void tenure_answered(struct tenure *tenure, const struct item *item)
         clean_answered(tenure);
         return;
     }
+    if (item->kind == ITEM_UNIT && item->tag == UNIT_TRY) {
+        trial_answered(tenure);
+        return;
+    }
     if (!checkpoint_answered(&tenure->checkpoint, item))
         return;
     failpoint(FAIL_PROGRESS_WRITTEN);
+    tenure->trial.is_on = false;
     const struct shard *shard = tenure->unit->shard;
     tenure->commit_due = tenure->checkpoint.progress;
     tenure->has_ended = tenure->worker->is_ending && shard->dirty.count == 0 &&
