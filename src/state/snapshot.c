@@ -172,7 +172,10 @@ static void write_series(const struct series *series, const struct series_spec *
 void snapshot_write(const struct snapshot *snapshot, const struct view *view,
                     const char *definition, const struct entity *entity, struct buf *ret)
 {
-    CHECK(snapshot->applied >= -1 && snapshot->newest_ms >= -1 && snapshot->next_ms >= 0);
+    CHECK(snapshot->applied >= -1 && (snapshot->flags & ~SNAPSHOT_OWED) == 0);
+    CHECK(snapshot->newest_ms == -1 || timestamp_is_valid(snapshot->newest_ms));
+    CHECK(snapshot->next_ms == INT64_MAX ||
+          (snapshot->next_ms >= 0 && snapshot->next_ms <= NEXT_MS_MAX));
     size_t begin = ret->len;
     size_t gap = 0;
     write_head(snapshot, ret);
@@ -453,10 +456,9 @@ static void load_section(const struct section *section, const uint8_t *end, cons
     series_make(&loaded, slab, section->words);
     uint32_t at = loaded.len;
     for (uint32_t i = 0; i < section->alive; i++) {
-        bool is_right = walk_head(&walk, &head);
-        CHECK(is_right);
-        uint64_t *words = series_put(&loaded, spec, &at, head.start_ms, head.is_one);
-        is_right = walk_words(&walk, &head, words);
+        bool is_right =
+            walk_head(&walk, &head) &&
+            walk_words(&walk, &head, series_put(&loaded, spec, &at, head.start_ms, head.is_one));
         CHECK(is_right);
     }
     CHECK(at == 0);
