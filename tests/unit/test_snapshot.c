@@ -1,11 +1,13 @@
 /* An entity's state as bytes: it comes back as it was, it is small, and no other bytes are one. */
 #include "tidewheel/snapshot.h"
 
+#include <dirent.h>
 #include <math.h>
 #include <stdio.h>
 #include <time.h>
 
 #include "snapshot_kit.h"
+#include "tidewheel/num.h"
 #include "unit.h"
 
 #define HEAD(features)                                                                             \
@@ -482,6 +484,193 @@ START_TEST(bytes_with_a_right_checksum_are_refused_for_what_they_say)
 }
 END_TEST
 
+/* ---- golden blobs: a later format must still read these ---- */
+
+/* Each is a file of tests/unit/blobs: what the blob is of, its bytes, what is to be read off it, and
+ * the view. They are made anew, which only an error in format 1 itself would be a reason for, by
+ *
+ *     WRITE_BLOBS=1 build/tests/test_snapshot         in the tree's root
+ */
+#define BLOBS "tests/unit/blobs"
+
+struct golden {
+    const struct view *view;
+    const char *view_text;
+    char identity[64];
+    int64_t now_ms;
+    const char *hex;
+};
+
+static void add_reading(const struct reading *reading, struct buf *ret)
+{
+    char text[NUM_TEXT_MAX];
+    if (reading->kind == READING_COUNT)
+        buf_add(ret, text, num_format_uint64(reading->count, text));
+    else if (reading->kind == READING_NUMBER)
+        buf_add(ret, text, num_format(reading->number, text));
+    else
+        buf_add_text(ret, reading->kind == READING_NONE ? "none" : "overflow");
+}
+
+static void add_readings(const struct rig *rig, int64_t now_ms, struct buf *ret)
+{
+    struct series_reading reading;
+    for (size_t i = 0; i < rig->view->field_count; i++) {
+        const struct output_field *field = &rig->view->fields[i];
+        const struct series_spec *spec = &rig->view->features[field->feature].series;
+        series_read(&rig->entity->series[field->feature], spec, now_ms, &reading);
+        struct reading value = op_read(field->op, &spec->shape, reading.acc[field->window]);
+        buf_printf(ret, "at %lld %s ", (long long)now_ms, field->name);
+        add_reading(&value, ret);
+        buf_add_char(ret, '\n');
+    }
+}
+
+/* The whole file, as this version reads the blob. */
+static void render(const struct golden *golden, struct buf *ret)
+{
+    static const int64_t LATER_MS[] = {0, 40 * MINUTE, 7 * DAY - HOUR};
+    struct rig rig;
+    struct snapshot snapshot;
+    struct err err = {0};
+    struct buf blob = {0};
+    rig_init(&rig, golden->view, golden->identity);
+    add_hex(&blob, golden->hex);
+    int code = rig_restore(&rig, buf_slice(&blob), golden->now_ms, &snapshot, &err);
+    ck_assert_msg(code == 0, "%s: %s", golden->hex, err.text);
+    buf_printf(ret, "identity %s\nnow %lld\nblob %s\n", golden->identity, (long long)golden->now_ms,
+               golden->hex);
+    buf_printf(ret, "applied %lld\nnewest %lld\nnext %lld\nflags %u\n", (long long)snapshot.applied,
+               (long long)snapshot.newest_ms, (long long)snapshot.next_ms, snapshot.flags);
+    for (size_t i = 0; i < sizeof LATER_MS / sizeof LATER_MS[0]; i++)
+        add_readings(&rig, golden->now_ms + LATER_MS[i], ret);
+    buf_add_text(ret, golden->view_text);
+    buf_fini(&blob);
+    rig_fini(&rig);
+}
+
+/* Events of some features of a view, each step_ms after the one before, or before it; the values
+ * go up by `more`. */
+static const struct made {
+    const char *file;
+    const char *identity;
+    int view;
+    unsigned features; /* a bit for each */
+    int count;
+    int64_t step_ms;
+    double first;
+    double more;
+    int64_t applied;
+    uint8_t flags;
+} MADE[] = {
+    {"one_event", "u1", 0, 1, 1, 0, 129.95, 0, 0, 0},
+    {"one_counted", "u1", 0, 2, 1, 0, 0, 0, 12, 0},
+    {"both_features", "o1:p%3A2", 0, 3, 9, 7 * MINUTE, -2.5, 0.75, 123456789, 0},
+    {"a_week", "u2", 0, 3, 400, 25 * MINUTE, 1, 0.01, INT64_C(1) << 40, 0},
+    {"late_events", "u3", 0, 3, 60, -2 * HOUR, 10, 1.25, 300, 0},
+    {"one_bucket_of_many", "u4", 0, 1, 50, 100, 0.1, 0.1, 301, 0},
+    {"sum_with_both_halves", "u5", 0, 1, 3, SECOND, 0.1, 1e16, 302, 0},
+    {"sum_kept_scaled", "u6", 0, 1, 5, 20 * SECOND, 1.7e308, -1e307, 303, 0},
+    {"sum_of_nothing", "u7", 0, 1, 3, SECOND, -1, 1, 304, 0},
+    {"tiny_values", "u8", 0, 1, 4, 90 * SECOND, 5e-324, 5e-324, 305, 0},
+    {"owed_and_empty", "u9", 0, 0, 0, 0, 0, 0, 306, SNAPSHOT_OWED},
+    {"never_applied", "u10", 0, 2, 2, HOUR, 0, 0, -1, SNAPSHOT_OWED},
+    {"single_parts", "u11", 1, 31, 30, 4 * SECOND, 3, -0.5, 307, 0},
+    {"single_parts_with_gaps", "u12", 1, 18, 5, 40 * MINUTE, 3, 2, 308, 0},
+    {"hops_of_1_ms", "u13", 2, 7, 6, 13 * DAY + 1, 1e-3, 1e3, 309, 0},
+};
+
+static void write_blob(const struct made *made)
+{
+    struct catalog *catalog = catalog_of(VIEWS[made->view]);
+    struct rig rig;
+    struct golden golden = {
+        .view = catalog->views[0], .view_text = VIEWS[made->view], .now_ms = NOW};
+    rig_init(&rig, golden.view, made->identity);
+    for (int i = 0; i < made->count; i++) {
+        int64_t ts_ms = NOW + i * made->step_ms;
+        golden.now_ms = ts_ms > NOW ? ts_ms : NOW;
+        for (size_t feature = 0; feature < golden.view->feature_count; feature++)
+            if ((made->features >> feature & 1) != 0)
+                rig_add(&rig, feature, ts_ms, made->first + made->more * i, golden.now_ms);
+    }
+    struct buf blob = {0};
+    struct buf hex = {0};
+    struct buf text = {0};
+    char path[128];
+    rig_tidy(&rig, golden.now_ms);
+    rig_write(&rig, made->applied, made->flags, golden.now_ms, &blob);
+    for (size_t i = 0; i < blob.len; i++)
+        buf_printf(&hex, "%02x", (unsigned char)blob.ptr[i]);
+    golden.hex = buf_text(&hex);
+    (void)snprintf(golden.identity, sizeof golden.identity, "%s", made->identity);
+    render(&golden, &text);
+    (void)snprintf(path, sizeof path, BLOBS "/%s.txt", made->file);
+    FILE *file = fopen(path, "w");
+    ck_assert_ptr_nonnull(file);
+    ck_assert_uint_eq(fwrite(text.ptr, 1, text.len, file), text.len);
+    (void)fclose(file);
+    buf_fini(&blob);
+    buf_fini(&hex);
+    buf_fini(&text);
+    rig_fini(&rig);
+    catalog_free(catalog);
+}
+
+static void read_file(const char *name, struct buf *ret)
+{
+    char path[512];
+    (void)snprintf(path, sizeof path, BLOBS "/%s", name);
+    FILE *file = fopen(path, "r");
+    ck_assert_msg(file != NULL, "%s: cannot be read", path);
+    for (int byte = fgetc(file); byte != EOF; byte = fgetc(file))
+        buf_add_char(ret, (char)byte);
+    (void)fclose(file);
+}
+
+static void check_golden(const char *name)
+{
+    struct buf file = {0};
+    struct buf seen = {0};
+    char hex[16384];
+    long long now_ms = 0;
+    struct golden golden = {0};
+    read_file(name, &file);
+    int found = sscanf(buf_text(&file), "identity %63s now %lld blob %16383s", golden.identity,
+                       &now_ms, hex);
+    ck_assert_msg(found == 3, "%s: not such a file", name);
+    golden.view_text = strstr(buf_text(&file), "\nview: ") + 1;
+    golden.now_ms = now_ms;
+    golden.hex = hex;
+    struct catalog *catalog = catalog_of(golden.view_text);
+    golden.view = catalog->views[0];
+    render(&golden, &seen);
+    ck_assert_msg(strcmp(buf_text(&file), buf_text(&seen)) == 0, "%s: read as\n%s", name,
+                  buf_text(&seen));
+    buf_fini(&file);
+    buf_fini(&seen);
+    catalog_free(catalog);
+}
+
+START_TEST(a_later_format_must_still_read_these)
+{
+    bool is_writing = getenv("WRITE_BLOBS") != NULL;
+    for (size_t i = 0; i < sizeof MADE / sizeof MADE[0] && is_writing; i++)
+        write_blob(&MADE[i]);
+    int count = 0;
+    DIR *folder = opendir(BLOBS);
+    ck_assert_msg(folder != NULL, BLOBS " is not there: run this in the tree's root");
+    for (struct dirent *entry = readdir(folder); entry != NULL; entry = readdir(folder)) {
+        if (entry->d_name[0] == '.')
+            continue;
+        check_golden(entry->d_name);
+        count++;
+    }
+    (void)closedir(folder);
+    ck_assert_int_ge(count, 12);
+}
+END_TEST
+
 UNIT_MAIN("snapshot", what_was_written_reads_the_same_also_after_further_events,
           a_blob_is_merged_into_later_events_of_the_same_entity,
           a_blob_is_at_most_1_3_times_its_buckets_and_24_bytes,
@@ -491,4 +680,5 @@ UNIT_MAIN("snapshot", what_was_written_reads_the_same_also_after_further_events,
           any_other_byte_and_any_cut_is_refused_and_nothing_changes,
           a_blob_of_another_entity_or_of_another_definition_is_refused,
           a_blob_of_format_2_is_refused_by_name,
-          bytes_with_a_right_checksum_are_refused_for_what_they_say)
+          bytes_with_a_right_checksum_are_refused_for_what_they_say,
+          a_later_format_must_still_read_these)
