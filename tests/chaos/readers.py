@@ -116,12 +116,13 @@ class Readers:
         self.wrong_count += 1
         if len(self.wrong) < WRONG_MAX:
             self.wrong.append("\n    ".join(
-                [f"user {user}, partition {streams.partition_of(user)}, {time.monotonic() - self.begun:.2f} s: "
-                 + "; ".join(faults), *self.lines_of(user)]))
+                [f"user {user}, partition {streams.partition_of(user)}, "
+                 f"{time.monotonic() - self.begun:.2f} s: {'; '.join(faults)}", *self.lines_of(user)]))
 
     def lines_of(self, user):
         """The values that were seen last, each when it was first seen."""
-        seen = [(at, name, fields) for name in ("shop", "life") for at, fields in list(self.history[user, name])]
+        seen = [(at, name, fields) for name in ("shop", "life")
+                for at, fields in list(self.history[user, name])]
         return [f"{at:8.2f} s  {name}  {shown(fields)}"
                 for at, name, fields in sorted(seen, key=lambda one: one[0])]
 

@@ -32,13 +32,21 @@ features:
     value: amount
     aggregates: [count, sum, min, max]
     windows: [10s, 1m, 7d]
-  - {{name: refund, where: {{event_type: refund}}, value: amount, aggregates: [count, sum], windows: [10s, 1m, 7d]}}
+  - name: refund
+    where: {{event_type: refund}}
+    value: amount
+    aggregates: [count, sum]
+    windows: [10s, 1m, 7d]
 """, """\
 view: life
 source: {{topic: {topic}, timestamp: {{field: ts, unit: ms}}}}
 entity: {{type: user, keys: [{{field: user_id, type: string}}]}}
 features:
-  - {{name: all, where: {{event_type: purchase}}, value: amount, aggregates: [count, sum, avg], windows: [7d]}}
+  - name: all
+    where: {{event_type: purchase}}
+    value: amount
+    aggregates: [count, sum, avg]
+    windows: [7d]
 output: {{key: "life:{{entity_id}}"}}
 """]
 
