@@ -160,11 +160,12 @@ void shard_apply(struct shard *shard, uint32_t view_number, const struct routed 
     if (!has_fed && !is_known_by(know, passage.said))
         return;
     struct entity *entity = passage_entity(&passage);
-    if (!has_fed)
-        return;
-    if (entity->newest_ms < routed->ts_ms)
+    if (has_fed && entity->newest_ms < routed->ts_ms)
         entity->newest_ms = routed->ts_ms;
-    mark_changed(shard, (struct entity_ref){view_number, passage.number}, offset);
+    /* An event that has become late while somebody else owned the unit may still be in what that owner
+     * has published. */
+    if (has_fed || !shard->is_live)
+        mark_changed(shard, (struct entity_ref){view_number, passage.number}, offset);
 }
 
 /* ---- silence and speech ---- */
