@@ -157,6 +157,18 @@ static void check_key(struct worker *worker, const struct view *view, const stru
             view->name, unit->topic->name, KEYED_ENTITIES, keyed_strangers(*keyed));
 }
 
+/* The turn's time may be old: a poll can take as long as a rebalance, or as a machine that was
+ * suspended. Only an event that seems to be ahead of it is worth asking again. */
+static enum verdict judge(struct worker *worker, const struct view *view, const struct event *event,
+                          struct routed *ret)
+{
+    enum verdict verdict = decode_for_view(worker->decoder, view, event, worker->wall_ms, ret);
+    if (verdict != VERDICT_FUTURE)
+        return verdict;
+    worker->wall_ms = worker->setup.wall_ms();
+    return decode_for_view(worker->decoder, view, event, worker->wall_ms, ret);
+}
+
 /* For the views that are read together, or for those that are behind. */
 static void apply_record(struct worker *worker, const struct unit *unit,
                          const struct record *record, bool is_behind)
@@ -173,7 +185,7 @@ static void apply_record(struct worker *worker, const struct unit *unit,
         struct routed routed;
         enum verdict here = verdict;
         if (here == VERDICT_ACCEPTED)
-            here = decode_for_view(worker->decoder, view, &event, worker->wall_ms, &routed);
+            here = judge(worker, view, &event, &routed);
         if (here != VERDICT_ACCEPTED) {
             tally_add(tally, here, 1);
             continue;

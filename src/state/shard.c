@@ -195,11 +195,12 @@ void shard_apply(struct shard *shard, uint32_t view_number, const struct routed 
     struct entity_ref ref = {view_number, passage.number};
     entity->applied = offset;
     shard_mark_dirty(shard, ref);
-    if (!has_fed)
-        return;
-    if (entity->newest_ms < routed->ts_ms)
+    if (has_fed && entity->newest_ms < routed->ts_ms)
         entity->newest_ms = routed->ts_ms;
-    mark_changed(shard, ref, offset);
+    /* An event that has become late while somebody else owned the unit may still be in what that owner
+     * has published. */
+    if (has_fed || is_silent(shard, view_number))
+        mark_changed(shard, ref, offset);
 }
 
 /* ---- silence and speech ---- */

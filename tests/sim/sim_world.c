@@ -15,6 +15,7 @@ enum {
     CALM_MS_MIN = 21000, /* all that was sent late has landed, all that has fallen is published */
     LAG_MS = 1000,
     LONG_MS_MAX = 60000,
+    ZOMBIE_MS_MAX = 300,
 };
 
 #define WALL_BEGUN_MS INT64_C(1700000000000)
@@ -222,10 +223,23 @@ static void produce(struct world *world)
     oracle_add(&world->oracle, (size_t)entity, ts_ms, append(world, entity, text));
 }
 
+static bool has_zombie(const struct world *world)
+{
+    for (int i = 0; i < world->process_count; i++) {
+        const struct process *process = &world->processes[i];
+        if (process->is_alive && (process->is_frozen || process->source->is_expelled))
+            return true;
+    }
+    return false;
+}
+
+/* In the plain form whoever wakes after half a minute may write what its owner has forgotten. */
 static void pass_time(struct world *world)
 {
     int64_t kind = rng_below(&world->rng, 100);
     int64_t most_ms = kind < 85 ? 30 : kind < 98 ? 2000 : LONG_MS_MAX;
+    if (world->form == FORM_PLAIN && most_ms > ZOMBIE_MS_MAX && has_zombie(world))
+        most_ms = ZOMBIE_MS_MAX;
     sim_pass_ms(rng_between(&world->rng, 1, most_ms));
 }
 
