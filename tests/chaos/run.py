@@ -26,7 +26,6 @@ for place in (HERE, HERE.parent / "kit", HERE.parent / "model"):
 
 import agents  # noqa: E402
 import kafka  # noqa: E402
-import process  # noqa: E402
 import published  # noqa: E402
 import readers  # noqa: E402
 import redis as redis_server  # noqa: E402
@@ -59,6 +58,8 @@ class Run:
     def __init__(self, form, minutes, seed, rate):
         self.minutes = minutes
         self.seed = seed
+        self.form = form
+        self.expected = None
         self.faults = agents.plan(seed, minutes)
         self.notes = []
         self.checks = {"passed": 0, "failed": 0}
@@ -82,35 +83,58 @@ class Run:
         until(lambda: self.pair.call("DBSIZE") > streams.USERS, 60, "the first values are there")
         self.agent.run(self.faults)
         self.note(f"{self.agent.seconds():8.2f} s  no more faults")
-        self.stream.finish()
+        self.stream.pause()
         problems = self.settle()
         self.recovery.stop()
+        unknown = ["not tried"] if problems else self.start_afresh()
         self.readers.stop()
-        self.judge(problems)
+        self.judge(problems, unknown)
 
     def settle(self):
         """Waits until every value is right, the short windows being over; else what is wrong."""
         ended = time.monotonic()
         over_ms = self.stream.newest_ms + streams.SHORTER_MS
-        # The oracle takes its time after a long run; what is decided then is decided all the same.
-        expected = published.Published([yaml_text.load(text) for text in self.world.views],
-                                       self.stream.records, now_ms())
-        oldest_ms = min(entity.newest() for entity in expected.entities.values())
+        # The oracle takes its time after a long run: there is always some left to wait.
+        self.expected = published.Published([yaml_text.load(text) for text in self.world.views],
+                                            self.stream.records, now_ms())
+        oldest_ms = min(entity.newest() for entity in self.expected.entities.values())
+        return self.until_right(
+            max(CALM_S - (time.monotonic() - ended), CALM_S / 3), over_ms, lag_ms=DECAY_LAG_MS,
+            elapsed_ms=now_ms() - oldest_ms + CALM_S * 1000)
+
+    def start_afresh(self):
+        """Every worker is killed; one that starts must know all entities, as their next event shows."""
+        worker = self.world.start_afresh()
+        for record in self.stream.one_each():
+            self.expected.add(*record, wall_ms=now_ms())
+        self.stream.finish()
+        problems = self.until_right(CALM_S)
+        if problems:
+            return problems
+        worker.drain()
+        self.world.workers.remove(worker)
+        read = worker.counters()["records"]
+        self.note(f"the last one has read {read} of {len(self.stream.records)} records")
+        # One more of each partition: the one that its state ends with, to see that the log is the same.
+        most = streams.USERS + streams.PARTITIONS
+        is_too_much = self.form == "checkpointed" and read > most
+        return [f"it has read {read} records instead of {most}"] if is_too_much else []
+
+    def until_right(self, seconds, from_ms=0, **limits):
         problems = []
 
         def is_right():
             self.world.look()
-            if now_ms() < over_ms:
+            if now_ms() < from_ms:
                 return False
             with self.pair.client() as client:
-                problems[:] = expected.check_redis(client, lag_ms=DECAY_LAG_MS,
-                                                   elapsed_ms=now_ms() - oldest_ms + CALM_S * 1000)
+                problems[:] = self.expected.check_redis(client, **limits)
+            problems.extend(self.world.uncommitted())
             return not problems
 
-        seconds = max(CALM_S - (time.monotonic() - ended), CALM_S / 3)
         try:
             until(is_right, seconds, "every value equals the oracle's", every=0.5)
-        except (process.Timeout, OSError) as reason:
+        except (AssertionError, OSError) as reason:
             return [str(reason), *problems, *self.histories(problems)]
         return []
 
@@ -123,12 +147,13 @@ class Run:
 
     # ---- what came of it
 
-    def judge(self, problems):
+    def judge(self, problems, unknown):
         faults = self.world.faults + self.world.crashes()
         done = sum(self.agent.counts.values())
         few = [] if self.readers.samples > 1000 else [f"{self.readers.samples} samples"]
         self.check("each sample is of a prefix of its entity's events", self.readers.wrong + few)
         self.check("when the faults are over every value becomes the oracle's", problems)
+        self.check("and so it does with a worker that knows only what Redis and Kafka have", unknown)
         self.check("no worker ends but by the agent's hand", faults)
         self.check("every fault of the plan has happened",
                    [] if done == len(self.faults) else [f"{done} of {len(self.faults)}"])
@@ -159,7 +184,7 @@ class Run:
         say(f"the logs are in {path}")
 
     def close(self):
-        self.stream.stopped.set()
+        self.stream.pause()
         self.recovery.stop()
         self.readers.stop()
         self.world.close()

@@ -80,20 +80,21 @@ class Stream:
             made = due
 
     def _make(self, count):
-        lines = []
-        for _ in range(count):
-            self.newest_ms = max(self.newest_ms, time.time_ns() // 1_000_000)
-            # A few users do most of it.
-            user = int(USERS * self.chance.random() ** 2)
-            if self.chance.random() < 0.9:
-                kind, counts, ts = "purchase", self.purchases, self.newest_ms
-            else:
-                kind, counts = "refund", self.refunds
-                ts = self.newest_ms - self.chance.randrange(LATE_MS)
-            # Counted before it is sent: nobody can see more than was counted.
-            counts[user] += 1
-            event = {"user_id": str(user), "event_type": kind, "amount": counts[user], "ts": ts}
-            lines.append(self._line(user, json.dumps(event).encode()))
+        # A few users do most of it.
+        self._send([self._event(int(USERS * self.chance.random() ** 2), self.chance.random() < 0.9)
+                    for _ in range(count)])
+
+    def _event(self, user, is_purchase):
+        self.newest_ms = max(self.newest_ms, time.time_ns() // 1_000_000)
+        counts = self.purchases if is_purchase else self.refunds
+        # Counted before it is sent: nobody can see more than was counted.
+        counts[user] += 1
+        event = {"user_id": str(user), "event_type": "purchase" if is_purchase else "refund",
+                 "amount": counts[user],
+                 "ts": self.newest_ms - (0 if is_purchase else self.chance.randrange(LATE_MS))}
+        return self._line(user, json.dumps(event).encode())
+
+    def _send(self, lines):
         try:
             self.process.child.stdin.write(b"".join(lines))
             self.process.child.stdin.flush()
@@ -105,10 +106,18 @@ class Stream:
         self.records.append((self.topic, value, self.newest_ms, partition))
         return b"!raw %d %d %d %d\n%s%s\n" % (partition, self.newest_ms, len(key), len(value), key, value)
 
-    def finish(self):
-        """No more events; all have been delivered."""
+    def pause(self):
         self.stopped.set()
         self.thread.join()
+
+    def one_each(self):
+        """One more purchase of every user. Returns the records."""
+        count = len(self.records)
+        self._send([self._event(user, True) for user in range(USERS)])
+        return self.records[count:]
+
+    def finish(self):
+        """No more events; all have been delivered."""
         self.process.child.stdin.close()
         if self.process.wait(60) != 0:
             raise AssertionError("the producer failed\n" + self.process.tail())

@@ -12,7 +12,7 @@ class World:
     def __init__(self, kafka, pair, topic, recovery, flags, session_ms):
         self.kafka = kafka
         self.pair = pair
-        self.group = topic
+        self.group = self.topic = topic
         self.recovery = recovery
         self.flags = flags
         self.session_ms = session_ms
@@ -69,6 +69,19 @@ class World:
         self.workers.remove(one)
         one.signal(15)
         self.leaving.append(one)
+
+    def start_afresh(self):
+        """All are killed, and one starts: it knows only what Redis and Kafka have."""
+        for one in list(self.workers):
+            self.kill(one)
+        return self.start(2)
+
+    def uncommitted(self):
+        """What the group has not committed, as sentences."""
+        committed = {row[1]: int(row[2]) for row in self.kafka.topics("committed", self.group, self.topic)}
+        return [f"partition {partition}: committed {committed[partition]} of {end}"
+                for _, partition, _, end in self.kafka.topics("ends", self.topic)
+                if committed[partition] < int(end)]
 
     def crashes(self):
         return [f"{one.name}: {line}" for one in self.all for line in list(one.output) if CRASH.search(line)]
