@@ -42,7 +42,7 @@ void snapshot_write(const struct snapshot *snapshot, const struct view *view,
 
 /* Reads a blob into series that are empty, or that hold later events of the same entity: then the
  * buckets are merged into them. now_ms: A; buckets that no window holds at that time are left out.
- * ERR_INPUT: nothing has been changed. */
+ * A blob that is read twice counts twice. ERR_INPUT: nothing has been changed. */
 int snapshot_read(struct slice blob, const struct view *view, const char *definition,
                   struct slice identity, int64_t now_ms, struct slab *slab, struct series *series,
                   struct snapshot *ret, struct err *err) MUST_CHECK;

@@ -168,6 +168,21 @@ START_TEST(what_was_written_reads_the_same_also_after_further_events)
 }
 END_TEST
 
+/* No two buckets begin at once, and they are sorted. */
+static void check_sorted(const struct rig *rig, unsigned seed)
+{
+    for (size_t i = 0; i < rig->view->feature_count; i++) {
+        const struct series *series = &rig->entity->series[i];
+        struct series_bucket bucket;
+        int64_t newer_ms = INT64_MAX;
+        for (uint32_t at = series->len;
+             series_walk(series, &rig->view->features[i].series, &at, &bucket);) {
+            ck_assert_msg(bucket.start_ms < newer_ms, "seed %u", seed);
+            newer_ms = bucket.start_ms;
+        }
+    }
+}
+
 START_TEST(a_blob_is_merged_into_later_events_of_the_same_entity)
 {
     unsigned seed = seed_printed();
@@ -190,6 +205,7 @@ START_TEST(a_blob_is_merged_into_later_events_of_the_same_entity)
         struct err err;
         ck_assert_msg(rig_restore(&late, buf_slice(&blob), history.now_ms, &snapshot, &err) == 0,
                       "seed %u: %s", seed, err.text);
+        check_sorted(&late, seed);
         check_same_for_ever(&twin, &late, history.now_ms, seed);
         for (int i = rand() % 100; i > 0; i--)
             history_step(&history, (struct rig *[]){&twin, &late}, 2);
@@ -439,6 +455,7 @@ static const struct {
     {"01000100000202010000000000f87f", "a value is not finite"},
     {"0100010000030104", "a bucket is out of time"},
     {"010001000005010202", "a bucket is out of time"},
+    {"0100010000050102feffffffffffffffff01", "a bucket is out of time"},
     {"01000100000301829af1ee7d", "a bucket is out of time"},
     {"01000100000301feffffffffffffffff01", "a bucket is out of time"},
     {"010001000005010282", "it ends within a number"},
