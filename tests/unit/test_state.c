@@ -23,14 +23,13 @@ static const char EVENT[] = "view: w\n"
                             "features:\n"
                             "  - {name: seen_w, aggregates: [count], windows: [10s]}\n"
                             "clock: event\n";
+static const char *const VIEWS[] = {"0.yaml", "1.yaml"};
 static const char OWN[] = "0123456789abcdef0123456789abcdef";
 
 /* A Redis, a folder with a configuration, and what the command has printed. */
 struct scene {
     struct server server;
     char url[160];
-    char config[128];
-    char views[2][128];
     char digits[2][33];
     char printed[8192];
     int64_t took_ms;
@@ -44,46 +43,50 @@ static void write_file(const char *path, const char *text)
     ck_assert_int_eq(fclose(file), 0);
 }
 
+/* Of a file in the scene's folder; good until the next call. */
+static const char *path_of(const struct scene *scene, const char *name)
+{
+    static char ret[128];
+    (void)snprintf(ret, sizeof ret, "%s/%s", scene->server.folder, name);
+    return ret;
+}
+
 static void scene_open(struct scene *scene, const char *brokers)
 {
     char text[512];
     server_open(&scene->server, NO_OPTIONS);
     (void)snprintf(scene->url, sizeof scene->url, "unix://%s", scene->server.socket);
-    (void)snprintf(scene->config, sizeof scene->config, "%s/config.yaml", scene->server.folder);
     for (int i = 0; i < 2; i++) {
         struct buf report = {NULL, 0, 0};
         struct catalog *catalog = NULL;
         const char *view = i == 0 ? WALL : EVENT;
-        (void)snprintf(scene->views[i], sizeof scene->views[i], "%.63s/%d.yaml",
-                       scene->server.folder, i == 0 ? 0 : 1);
-        write_file(scene->views[i], view);
+        write_file(path_of(scene, VIEWS[i]), view);
         ck_assert_int_eq(pipeline_load_text("x", slice_of(view), &report, &catalog), 0);
         view_definition(catalog->views[0], scene->digits[i]);
         catalog_free(catalog);
     }
     (void)snprintf(text, sizeof text,
                    "kafka: {brokers: '%s', group_id: g}\npipelines: [0.yaml, 1.yaml]\n", brokers);
-    write_file(scene->config, text);
+    write_file(path_of(scene, "config.yaml"), text);
 }
 
 static void scene_close(struct scene *scene)
 {
     for (int i = 0; i < 2; i++)
-        (void)unlink(scene->views[i]);
-    (void)unlink(scene->config);
+        (void)unlink(path_of(scene, VIEWS[i]));
+    (void)unlink(path_of(scene, "config.yaml"));
     server_close(&scene->server);
 }
 
 static int run_state(struct scene *scene, const char *url)
 {
     char redis[256];
-    char path[128];
+    char config[128];
     (void)snprintf(redis, sizeof redis, "redis.url=%s", url);
-    (void)snprintf(path, sizeof path, "%s/printed", scene->server.folder);
+    (void)snprintf(config, sizeof config, "%s", path_of(scene, "config.yaml"));
     const char *assignments[] = {redis};
-    struct cli_args args = {
-        .config = scene->config, .assignments = assignments, .assignment_count = 1};
-    FILE *file = fopen(path, "w+");
+    struct cli_args args = {.config = config, .assignments = assignments, .assignment_count = 1};
+    FILE *file = fopen(path_of(scene, "printed"), "w+");
     ck_assert_ptr_nonnull(file);
     (void)fflush(stdout);
     int before = dup(STDOUT_FILENO);
@@ -98,7 +101,7 @@ static int run_state(struct scene *scene, const char *url)
     size_t len = fread(scene->printed, 1, sizeof scene->printed - 1, file);
     scene->printed[len] = '\0';
     (void)fclose(file);
-    (void)unlink(path);
+    (void)unlink(path_of(scene, "printed"));
     return code;
 }
 
@@ -281,7 +284,7 @@ START_TEST(a_redis_that_is_away_is_69_and_a_wrong_configuration_78)
     ck_assert_int_eq(run_state(&scene, "unix:///nonexistent/socket"), EXIT_UNAVAILABLE);
     ck_assert_int_eq(run_state(&scene, "rediss://h"), EXIT_CONFIG);
     ck_assert_int_eq(run_state(&scene, "nonsense"), EXIT_CONFIG);
-    write_file(scene.views[0], "view: v\n");
+    write_file(path_of(&scene, VIEWS[0]), "view: v\n");
     ck_assert_int_eq(run_state(&scene, scene.url), EXIT_CONFIG);
     ck_assert_str_eq(scene.printed, "");
     scene_close(&scene);
