@@ -30,6 +30,10 @@ const struct setting option_rows[] = {
         .path = "redis.url", .type = SETTING_TEXT, .preset = "redis://localhost:6379/0", .min = 1, .max = 4096,
         .offset = offsetof(struct options, redis_url),
         .help = "redis://[user:password@]host[:port][/db], rediss:// for TLS, or unix:///path/to/socket."},
+    [OPTION_REDIS_ALLOW_EVICTION] = {
+        .path = "redis.allow_eviction", .type = SETTING_BOOL, .preset = "false",
+        .offset = offsetof(struct options, redis_allow_eviction),
+        .help = "Starts even if Redis has a maxmemory-policy by which keys may vanish without a trace."},
     [OPTION_PIPELINES] = {
         .path = "pipelines", .type = SETTING_TEXTS, .max = 1024,
         .help = "Pipeline files; patterns like *.yaml are expanded, relative to this file's folder."},

@@ -12,6 +12,7 @@
 #include "tidewheel/clock.h"
 #include "tidewheel/log.h"
 #include "tidewheel/mem.h"
+#include "tidewheel/store.h"
 #include "tidewheel/worker.h"
 
 enum { COUNTERS_MS = 60 * 1000, WATCH_S = 1, EXIT_SECOND_SIGNAL = 128 + SIGTERM };
@@ -19,6 +20,7 @@ enum { COUNTERS_MS = 60 * 1000, WATCH_S = 1, EXIT_SECOND_SIGNAL = 128 + SIGTERM 
 struct member {
     struct worker *worker;
     struct source *source;
+    struct redis_url url; /* lent to the store */
     struct store *store;
     pthread_t thread;
     _Atomic bool is_done;
@@ -87,6 +89,30 @@ static void *member_main(void *arg)
     return NULL;
 }
 
+static uint64_t draw(void *arg)
+{
+    (void)arg;
+    uint64_t ret = 0;
+    ssize_t got = getrandom(&ret, sizeof ret, 0);
+    CHECK(got == sizeof ret); /* a nonce that somebody else has too would be no fence */
+    return ret;
+}
+
+static int member_open_store(const struct fleet *fleet, struct member *member, struct err *err)
+{
+    int rc = redis_url_login(fleet->options->redis_url, &member->url, err);
+    if (rc < 0)
+        return rc;
+    member->store = plain_store_new(&(struct store_setup){
+        .wire = wire_socket_new(&member->url),
+        .url = &member->url,
+        .group_id = fleet->options->kafka_group_id,
+        .allows_eviction = fleet->options->redis_allow_eviction,
+        .random = draw,
+    });
+    return 0;
+}
+
 static int member_start(struct fleet *fleet, size_t number, uint64_t seed, struct err *err)
 {
     struct member *member = &fleet->members[number];
@@ -98,8 +124,7 @@ static int member_start(struct fleet *fleet, size_t number, uint64_t seed, struc
         .stop = &fleet->stop,
     });
     fleet->member_count = number + 1;
-    int rc = redis_store_open(fleet->options->redis_url, fleet->options->kafka_group_id,
-                              &member->store, err);
+    int rc = member_open_store(fleet, member, err);
     if (rc < 0)
         return rc;
     struct source_handler handler = worker_handler(member->worker);
@@ -117,8 +142,7 @@ static int member_start(struct fleet *fleet, size_t number, uint64_t seed, struc
 
 static int start_all(struct fleet *fleet, struct err *err)
 {
-    uint64_t seed = 0;
-    (void)getrandom(&seed, sizeof seed, 0);
+    uint64_t seed = draw(NULL);
     size_t count = (size_t)fleet->options->workers;
     fleet->members = mem_zalloc(count * sizeof *fleet->members);
     for (size_t i = 0; i < count; i++) {
@@ -229,9 +253,10 @@ int fleet_run(const struct options *options, const struct catalog *catalog, bool
     log_info("exit", "records=%llu", (unsigned long long)record_count(&fleet));
     *ret_has_left = true;
     for (size_t i = 0; i < fleet.member_count; i++) {
-        const struct member *member = &fleet.members[i];
+        struct member *member = &fleet.members[i];
         *ret_has_left = *ret_has_left && (!member->is_started || worker_has_left(member->worker));
         worker_free(member->worker);
+        redis_url_fini(&member->url);
     }
     free(fleet.members);
     return rc;

@@ -1,8 +1,8 @@
-/* redis_kit: a redis-server of the test's own on a unix socket, and a wire that can be cut, held back
- * and made deaf.
+/* redis_kit: a redis-server of its own for a test, on a unix socket in a temporary folder.
  *
- *     store --> tap --> socket --> redis-server
- *                 \--> ghost: the connection before, given up with its bytes still under way
+ *     server_open(&server, NO_OPTIONS);  is_answer(&server, "GET k", "v");  server_close(&server);
+ *
+ * It dies with the test, however that ends.
  */
 #ifndef TIDEWHEEL_REDIS_KIT_H
 #define TIDEWHEEL_REDIS_KIT_H
@@ -12,61 +12,67 @@
 #include <hiredis/hiredis.h>
 #include <signal.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "tidewheel/clock.h"
 #include "tidewheel/log.h"
-#include "tidewheel/mem.h"
-#include "tidewheel/store.h"
 
-enum { KIT_WAIT_MS = 10000, KIT_STEP_MS = 2 };
-
-/* ---- a server ---- */
+enum { WAIT_MS = 10000, STEP_MS = 2 };
 
 struct server {
     char folder[64];
     char socket[96];
-    char url[128];
-    struct redis_url parsed;
     pid_t pid;
     redisContext *client;
 };
 
-static inline bool kit_has_server(void)
+static inline bool has_server(const char *suite)
 {
     bool is_there = system("command -v redis-server >/dev/null") == 0;
     if (!is_there)
-        printf("skipped  (redis-server is not installed)\n");
+        printf("skipped  %s  (redis-server is not installed)\n", suite);
     return is_there;
+}
+
+static inline void sleep_ms(long ms)
+{
+    (void)usleep((useconds_t)ms * 1000);
+}
+
+static inline void run_server(const struct server *server, const char *const *more)
+{
+    const char *argv[24] = {"redis-server", "--port",     "0",       "--unixsocket",
+                            server->socket, "--save",     "",        "--dir",
+                            server->folder, "--loglevel", "warning", "--logfile",
+                            "server.log"};
+    size_t argc = 13;
+    while (*more != NULL)
+        argv[argc++] = *more++;
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    (void)execvp(argv[0], (char *const *)(uintptr_t)argv);
+    _exit(127);
 }
 
 static inline void server_connect(struct server *server)
 {
-    int64_t deadline_ms = clock_mono_ms() + KIT_WAIT_MS;
+    int64_t deadline_ms = clock_mono_ms() + WAIT_MS;
     for (;;) {
         server->client = redisConnectUnix(server->socket);
         if (server->client->err == 0)
             return;
         redisFree(server->client);
         ck_assert_msg(clock_mono_ms() < deadline_ms, "redis-server does not start");
-        (void)usleep(KIT_STEP_MS * 1000);
+        sleep_ms(STEP_MS);
     }
 }
 
-/* It dies with the test, however that ends. */
-static inline void server_start(struct server *server)
+static inline void server_start(struct server *server, const char *const *more)
 {
     server->pid = fork();
-    if (server->pid == 0) {
-        (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-        (void)execlp("redis-server", "redis-server", "--port", "0", "--unixsocket", server->socket,
-                     "--save", "", "--dir", server->folder, "--loglevel", "warning", "--logfile",
-                     "server.log", (char *)NULL);
-        _exit(127);
-    }
+    if (server->pid == 0)
+        run_server(server, more);
     server_connect(server);
 }
 
@@ -78,39 +84,47 @@ static inline void server_kill(struct server *server)
     (void)unlink(server->socket);
 }
 
-static inline void server_open(struct server *server)
+#define OPTIONS(...)                                                                               \
+    (const char *const[])                                                                          \
+    {                                                                                              \
+        __VA_ARGS__, NULL                                                                          \
+    }
+#define NO_OPTIONS                                                                                 \
+    (const char *const[])                                                                          \
+    {                                                                                              \
+        NULL                                                                                       \
+    }
+
+static inline void server_open(struct server *server, const char *const *more)
 {
-    struct err err;
     log_open(getenv("TEST_LOG") != NULL ? LOG_DEBUG : LOG_ERROR, false);
     (void)signal(SIGPIPE, SIG_IGN);
     (void)snprintf(server->folder, sizeof server->folder, "/tmp/tidewheel-redis-XXXXXX");
     ck_assert_ptr_nonnull(mkdtemp(server->folder));
     (void)snprintf(server->socket, sizeof server->socket, "%s/socket", server->folder);
-    (void)snprintf(server->url, sizeof server->url, "unix://%s", server->socket);
-    ck_assert_int_eq(redis_url_parse(server->url, &server->parsed, &err), 0);
-    server_start(server);
+    server_start(server, more);
 }
 
 static inline void server_close(struct server *server)
 {
+    static const char *const names[] = {"server.log", "dump.rdb"};
     char path[128];
     server_kill(server);
-    redis_url_fini(&server->parsed);
-    (void)snprintf(path, sizeof path, "%s/server.log", server->folder);
-    (void)unlink(path);
+    for (size_t i = 0; i < 2; i++) {
+        (void)snprintf(path, sizeof path, "%s/%s", server->folder, names[i]);
+        (void)unlink(path);
+    }
     (void)rmdir(server->folder);
 }
 
-/* What Redis answers, as text; of an array its length. */
-static inline const char *server_ask(struct server *server, const char *command)
+/* What Redis answers, as text. */
+static inline const char *ask(struct server *server, const char *command)
 {
     static char text[256];
     redisReply *reply = redisCommand(server->client, command);
     ck_assert_msg(reply != NULL, "%s: %s", command, server->client->errstr);
     if (reply->type == REDIS_REPLY_INTEGER)
         (void)snprintf(text, sizeof text, "%lld", reply->integer);
-    else if (reply->type == REDIS_REPLY_ARRAY)
-        (void)snprintf(text, sizeof text, "%zu", reply->elements);
     else
         (void)snprintf(text, sizeof text, "%s",
                        reply->type == REDIS_REPLY_NIL ? "nil" : reply->str);
@@ -118,134 +132,33 @@ static inline const char *server_ask(struct server *server, const char *command)
     return text;
 }
 
-#define is_answer(server, command, text) ck_assert_str_eq(server_ask(server, command), text)
+#define is_answer(server, command, text) ck_assert_str_eq(ask(server, command), text)
 
-/* ---- a wire with faults ---- */
+/* ---- what is logged ---- */
 
-struct tap {
-    struct wire wire;
-    const struct redis_url *url;
-    struct wire *socket;
-    struct wire *ghost;  /* NULL: none */
-    struct buf held;     /* what the ghost has yet to say */
-    bool is_held;        /* what is sent now stays in held */
-    bool is_deaf;        /* nothing is heard */
-    const char *deaf_on; /* nor after these bytes were sent; NULL: none */
-    bool is_cut;         /* the next to send or receive finds it broken */
-    bool is_closed;      /* nor can it be opened */
-    bool leaves_ghost;   /* hanging up leaves the connection open, for its bytes */
-    size_t opened;
+struct capture {
+    FILE *file;
+    int before;
+    char text[8192];
 };
 
-static inline struct tap *tap_of(struct wire *wire)
+static inline void capture_begin(struct capture *capture)
 {
-    return (struct tap *)wire;
+    capture->file = tmpfile();
+    ck_assert_ptr_nonnull(capture->file);
+    capture->before = dup(STDERR_FILENO);
+    (void)dup2(fileno(capture->file), STDERR_FILENO);
+    log_open(LOG_DEBUG, false);
 }
 
-static inline int tap_open(struct wire *wire, struct err *err)
+static inline void capture_end(struct capture *capture)
 {
-    struct tap *tap = tap_of(wire);
-    if (tap->is_closed)
-        return err_set(err, ERR_RETRY, "closed by the test");
-    tap->is_cut = false;
-    tap->opened++;
-    return tap->socket->ops->open(tap->socket, err);
-}
-
-static inline int tap_is_open(struct wire *wire, struct err *err)
-{
-    return tap_of(wire)->socket->ops->is_open(tap_of(wire)->socket, err);
-}
-
-static inline ssize_t tap_send(struct wire *wire, const char *ptr, size_t len, struct err *err)
-{
-    struct tap *tap = tap_of(wire);
-    if (tap->is_cut)
-        return err_set(err, ERR_RETRY, "cut by the test");
-    if (tap->deaf_on != NULL && memmem(ptr, len, tap->deaf_on, strlen(tap->deaf_on)) != NULL)
-        tap->is_deaf = true;
-    if (!tap->is_held)
-        return tap->socket->ops->send(tap->socket, ptr, len, err);
-    buf_add(&tap->held, ptr, len);
-    return (ssize_t)len;
-}
-
-static inline ssize_t tap_recv(struct wire *wire, char *ptr, size_t cap, struct err *err)
-{
-    struct tap *tap = tap_of(wire);
-    if (tap->is_cut)
-        return err_set(err, ERR_RETRY, "cut by the test");
-    return tap->is_deaf ? 0 : tap->socket->ops->recv(tap->socket, ptr, cap, err);
-}
-
-static inline void tap_wait(struct wire *wire, bool for_sending, int64_t wait_ms)
-{
-    tap_of(wire)->socket->ops->wait(tap_of(wire)->socket, for_sending, wait_ms);
-}
-
-static inline void tap_hang_up(struct wire *wire)
-{
-    struct tap *tap = tap_of(wire);
-    tap->is_held = false;
-    if (!tap->leaves_ghost) {
-        tap->socket->ops->hang_up(tap->socket);
-        return;
-    }
-    tap->leaves_ghost = false;
-    tap->ghost = tap->socket;
-    tap->socket = wire_socket_new(tap->url);
-}
-
-static inline void tap_free(struct wire *wire)
-{
-    struct tap *tap = tap_of(wire);
-    tap->socket->ops->free(tap->socket);
-    if (tap->ghost != NULL)
-        tap->ghost->ops->free(tap->ghost);
-    buf_fini(&tap->held);
-    free(tap);
-}
-
-static const struct wire_ops tap_ops = {
-    .open = tap_open,
-    .is_open = tap_is_open,
-    .send = tap_send,
-    .recv = tap_recv,
-    .wait = tap_wait,
-    .hang_up = tap_hang_up,
-    .free = tap_free,
-};
-
-static inline struct tap *tap_new(const struct redis_url *url)
-{
-    struct tap *tap = mem_zalloc(sizeof *tap);
-    tap->wire.ops = &tap_ops;
-    tap->url = url;
-    tap->socket = wire_socket_new(url);
-    return tap;
-}
-
-/* The bytes that were held back arrive after all, and Redis answers them. */
-static inline void tap_haunt(struct tap *tap)
-{
-    struct err err;
-    char answer[4096];
-    size_t sent = 0;
-    int64_t deadline_ms = clock_mono_ms() + KIT_WAIT_MS;
-    ck_assert_ptr_nonnull(tap->ghost);
-    while (sent < tap->held.len) {
-        ssize_t more =
-            tap->ghost->ops->send(tap->ghost, tap->held.ptr + sent, tap->held.len - sent, &err);
-        ck_assert_msg(more >= 0 && clock_mono_ms() < deadline_ms, "the ghost is gone");
-        sent += (size_t)more;
-    }
-    while (tap->ghost->ops->recv(tap->ghost, answer, sizeof answer, &err) == 0) {
-        ck_assert_msg(clock_mono_ms() < deadline_ms, "the ghost gets no answer");
-        tap->ghost->ops->wait(tap->ghost, false, 10);
-    }
-    buf_reset(&tap->held);
-    tap->ghost->ops->free(tap->ghost);
-    tap->ghost = NULL;
+    log_open(LOG_ERROR, false);
+    (void)dup2(capture->before, STDERR_FILENO);
+    (void)close(capture->before);
+    ssize_t len = pread(fileno(capture->file), capture->text, sizeof capture->text - 1, 0);
+    capture->text[len > 0 ? len : 0] = '\0';
+    (void)fclose(capture->file);
 }
 
 #endif

@@ -1,8 +1,9 @@
 /* The fenced store against a redis-server of its own. The store is told the time, so nothing here
  * waits for seconds to pass. */
 #include "core_kit.h"
-#include "redis_kit.h"
+#include "tap_kit.h"
 #include "tidewheel/failpoint.h"
+#include "tidewheel/store.h"
 
 enum { UNITS = 12 };
 
@@ -18,6 +19,7 @@ struct writer {
     struct catalog *catalog;
     struct tally tally;
     struct unit units[UNITS];
+    struct redis_url url;
     struct tap *tap;
     struct store *store;
     struct batch batch;
@@ -49,9 +51,10 @@ static void writer_open(struct writer *writer, const struct server *server, uint
         unit->fence.meta_key = unit->key;
         meta_init(&unit->fence.found);
     }
-    writer->tap = tap_new(&server->parsed);
+    tap_url(server, &writer->url);
+    writer->tap = tap_new(&writer->url);
     struct store_setup setup = {.wire = &writer->tap->wire,
-                                .url = &server->parsed,
+                                .url = &writer->url,
                                 .group_id = "g",
                                 .random = draw,
                                 .random_arg = &writer->draws};
@@ -65,6 +68,7 @@ static void writer_close(struct writer *writer)
         meta_fini(&writer->units[i].fence.found);
     }
     writer->store->ops->close(writer->store);
+    redis_url_fini(&writer->url);
     batch_fini(&writer->batch);
     catalog_free(writer->catalog);
 }
@@ -105,7 +109,7 @@ static bool is_broken(const struct writer *writer)
 /* Time passes with the pumps, so that back-off ends: 5 ms a pump of 1 ms. */
 static void until(struct writer *writer, bool (*is)(const struct writer *writer))
 {
-    int64_t deadline_ms = clock_mono_ms() + KIT_WAIT_MS;
+    int64_t deadline_ms = clock_mono_ms() + WAIT_MS;
     do {
         pump(writer);
         ck_assert_msg(clock_mono_ms() < deadline_ms, "it does not come");
@@ -185,8 +189,8 @@ static void write_value(struct writer *writer, int unit, const char *key, const 
 static void until_answer(struct server *server, struct writer *writer, const char *command,
                          const char *text)
 {
-    int64_t deadline_ms = clock_mono_ms() + KIT_WAIT_MS;
-    while (strcmp(server_ask(server, command), text) != 0) {
+    int64_t deadline_ms = clock_mono_ms() + WAIT_MS;
+    while (strcmp(ask(server, command), text) != 0) {
         ck_assert_msg(clock_mono_ms() < deadline_ms, "%s is not %s", command, text);
         pump(writer);
     }
@@ -203,9 +207,9 @@ static bool has_value(const struct item *items, size_t count, const struct fence
 #define SCENE(units_claimed)                                                                       \
     struct server server;                                                                          \
     struct writer writer;                                                                          \
-    if (!kit_has_server())                                                                         \
+    if (!has_server("fenced_store"))                                                               \
         return;                                                                                    \
-    server_open(&server);                                                                          \
+    server_open(&server, NO_OPTIONS);                                                              \
     writer_open(&writer, &server, 1);                                                              \
     if ((units_claimed) > 0)                                                                       \
     claim_all(&writer, units_claimed)
@@ -233,7 +237,7 @@ static void claim_theirs(struct server *server, const char *key)
 START_TEST(a_claim_shows_what_was_there_before_it)
 {
     SCENE(0);
-    (void)server_ask(&server, "HSET " M0 " own " THEIRS " seq 41 who them v:prog 7 v:gen 3 try 2");
+    (void)ask(&server, "HSET " M0 " own " THEIRS " seq 41 who them v:prog 7 v:gen 3 try 2");
     claim(&writer, 0);
     claim(&writer, 1);
     ck_assert_int_eq(fence_of(&writer, 0)->state, FENCE_CLAIMING);
@@ -282,7 +286,7 @@ START_TEST(a_claim_whose_answer_is_lost_is_made_anew_with_another_nonce)
     writer.tap->is_deaf = true;
     claim(&writer, 1);
     until_answer(&server, &writer, "HGET " M1 " seq", "1");
-    char *own = mem_strdup(server_ask(&server, "HGET " M1 " own"));
+    char *own = mem_strdup(ask(&server, "HGET " M1 " own"));
     writer.tap->is_cut = true;
     writer.tap->is_deaf = false;
     until(&writer, is_broken);
@@ -408,7 +412,7 @@ START_TEST(of_twelve_units_the_one_that_was_claimed_away_is_lost_alone)
     SCENE(UNITS);
     begin(&writer);
     for (int i = 0; i < UNITS; i++) {
-        char id[8];
+        char id[16];
         (void)snprintf(id, sizeof id, "e%d", i);
         add(&writer, i, id);
     }
@@ -550,7 +554,7 @@ START_TEST(a_key_of_another_type_refuses_its_item_alone_and_keeps_its_expiry)
     begin(&writer); /* what it takes back goes with the next batch */
     send(&writer);
     until(&writer, is_written);
-    ck_assert_int_gt(atoi(server_ask(&server, "TTL features:user:b")), 4900);
+    ck_assert_int_gt(atoi(ask(&server, "TTL features:user:b")), 4900);
     ck_assert_int_eq(fence_of(&writer, 0)->seq, 3);
     SCENE_END;
 }
@@ -780,7 +784,7 @@ START_TEST(a_restart_of_an_empty_redis_loses_every_unit)
     SCENE(2);
     server_kill(&server);
     until(&writer, is_broken);
-    server_start(&server);
+    server_start(&server, NO_OPTIONS);
     until(&writer, is_ready);
     ck_assert_int_eq(fence_of(&writer, 0)->state, FENCE_LOST);
     ck_assert_int_eq(fence_of(&writer, 1)->state, FENCE_LOST);
