@@ -46,6 +46,11 @@ static int64_t smaller(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
+static int64_t larger(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
 int64_t assign_since_ms(const struct assign_facts *facts, const struct assign_needs *needs,
                         int64_t now_ms)
 {
@@ -81,13 +86,15 @@ void assign_decide(const struct assign_facts *facts, const struct assign_needs *
                    bool has_timestamps, int64_t looked_up, struct plan *ret)
 {
     int64_t wanted = wanted_start(facts, needs, has_timestamps, looked_up);
-    int64_t start = wanted;
+    int64_t again = wanted;
+    if (has_reset(facts))
+        again = smaller(again, facts->committed);
+    int64_t start = again;
     if (is_parked_valid(facts))
         start = wanted = facts->parked;
-    else if (has_reset(facts))
-        start = smaller(start, facts->committed);
     *ret = (struct plan){
-        .start = start < facts->log_start ? facts->log_start : start,
+        .start = larger(start, facts->log_start),
+        .again = larger(again, facts->log_start),
         .live_at = facts->log_end,
         .log_start = facts->log_start,
         .wanted = wanted,

@@ -40,6 +40,12 @@ static const struct pair DEFAULTS[] = {
     {"log.connection.close",               "false"},
 };
 
+/* The second consumer of a worker shares its memory. */
+static const struct pair READER_DEFAULTS[] = {
+    {"queued.max.messages.kbytes",         "16384"},
+    {"fetch.max.bytes",                    "4194304"},
+};
+
 enum reaction {
     REACT_WARN,
     REACT_AWAY,    /* Kafka is not there: wait */
@@ -107,16 +113,14 @@ bool kafka_check_property(const char *name, const char *value, struct err *err)
 }
 
 /* A default that this librdkafka does not know is left out. */
-static int set_defaults(rd_kafka_conf_t *conf)
+static void set_defaults(rd_kafka_conf_t *conf, const struct pair *pairs, size_t count)
 {
-    for (size_t i = 0; i < sizeof DEFAULTS / sizeof *DEFAULTS; i++) {
+    for (size_t i = 0; i < count; i++) {
         char reason[512];
         rd_kafka_conf_res_t result =
-            rd_kafka_conf_set(conf, DEFAULTS[i].name, DEFAULTS[i].value, reason, sizeof reason);
-        if (result != RD_KAFKA_CONF_OK && result != RD_KAFKA_CONF_UNKNOWN)
-            return ERR_INTERNAL;
+            rd_kafka_conf_set(conf, pairs[i].name, pairs[i].value, reason, sizeof reason);
+        CHECK(result == RD_KAFKA_CONF_OK || result == RD_KAFKA_CONF_UNKNOWN);
     }
-    return 0;
 }
 
 static int set_properties(rd_kafka_conf_t *conf, const struct options *options, struct err *err)
@@ -147,20 +151,22 @@ static int set_owned(rd_kafka_conf_t *conf, const struct options *options, struc
 
 /* Two workers of one process are two clients: equal names confuse assignors and people, and equal
  * instance ids fence each other. */
-static int set_names(rd_kafka_conf_t *conf, const struct options *options, int number,
-                     struct err *err)
+static int set_names(rd_kafka_conf_t *conf, const struct options *options,
+                     const struct kafka_source *source, struct err *err)
 {
     char name[512];
     const char *client = property_of(options, "client.id");
+    const char *what = source->is_reader ? "-reader" : "";
     if (client != NULL)
-        (void)snprintf(name, sizeof name, "%s-%d", client, number);
+        (void)snprintf(name, sizeof name, "%s-%d%s", client, source->number, what);
     else
-        (void)snprintf(name, sizeof name, "tidewheel-%ld-%d", (long)getpid(), number);
+        (void)snprintf(name, sizeof name, "tidewheel-%ld-%d%s", (long)getpid(), source->number,
+                       what);
     int rc = set(conf, "client.id", name, err);
     const char *instance = property_of(options, "group.instance.id");
     if (rc < 0 || instance == NULL)
         return rc;
-    (void)snprintf(name, sizeof name, "%s-%d", instance, number);
+    (void)snprintf(name, sizeof name, "%s-%d%s", instance, source->number, what);
     return set(conf, "group.instance.id", name, err);
 }
 
@@ -190,17 +196,17 @@ static void on_rebalance(rd_kafka_t *handle, rd_kafka_resp_err_t code,
     kafka_rebalance(opaque, code, partitions);
 }
 
-int kafka_conf_new(struct kafka_source *source, const struct options *options,
-                   rd_kafka_conf_t **ret, struct err *err)
+int kafka_conf_new(struct kafka_source *source, const struct options *options, struct err *err)
 {
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
-    int rc = set_defaults(conf);
-    CHECK(rc == 0);
-    rc = set_properties(conf, options, err);
+    set_defaults(conf, DEFAULTS, sizeof DEFAULTS / sizeof *DEFAULTS);
+    if (source->is_reader)
+        set_defaults(conf, READER_DEFAULTS, sizeof READER_DEFAULTS / sizeof *READER_DEFAULTS);
+    int rc = set_properties(conf, options, err);
     if (rc == 0)
         rc = set_owned(conf, options, err);
     if (rc == 0)
-        rc = set_names(conf, options, source->number, err);
+        rc = set_names(conf, options, source, err);
     if (rc < 0) {
         rd_kafka_conf_destroy(conf);
         return rc;
@@ -215,7 +221,7 @@ int kafka_conf_new(struct kafka_source *source, const struct options *options,
     rd_kafka_conf_set_log_cb(conf, on_log);
     rd_kafka_conf_set_error_cb(conf, on_error);
     rd_kafka_conf_set_rebalance_cb(conf, on_rebalance);
-    *ret = conf;
+    source->conf = conf;
     return 0;
 }
 

@@ -59,7 +59,7 @@ struct kafka_unit *kafka_unit_next(struct kafka_source *source, const struct kaf
     return first_from(source, (size_t)(topic - source->topics), unit->unit.partition + 1);
 }
 
-static struct kafka_unit *unit_make(struct kafka_topic *topic, int32_t partition)
+struct kafka_unit *kafka_unit_make(struct kafka_topic *topic, int32_t partition)
 {
     if (partition >= topic->unit_cap) {
         int32_t cap = partition + 1;
@@ -72,14 +72,16 @@ static struct kafka_unit *unit_make(struct kafka_topic *topic, int32_t partition
         struct kafka_unit *unit = mem_zalloc(sizeof *unit);
         unit->unit.topic = topic->topic;
         unit->unit.partition = partition;
+        unit->lent = &unit->unit;
         unit->reset_done = -1;
         unit->commit_due = -1;
+        unit->alive_ms = INT64_MAX;
         topic->units[partition] = unit;
     }
     return topic->units[partition];
 }
 
-static void unit_drop(struct kafka_source *source, struct kafka_unit *unit)
+void kafka_unit_drop(struct kafka_source *source, struct kafka_unit *unit)
 {
     struct kafka_topic *topic = kafka_topic_of(source, unit);
     unit->unit.is_assigned = false;
@@ -95,7 +97,7 @@ static void drop_where(struct kafka_source *source, bool owned_too)
     while (unit != NULL) {
         struct kafka_unit *next = kafka_unit_next(source, unit);
         if (owned_too || !unit->is_owned)
-            unit_drop(source, unit);
+            kafka_unit_drop(source, unit);
         unit = next;
     }
 }
@@ -118,13 +120,14 @@ void kafka_assign(struct kafka_source *source)
     rd_kafka_topic_partition_list_t *partitions = rd_kafka_topic_partition_list_new(16);
     FOR_EACH_UNIT(unit, source)
     {
-        if (!unit->unit.is_assigned || unit->waits_lookup || source->is_paused)
+        if (!unit->has_begun || source->is_paused)
             continue;
         rd_kafka_topic_partition_list_add(partitions, unit->unit.topic->name, unit->unit.partition)
             ->offset = unit->next;
     }
     tell_librdkafka(source, partitions);
     rd_kafka_topic_partition_list_destroy(partitions);
+    source->is_dirty = false;
 }
 
 static void revoke(struct kafka_source *source)
@@ -139,9 +142,11 @@ static void revoke(struct kafka_source *source)
     }
     FOR_EACH_UNIT(unit, source)
     {
-        unit->unit.is_assigned = unit->is_owned = unit->waits_lookup = false;
+        unit->unit.is_assigned = unit->is_owned = unit->has_begun = false;
+        unit->waits_lookup = unit->waits_probe = false;
         unit->commit_due = -1;
     }
+    source->is_dirty = false;
 }
 
 static void own(struct kafka_source *source, const rd_kafka_topic_partition_list_t *partitions)
@@ -150,7 +155,7 @@ static void own(struct kafka_source *source, const rd_kafka_topic_partition_list
         struct kafka_topic *topic = kafka_topic_named(source, partitions->elems[i].topic);
         if (topic == NULL)
             continue; /* not one that we subscribed to */
-        struct kafka_unit *unit = unit_make(topic, partitions->elems[i].partition);
+        struct kafka_unit *unit = kafka_unit_make(topic, partitions->elems[i].partition);
         unit->is_owned = unit->waits_lookup = true;
     }
     drop_where(source, false);

@@ -2,13 +2,15 @@
 
 #include "tidewheel/clock.h"
 #include "tidewheel/log.h"
+#include "tidewheel/mem.h"
 
 enum { ATTEMPT_MS = 1000, BACKOFF_MS_MIN = 100, BACKOFF_MS_MAX = 2000 };
 
 /* ListOffsets takes these in place of a timestamp. */
 enum { AT_END = RD_KAFKA_OFFSET_END, AT_BEGINNING = RD_KAFKA_OFFSET_BEGINNING };
 
-static const char *const STEP_NAMES[] = {"committed", "end", "beginning", "zero", "since"};
+static const char *const STEP_NAMES[] = {"committed", "member", "end",
+                                         "beginning", "zero",   "since"};
 
 void lookup_stop(struct lookup *lookup)
 {
@@ -100,13 +102,41 @@ static int64_t question(struct kafka_source *source, enum lookup_step step,
     if (step != LOOKUP_SINCE)
         return 0;
     struct assign_facts facts = facts_of(source, unit);
-    return assign_since_ms(&facts, &kafka_topic_of(source, unit)->needs, now_ms);
+    return assign_since_ms(&facts, &kafka_topic_of(source, unit)->needs,
+                           now_ms < unit->alive_ms ? now_ms : unit->alive_ms);
+}
+
+/* Whether we are a member still: the broker takes a commit from nobody else. What was committed last
+ * is committed once more, so that nothing changes; a person's offset is left alone, lest it becomes
+ * ours. Our own commits have to be through, or this one would undo them. */
+static rd_kafka_resp_err_t probe_membership(struct kafka_source *source)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(4);
+    source->lookup.answers[LOOKUP_PROBE] = list;
+    FOR_EACH_UNIT(unit, source)
+    {
+        if (!unit->waits_lookup || !unit->waits_probe)
+            continue;
+        const rd_kafka_topic_partition_t *committed = answer(source, LOOKUP_COMMITTED, unit);
+        if (committed->offset < 0 ||
+            commit_metadata_read(committed->metadata, committed->metadata_size) < 0)
+            continue;
+        rd_kafka_topic_partition_t *element =
+            rd_kafka_topic_partition_list_add(list, unit->unit.topic->name, unit->unit.partition);
+        element->offset = committed->offset;
+        element->metadata = mem_strndup(committed->metadata, committed->metadata_size);
+        element->metadata_size = committed->metadata_size;
+    }
+    return list->cnt == 0 ? RD_KAFKA_RESP_ERR_NO_ERROR
+                          : kafka_commit_probe(source, list, ATTEMPT_MS);
 }
 
 /* Blocks for ATTEMPT_MS at most. Each partition has an error of its own; one is enough to ask all
  * again, and an error is never taken for "no such record". */
 static rd_kafka_resp_err_t ask(struct kafka_source *source, enum lookup_step step, int64_t now_ms)
 {
+    if (step == LOOKUP_PROBE)
+        return probe_membership(source);
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(16);
     source->lookup.answers[step] = list;
     FOR_EACH_UNIT(unit, source)
@@ -127,6 +157,18 @@ static rd_kafka_resp_err_t ask(struct kafka_source *source, enum lookup_step ste
     return code;
 }
 
+/* Not a member now: Kafka is there, and a rebalance ends the lookup or gives us our units back. */
+static bool is_membership(rd_kafka_resp_err_t code)
+{
+    static const rd_kafka_resp_err_t codes[] = {
+        RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID, RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION,
+        RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS, RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID};
+    for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
+        if (codes[i] == code)
+            return true;
+    return false;
+}
+
 static void again(struct kafka_source *source, const char *what, rd_kafka_resp_err_t code)
 {
     struct lookup *lookup = &source->lookup;
@@ -136,6 +178,8 @@ static void again(struct kafka_source *source, const char *what, rd_kafka_resp_e
     lookup_start(lookup); /* from the first question on: answers of different times do not mix */
     lookup->backoff_ms = backoff_ms * 2 > BACKOFF_MS_MAX ? BACKOFF_MS_MAX : backoff_ms * 2;
     lookup->retry_mono_ms = clock_mono_ms() + backoff_ms;
+    if (is_membership(code))
+        return;
     kafka_away(source, "Kafka does not answer", rd_kafka_err2str(code));
     if (code == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED ||
         code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED)
@@ -180,8 +224,41 @@ static void decide(struct kafka_source *source, struct kafka_unit *unit)
     unit->reset_done = plan.is_reset ? facts.committed : -1;
     unit->unit.partition_count = topic->partition_count;
     unit->unit.is_assigned = unit->is_known = true;
-    unit->waits_lookup = false;
+    unit->waits_lookup = unit->waits_probe = unit->has_begun = false;
+    unit->alive_ms = INT64_MAX;
     source->handler.assigned(source->handler.arg, &unit->unit, &plan);
+}
+
+/* A probe commits the offset that was found: commits of ours that are still out come first. */
+static bool may_begin(struct kafka_source *source)
+{
+    bool has_probe = false;
+    FOR_EACH_UNIT(unit, source) has_probe = has_probe || (unit->waits_lookup && unit->waits_probe);
+    if (has_probe && !kafka_commit_drain(source, ATTEMPT_MS)) {
+        again(source, STEP_NAMES[LOOKUP_PROBE], RD_KAFKA_RESP_ERR__TIMED_OUT);
+        return false;
+    }
+    if (!kafka_check_counts(source, ATTEMPT_MS)) {
+        again(source, "partitions", RD_KAFKA_RESP_ERR__TIMED_OUT);
+        return false;
+    }
+    kafka_learn_cluster(source);
+    return source->fatal.code == 0;
+}
+
+/* The handler may restart units while it is told of others: these have no answers yet. */
+static void decide_all(struct kafka_source *source)
+{
+    bool has_more = false;
+    FOR_EACH_UNIT(unit, source)
+    {
+        if (unit->waits_lookup && answer(source, LOOKUP_SINCE, unit) != NULL)
+            decide(source, unit);
+    }
+    FOR_EACH_UNIT(unit, source) has_more = has_more || unit->waits_lookup;
+    lookup_stop(&source->lookup);
+    if (has_more)
+        lookup_start(&source->lookup);
 }
 
 /* All questions of one attempt in a row. With Kafka away the first one that is not answered ends
@@ -189,17 +266,9 @@ static void decide(struct kafka_source *source, struct kafka_unit *unit)
 void lookup_serve(struct kafka_source *source)
 {
     struct lookup *lookup = &source->lookup;
-    if (!lookup->is_running || clock_mono_ms() < lookup->retry_mono_ms)
-        return;
-    if (!kafka_check_counts(source, ATTEMPT_MS)) {
-        again(source, "partitions", RD_KAFKA_RESP_ERR__TIMED_OUT);
-        return;
-    }
-    if (source->fatal.code != 0)
+    if (!lookup->is_running || clock_mono_ms() < lookup->retry_mono_ms || !may_begin(source))
         return;
     int64_t now_ms = clock_wall_ms();
-    if (now_ms > source->alive_ms)
-        now_ms = source->alive_ms;
     for (int step = 0; step < LOOKUP_STEPS; step++) {
         rd_kafka_resp_err_t code = ask(source, (enum lookup_step)step, now_ms);
         if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
@@ -207,12 +276,5 @@ void lookup_serve(struct kafka_source *source)
             return;
         }
     }
-    FOR_EACH_UNIT(unit, source)
-    {
-        if (unit->waits_lookup)
-            decide(source, unit);
-    }
-    lookup_stop(lookup);
-    source->alive_ms = INT64_MAX;
-    kafka_assign(source);
+    decide_all(source);
 }

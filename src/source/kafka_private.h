@@ -1,19 +1,31 @@
 /* kafka_private: what the files of the Kafka source share.
  *
- *     kafka.c         the interface: poll, commit, pause, restart, close
+ *     kafka.c         the interface: poll, begin, hold, pause, restart
+ *     kafka_open.c    a consumer, from its first breath to its last
+ *     kafka_commit.c  offsets to Kafka, one commit at a time
  *     kafka_conf.c    librdkafka's configuration, its log and its errors
  *     kafka_group.c   rebalances, and the list of units
  *     kafka_lookup.c  from "ours" to "assigned": what Kafka must be asked first
  *     kafka_nudge.c   a full queue that has been emptied
+ *     kafka_reader.c  the second consumer, without a group
+ *     kafka_ends.c    the ends of a topic's logs, for who only looks
  *
  * A unit's way, all of it inside source_poll():
  *
  *     on_rebalance(ASSIGN)   owned, waits_lookup; librdkafka is given an empty list
- *     lookup_serve() ...     counts, committed, end, beginning, timestamps; again until all is
- * known handler->assigned      is_assigned; librdkafka is given the full list with explicit offsets
- *     records                dropped unless is_assigned, not waiting, not paused, offset >= next
+ *     lookup_serve() ...     counts, committed, end, beginning, timestamps; again until all is known
+ *     handler->assigned      is_assigned
+ *     begin()                has_begun; is_dirty: before the next record is asked for, librdkafka is
+ *                            given the full list with explicit offsets
+ *     records                dropped unless is_assigned, has_begun, not paused, offset >= next
+ *     hold()                 not has_begun; is_dirty
+ *     restart()              as hold(); waits_lookup
  *     on_rebalance(REVOKE)   handler->revoked; kept, not owned
  *     on_rebalance(ASSIGN)   not in it: handler->dropped, freed
+ *
+ * A begin() may go back while records of the fetch before it are queued. They are never seen: each
+ * assign() stops and starts the fetchers of all partitions, either raises the partition's version
+ * before assign() returns, and librdkafka throws away what it queued under a lower one.
  *
  * Floor: 3. Owner: one worker thread; librdkafka's own threads enter on_log() only.
  */
@@ -24,15 +36,21 @@
 
 #include <librdkafka/rdkafka.h>
 
+enum { KAFKA_PROBE_MS = 10000 }; /* how often the partition counts are looked at */
+
 struct kafka_unit {
-    struct unit unit;   /* first: a struct unit that we lend is one of these */
+    struct unit unit;   /* first: a struct unit that a source lends is one of these */
+    struct unit *lent;  /* to the handler: unit; of a reader, the main source's */
     int64_t next;       /* the lowest offset that may come next */
     int64_t live_at;    /* of the last plan */
     int64_t reset_done; /* the person's offset that the state was read again for; -1 */
     int64_t commit_due; /* not sent yet; -1 */
-    bool is_owned;      /* in the group's newest assignment */
-    bool is_known;      /* the handler has been told of it */
+    int64_t alive_ms; /* the lookup under way reads as if the group had died then; INT64_MAX: no */
+    bool is_owned;    /* in the group's newest assignment */
+    bool is_known;    /* the handler has been told of it */
     bool waits_lookup;
+    bool waits_probe; /* before its lookup a commit tells whether we are a member */
+    bool has_begun;   /* the handler has said from where on it wants records */
 };
 
 struct kafka_topic {
@@ -47,6 +65,7 @@ struct kafka_topic {
 /* The questions of a lookup, in this order; the end is read before the timestamps. */
 enum lookup_step {
     LOOKUP_COMMITTED,
+    LOOKUP_PROBE,
     LOOKUP_END,
     LOOKUP_BEGINNING,
     LOOKUP_ZERO,
@@ -64,7 +83,8 @@ struct lookup {
 struct kafka_source {
     struct source source; /* first */
     int number;
-    rd_kafka_t *handle;
+    rd_kafka_conf_t *conf; /* until it becomes the handle's */
+    rd_kafka_t *handle;    /* NULL: not connected yet, as the queues and the topics' handles */
     rd_kafka_queue_t *commit_queue;
     rd_kafka_message_t *message; /* lent to the caller */
     struct source_handler handler;
@@ -76,8 +96,8 @@ struct kafka_source {
     size_t queue_min;        /* fetching stops at that many */
     bool has_backoff;        /* librdkafka looks after its fetchers itself */
     bool is_queue_full;
-    int64_t
-        alive_ms; /* the restart under way reads as if the group had died then; INT64_MAX: none */
+    bool is_reader; /* kafka_reader.c */
+    bool is_dirty;  /* librdkafka is to be given another list */
     bool is_paused;
     bool is_closing;
     int commits_in_flight;
@@ -86,13 +106,42 @@ struct kafka_source {
     int64_t probe_mono_ms;   /* when the partition counts are asked for again */
     int64_t refused_mono_ms; /* since when our credentials are refused; -1: they are not */
     bool is_away;
+    char *cluster;     /* its id; NULL: not known yet */
     char trouble[512]; /* the last reason for is_away or refused */
     struct err fatal;  /* code 0: none */
 };
 
+/* kafka.c */
+int kafka_poll(struct source *base, int64_t timeout_ms, struct unit **ret_unit, struct record *ret,
+               struct err *err) MUST_CHECK;
+void kafka_begin_unit(struct kafka_source *source, struct kafka_unit *unit, int64_t start);
+void kafka_learn_cluster(struct kafka_source *source); /* waits for nothing */
+int64_t kafka_known_end(const struct kafka_source *source, const struct unit *unit);
+void kafka_release(struct kafka_source *source); /* the record that is lent */
+extern const struct source_ops KAFKA_OPS;
+
+/* kafka_open.c */
+/* With a conf, and nothing of Kafka's yet. */
+int kafka_new(const struct options *options, const struct catalog *catalog, int number,
+              const struct source_handler *handler, bool is_reader, struct kafka_source **ret,
+              struct err *err) MUST_CHECK;
+int kafka_connect(struct kafka_source *source, struct err *err) MUST_CHECK;
+/* False: librdkafka is not gone yet, and what is left of source is left to the system. */
+bool kafka_free(struct kafka_source *source, int64_t deadline_ms);
+bool kafka_close(struct source *base, int64_t wait_ms);
+
+/* kafka_commit.c */
+void kafka_commit(struct source *base, const struct commit *commits, size_t count, int64_t wait_ms);
+void kafka_commit_serve(struct kafka_source *source); /* takes answers, sends what is due */
+bool kafka_commit_drain(struct kafka_source *source, int64_t wait_ms); /* false: some are out */
+/* Commits offsets and metadata as they stand in the list, and waits for the answer. */
+rd_kafka_resp_err_t kafka_commit_probe(struct kafka_source *source,
+                                       const rd_kafka_topic_partition_list_t *list,
+                                       int64_t wait_ms);
+
 /* kafka_conf.c */
 int kafka_conf_new(struct kafka_source *source, const struct options *options,
-                   rd_kafka_conf_t **ret, struct err *err) MUST_CHECK;
+                   struct err *err) MUST_CHECK;
 void kafka_error(struct kafka_source *source, rd_kafka_resp_err_t code, const char *reason);
 void kafka_fail(struct kafka_source *source, const char *format, ...) PRINTF_LIKE(2, 3);
 void kafka_away(struct kafka_source *source, const char *advice, const char *reason);
@@ -101,8 +150,9 @@ void kafka_answers(struct kafka_source *source); /* Kafka has answered: it is no
 /* kafka_group.c */
 void kafka_rebalance(struct kafka_source *source, rd_kafka_resp_err_t code,
                      const rd_kafka_topic_partition_list_t *partitions);
-void kafka_assign(
-    struct kafka_source *source); /* what is assigned and may be read, to librdkafka */
+void kafka_assign(struct kafka_source *source); /* what may be read, to librdkafka */
+struct kafka_unit *kafka_unit_make(struct kafka_topic *topic, int32_t partition);
+void kafka_unit_drop(struct kafka_source *source, struct kafka_unit *unit);
 void kafka_drop_all(struct kafka_source *source);
 struct kafka_unit *kafka_unit_of(struct kafka_source *source, const rd_kafka_topic_t *handle,
                                  int32_t partition);

@@ -150,7 +150,7 @@ MUTANTS = [
      "gather_arrivals(worker, entities_max - quarter,", "gather_arrivals(worker, entities_max,",
      unit("worker")),
     ("a person's reset is not honoured", "src/source/assign.c",
-     "        start = smaller(start, facts->committed);", "        start = wanted;", unit("assign")),
+     "        again = smaller(again, facts->committed);", "        again = wanted;", unit("assign")),
     ("no such record means the beginning", "src/source/assign.c",
      "    if (looked_up < 0)\n        return facts->log_end;",
      "    if (looked_up < 0)\n        return facts->log_start;", unit("assign")),

@@ -253,6 +253,42 @@ START_TEST(a_reset_voids_a_parked_state_once)
 }
 END_TEST
 
+START_TEST(where_all_is_read_again_does_not_depend_on_what_is_parked)
+{
+    static const int64_t parked[] = {-1, 50, 850, 1000, 1001};
+    for (size_t i = 0; i < sizeof parked / sizeof *parked; i++) {
+        for (int reset = -1; reset <= 900; reset += 300) {
+            struct assign_facts facts = reset < 0 ? some_facts() : reset_to(reset);
+            for (int64_t looked_up = -1; looked_up <= 1000; looked_up += 77) {
+                facts.parked = -1;
+                facts.is_reset_done = false;
+                struct plan afresh = decide(&facts, true, looked_up);
+                ck_assert_int_eq(afresh.again, afresh.start);
+                facts.parked = parked[i];
+                ck_assert_int_eq(decide(&facts, true, looked_up).again, afresh.start);
+                facts.is_reset_done = true;
+                ck_assert_int_eq(decide(&facts, true, looked_up).again, afresh.start);
+                ck_assert_int_ge(afresh.again, facts.log_start);
+            }
+        }
+    }
+}
+END_TEST
+
+START_TEST(a_parked_unit_knows_where_all_would_be_read_again)
+{
+    struct assign_facts facts = some_facts();
+    facts.parked = 850;
+    ck_assert_int_eq(decide(&facts, true, 400).again, 400);
+    ck_assert_int_eq(decide(&facts, true, -1).again, 1000);
+    ck_assert_int_eq(decide(&facts, false, -1).again, 100);
+    facts = reset_to(200);
+    facts.parked = 850;
+    facts.is_reset_done = true;
+    ck_assert_int_eq(decide(&facts, true, 400).again, 200);
+}
+END_TEST
+
 START_TEST(a_view_on_the_event_clock_is_read_from_the_beginning)
 {
     struct assign_needs needs = NEEDS;
@@ -284,4 +320,6 @@ UNIT_MAIN("assign", metadata_reads_back_and_anything_else_is_not_ours,
           a_parked_unit_goes_on_where_it_was,
           a_parked_unit_whose_next_records_are_gone_goes_on_incomplete,
           a_position_beyond_the_logs_end_belongs_to_another_log, a_reset_voids_a_parked_state_once,
+          where_all_is_read_again_does_not_depend_on_what_is_parked,
+          a_parked_unit_knows_where_all_would_be_read_again,
           a_view_on_the_event_clock_is_read_from_the_beginning)

@@ -1,142 +1,6 @@
 /* The Kafka source against librdkafka's mock cluster. A group join takes 3 s there, so a test does
  * much with one join. */
-#include "unit.h"
-
-#include "tidewheel/clock.h"
-#include "tidewheel/log.h"
-#include "tidewheel/mem.h"
-#include "tidewheel/source.h"
-
-#include "source/kafka_private.h"
-
-#include <librdkafka/rdkafka.h>
-#include <librdkafka/rdkafka_mock.h>
-#include <stdio.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-enum { PARTITIONS = 4, WAIT_MS = 30000, CLOSE_MS = 10000, LIST_OFFSETS = 2, OFFSET_FETCH = 9 };
-
-/* --- the cluster --- */
-
-struct cluster {
-    rd_kafka_t *handle; /* a producer */
-    rd_kafka_mock_cluster_t *mock;
-    struct topic topic;
-    struct topic *topics[1];
-    struct view view;
-    struct view *views[1];
-    struct catalog catalog;
-    struct options options;
-    struct property properties[8];
-};
-
-static rd_kafka_t *client_new(rd_kafka_type_t type, const char *const *pairs)
-{
-    char reason[256];
-    rd_kafka_conf_t *conf = rd_kafka_conf_new();
-    for (; pairs[0] != NULL; pairs += 2)
-        ck_assert_int_eq(rd_kafka_conf_set(conf, pairs[0], pairs[1], reason, sizeof reason),
-                         RD_KAFKA_CONF_OK);
-    rd_kafka_t *handle = rd_kafka_new(type, conf, reason, sizeof reason);
-    ck_assert_ptr_nonnull(handle);
-    return handle;
-}
-
-static struct cluster *cluster_open(void)
-{
-    log_open(getenv("TEST_LOG") != NULL ? LOG_DEBUG : LOG_ERROR, false);
-    struct cluster *cluster = mem_zalloc(sizeof *cluster);
-    static const char *const pairs[] = {"test.mock.num.brokers", "1",   "log_level", "2",
-                                        "batch.num.messages",    "100", NULL};
-    cluster->handle = client_new(RD_KAFKA_PRODUCER, pairs);
-    cluster->mock = rd_kafka_handle_mock_cluster(cluster->handle);
-    ck_assert_int_eq(rd_kafka_mock_topic_create(cluster->mock, "events", PARTITIONS, 1), 0);
-    cluster->view = (struct view){.topic = &cluster->topic,
-                                  .longest_ms = 3600000,
-                                  .longest_hop_ms = 30000,
-                                  .ttl_ms = 7200000,
-                                  .future_max_ms = 60000};
-    cluster->views[0] = &cluster->view;
-    cluster->topic =
-        (struct topic){.name = mem_strdup("events"), .views = cluster->views, .view_count = 1};
-    cluster->topics[0] = &cluster->topic;
-    cluster->catalog = (struct catalog){
-        .topics = cluster->topics, .topic_count = 1, .views = cluster->views, .view_count = 1};
-    static const char *const properties[][2] = {{"session.timeout.ms", "3000"},
-                                                {"heartbeat.interval.ms", "200"},
-                                                {"reconnect.backoff.max.ms", "200"},
-                                                {"log_level", "3"}};
-    for (size_t i = 0; i < 4; i++)
-        cluster->properties[i] = (struct property){.name = mem_strdup(properties[i][0]),
-                                                   .value = mem_strdup(properties[i][1])};
-    cluster->options = (struct options){
-        .kafka_brokers = mem_strdup(rd_kafka_mock_cluster_bootstraps(cluster->mock)),
-        .kafka_group_id = mem_strdup("group"),
-        .librdkafka = cluster->properties,
-        .librdkafka_count = 4};
-    return cluster;
-}
-
-static void property_add(struct cluster *cluster, const char *name, const char *value)
-{
-    cluster->properties[cluster->options.librdkafka_count++] =
-        (struct property){.name = mem_strdup(name), .value = mem_strdup(value)};
-}
-
-static void cluster_close(struct cluster *cluster)
-{
-    rd_kafka_destroy(cluster->handle);
-    for (size_t i = 0; i < cluster->options.librdkafka_count; i++) {
-        free(cluster->properties[i].name);
-        free(cluster->properties[i].value);
-    }
-    free(cluster->options.kafka_brokers);
-    free(cluster->options.kafka_group_id);
-    free(cluster->topic.name);
-    free(cluster);
-}
-
-/* The value of each record is its number within its partition. */
-static void produce(struct cluster *cluster, int32_t partition, int from, int count, size_t size)
-{
-    char *value = mem_zalloc(size + 32);
-    for (int i = from; i < from + count; i++) {
-        int len = snprintf(value, 32, "%d", i);
-        rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
-        do {
-            code = rd_kafka_producev(
-                cluster->handle, RD_KAFKA_V_TOPIC("events"), RD_KAFKA_V_PARTITION(partition),
-                RD_KAFKA_V_VALUE(value, size > 0 ? size : (size_t)len),
-                RD_KAFKA_V_KEY("k", partition == 0 ? 0 : 1), RD_KAFKA_V_TIMESTAMP(1000 + i),
-                RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_END);
-            (void)rd_kafka_poll(cluster->handle, code == RD_KAFKA_RESP_ERR__QUEUE_FULL ? 10 : 0);
-        } while (code == RD_KAFKA_RESP_ERR__QUEUE_FULL);
-        ck_assert_int_eq(code, 0);
-    }
-    ck_assert_int_eq(rd_kafka_flush(cluster->handle, WAIT_MS), 0);
-    free(value);
-}
-
-static void produce_all(struct cluster *cluster, int from, int count)
-{
-    for (int32_t i = 0; i < PARTITIONS; i++)
-        produce(cluster, i, from, count, 0);
-}
-
-/* What the group has committed; the caller destroys it. */
-static rd_kafka_topic_partition_list_t *committed(struct cluster *cluster)
-{
-    const char *const pairs[] = {"bootstrap.servers", cluster->options.kafka_brokers, "group.id",
-                                 "group", NULL};
-    rd_kafka_t *handle = client_new(RD_KAFKA_CONSUMER, pairs);
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(PARTITIONS);
-    for (int32_t i = 0; i < PARTITIONS; i++)
-        rd_kafka_topic_partition_list_add(list, "events", i);
-    ck_assert_int_eq(rd_kafka_committed(handle, list, WAIT_MS), 0);
-    rd_kafka_destroy(handle);
-    return list;
-}
+#include "kafka_kit.h"
 
 /* --- a worker that does nothing but count --- */
 
@@ -157,6 +21,7 @@ struct worker {
     int retries;
     int64_t commit_wait_ms; /* > 0: commits its positions when it is revoked */
     bool forgets;           /* has no position when it is asked */
+    bool hesitates;         /* does not begin when a unit is assigned */
     struct err err;
 };
 
@@ -177,6 +42,8 @@ static void on_assigned(void *arg, struct unit *unit, const struct plan *plan)
     worker->plans[p] = *plan;
     worker->reached[p] = -1;
     worker->position[p] = plan->start;
+    if (!worker->hesitates)
+        worker->source->ops->begin(worker->source, unit, plan->start);
 }
 
 static void commit_positions(struct worker *worker, int64_t wait_ms)
@@ -478,13 +345,277 @@ START_TEST(a_restart_reads_everything_again_without_a_rejoin)
         long before = worker.records;
         POLL_UNTIL(worker.records >= before + 500, &worker); /* more waits in the queue */
         worker.forgets = true;
-        worker.source->ops->restart(worker.source, INT64_MAX);
+        worker.source->ops->restart(worker.source, NULL, INT64_MAX);
         worker.assigned = 0;
         POLL_UNTIL(worker.assigned == PARTITIONS, &worker);
         worker.forgets = false;
     }
     POLL_UNTIL(is_at(&worker, 5000), &worker);
     ck_assert_int_eq(worker.revoked, 0);
+    worker_close(&worker);
+    cluster_close(cluster);
+}
+END_TEST
+
+static void begin_at(struct worker *worker, int p, int64_t start)
+{
+    worker->position[p] = start;
+    worker->reached[p] = -1;
+    worker->source->ops->begin(worker->source, worker->units[p], start);
+}
+
+START_TEST(a_units_records_wait_until_it_begins_and_stop_when_it_is_held)
+{
+    struct cluster *cluster = cluster_open();
+    produce_all(cluster, 0, 1000);
+    struct worker worker;
+    worker_open(&worker, cluster, 1);
+    worker.hesitates = true;
+    POLL_UNTIL(worker.assigned == PARTITIONS, &worker);
+    for (int i = 0; i < 50; i++)
+        ck_assert_int_eq(worker_poll(&worker, 10), 0);
+    ck_assert_int_eq(worker.records, 0);
+    for (int p = 0; p < PARTITIONS; p++)
+        ck_assert_int_eq(worker.reached[p], -1);
+
+    begin_at(&worker, 1, 100);
+    begin_at(&worker, 2, 200);
+    POLL_UNTIL(worker.position[1] == 1000 && worker.position[2] == 1000, &worker);
+    ck_assert_int_eq(worker.records, 900 + 800);
+    begin_at(&worker, 3, 999);
+    worker.source->ops->hold(worker.source, worker.units[1]);
+    produce_all(cluster, 1000, 50);
+    POLL_UNTIL(worker.position[2] == 1050 && worker.position[3] == 1050, &worker);
+    for (int i = 0; i < 50; i++)
+        ck_assert_int_eq(worker_poll(&worker, 10), 0);
+    ck_assert_int_eq(worker.position[1], 1000);
+    ck_assert_int_eq(worker.reached[0], -1);
+
+    begin_at(&worker, 0, 0);
+    begin_at(&worker, 1, 1000);
+    worker.source->ops->hold(worker.source, worker.units[0]);
+    begin_at(&worker, 0, 1049);
+    POLL_UNTIL(is_at(&worker, 1050), &worker);
+    ck_assert_int_eq(worker.records, 900 + 800 + 50 + 51 + 50 + 1);
+    ck_assert_int_eq(worker.assigned, PARTITIONS);
+    worker_close(&worker);
+    cluster_close(cluster);
+}
+END_TEST
+
+/* worker_poll() counts each offset that is not the very next one. */
+START_TEST(going_back_while_records_are_queued_hands_out_each_from_there_on)
+{
+    struct cluster *cluster = cluster_open();
+    enum { COUNT = 20000 };
+    produce_all(cluster, 0, COUNT);
+    unsigned seed = (unsigned)clock_wall_ms();
+    printf("seed %u\n", seed);
+    srandom(seed);
+    struct worker worker;
+    worker_open(&worker, cluster, 1);
+    POLL_UNTIL(worker.records > 100, &worker);
+    for (int round = 0; round < 100; round++) {
+        long until = worker.records + random() % 2000;
+        POLL_UNTIL(worker.records >= until || is_at(&worker, COUNT), &worker);
+        for (int p = 0; p < PARTITIONS; p++)
+            if (random() % 2 == 0)
+                begin_at(&worker, p, random() % (worker.position[p] + 1));
+    }
+    begin_at(&worker, 0, 0);
+    POLL_UNTIL(is_at(&worker, COUNT), &worker);
+    POLL_UNTIL(worker.reached[0] == COUNT && worker.reached[3] == COUNT, &worker);
+    worker_close(&worker);
+    cluster_close(cluster);
+}
+END_TEST
+
+/* The source of the test asks librdkafka what it was told. */
+START_TEST(beginning_when_assigned_tells_librdkafka_once)
+{
+    struct cluster *cluster = cluster_open();
+    produce_all(cluster, 0, 10);
+    struct worker worker;
+    worker_open(&worker, cluster, 1);
+    struct kafka_source *source = (struct kafka_source *)worker.source;
+    POLL_UNTIL(worker.assigned == PARTITIONS, &worker);
+    ck_assert(!source->is_dirty);
+    rd_kafka_topic_partition_list_t *list = NULL;
+    ck_assert_int_eq(rd_kafka_assignment(source->handle, &list), 0);
+    ck_assert_int_eq(list->cnt, PARTITIONS);
+    rd_kafka_topic_partition_list_destroy(list);
+
+    worker.source->ops->hold(worker.source, worker.units[0]);
+    worker.source->ops->hold(worker.source, worker.units[1]);
+    begin_at(&worker, 1, 5);
+    ck_assert(source->is_dirty); /* not before it is polled */
+    (void)worker_poll(&worker, 0);
+    ck_assert(!source->is_dirty);
+    ck_assert_int_eq(rd_kafka_assignment(source->handle, &list), 0);
+    ck_assert_int_eq(list->cnt, PARTITIONS - 1);
+    rd_kafka_topic_partition_list_destroy(list);
+    worker.source->ops->begin(worker.source, worker.units[2], 10);
+    POLL_UNTIL(worker.position[2] == 10, &worker);
+    worker.source->ops->begin(worker.source, worker.units[2], 10);
+    ck_assert(!source->is_dirty); /* it is there already */
+    worker_close(&worker);
+    cluster_close(cluster);
+}
+END_TEST
+
+START_TEST(a_restart_of_one_unit_leaves_the_others_and_its_commit_alone)
+{
+    struct cluster *cluster = cluster_open();
+    produce_all(cluster, 0, 1000);
+    struct worker worker;
+    worker_open(&worker, cluster, 1);
+    POLL_UNTIL(is_at(&worker, 1000), &worker);
+    commit_positions(&worker, WAIT_MS);
+    rd_kafka_topic_partition_list_t *before = committed(cluster);
+    produce_all(cluster, 1000, 100);
+    POLL_UNTIL(is_at(&worker, 1100), &worker);
+    worker.hesitates = worker.forgets = true;
+    worker.source->ops->restart(worker.source, worker.units[2], INT64_MAX);
+    produce_all(cluster, 1100, 100);
+    POLL_UNTIL(worker.assigned == PARTITIONS + 1, &worker);
+    for (int p = 0; p < PARTITIONS; p++)
+        if (p != 2)
+            POLL_UNTIL(worker.position[p] == 1200, &worker);
+    ck_assert_int_eq(worker.position[2], 0); /* the mock does not look timestamps up */
+    ck_assert_int_eq(worker.plans[2].commit_at_least, 1000);
+    ck_assert(!worker.plans[2].is_reset);
+    begin_at(&worker, 2, 600);
+    POLL_UNTIL(is_at(&worker, 1200), &worker);
+    rd_kafka_topic_partition_list_t *after = committed(cluster);
+    for (int p = 0; p < PARTITIONS; p++) {
+        ck_assert_int_eq(after->elems[p].offset, before->elems[p].offset);
+        ck_assert_uint_eq(after->elems[p].metadata_size, before->elems[p].metadata_size);
+        ck_assert_int_eq(memcmp(after->elems[p].metadata, before->elems[p].metadata,
+                                after->elems[p].metadata_size),
+                         0);
+    }
+    rd_kafka_topic_partition_list_destroy(before);
+    rd_kafka_topic_partition_list_destroy(after);
+    ck_assert_int_eq(worker.revoked, 0);
+    worker_close(&worker);
+    cluster_close(cluster);
+}
+END_TEST
+
+/* A commit without metadata, as kafka-consumer-groups writes it. */
+static void reset_group(struct worker *worker, int64_t offset)
+{
+    struct kafka_source *source = (struct kafka_source *)worker->source;
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(PARTITIONS);
+    for (int p = 0; p < PARTITIONS; p++)
+        rd_kafka_topic_partition_list_add(list, "events", p)->offset = offset;
+    ck_assert_int_eq(rd_kafka_commit(source->handle, list, 0), 0);
+    rd_kafka_topic_partition_list_destroy(list);
+}
+
+START_TEST(a_restart_of_one_unit_does_not_overwrite_a_persons_offset)
+{
+    struct cluster *cluster = cluster_open();
+    produce_all(cluster, 0, 100);
+    struct worker worker;
+    worker_open(&worker, cluster, 1);
+    POLL_UNTIL(is_at(&worker, 100), &worker);
+    reset_group(&worker, 40);
+    worker.source->ops->restart(worker.source, worker.units[1], INT64_MAX);
+    POLL_UNTIL(worker.assigned == PARTITIONS + 1, &worker);
+    ck_assert(worker.plans[1].is_reset);
+    ck_assert_int_eq(worker.plans[1].commit_at_least, 40);
+    worker.source->ops->restart(worker.source, worker.units[1], INT64_MAX);
+    POLL_UNTIL(worker.assigned == PARTITIONS + 2, &worker);
+    ck_assert(worker.plans[1].is_reset);
+    POLL_UNTIL(is_at(&worker, 100), &worker);
+    worker_close(&worker);
+    cluster_close(cluster);
+}
+END_TEST
+
+START_TEST(a_restart_waits_while_a_commit_says_that_we_are_no_member)
+{
+    enum { OFFSET_COMMIT = 8 };
+    struct cluster *cluster = cluster_open();
+    produce_all(cluster, 0, 100);
+    struct worker worker;
+    worker_open(&worker, cluster, 1);
+    POLL_UNTIL(is_at(&worker, 100), &worker);
+    commit_positions(&worker, WAIT_MS);
+    static rd_kafka_resp_err_t errors[1000];
+    for (size_t i = 0; i < 1000; i++)
+        errors[i] = RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS;
+    rd_kafka_mock_push_request_errors_array(cluster->mock, OFFSET_COMMIT, 1000, errors);
+    worker.forgets = true;
+    worker.source->ops->restart(worker.source, worker.units[3], INT64_MAX);
+    produce_all(cluster, 100, 100);
+    int64_t from_ms = clock_mono_ms();
+    POLL_UNTIL(clock_mono_ms() - from_ms > 1500, &worker);
+    ck_assert_int_eq(worker.assigned, PARTITIONS);
+    ck_assert_int_eq(worker.position[3], 100);
+    ck_assert_int_eq(worker.position[2], 200);
+    ck_assert_int_eq(worker.retries, 0); /* Kafka is not away */
+    rd_kafka_mock_clear_request_errors(cluster->mock, OFFSET_COMMIT);
+    POLL_UNTIL(worker.assigned == PARTITIONS + 1 && is_at(&worker, 200), &worker);
+    worker_close(&worker);
+    cluster_close(cluster);
+}
+END_TEST
+
+START_TEST(a_restart_of_one_whom_the_group_has_forgotten_ends_in_a_rebalance)
+{
+    enum { OFFSET_COMMIT = 8 };
+    struct cluster *cluster = cluster_open();
+    produce_all(cluster, 0, 100);
+    struct worker worker;
+    worker_open(&worker, cluster, 1);
+    POLL_UNTIL(is_at(&worker, 100), &worker);
+    commit_positions(&worker, WAIT_MS);
+    rd_kafka_mock_push_request_errors(cluster->mock, OFFSET_COMMIT, 1,
+                                      RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID);
+    worker.source->ops->restart(worker.source, worker.units[0], INT64_MAX);
+    POLL_UNTIL(worker.revoked == 1, &worker);
+    ck_assert_int_eq(worker.assigned, PARTITIONS);
+    produce_all(cluster, 100, 100);
+    POLL_UNTIL(is_at(&worker, 200), &worker);
+    ck_assert_int_eq(worker.assigned, 2 * PARTITIONS);
+    worker_close(&worker);
+    cluster_close(cluster);
+}
+END_TEST
+
+START_TEST(a_restart_reads_as_if_the_group_had_died_at_the_time_given)
+{
+    struct cluster *cluster = cluster_open();
+    struct worker worker;
+    worker_open(&worker, cluster, 1);
+    worker.hesitates = true;
+    POLL_UNTIL(worker.assigned == PARTITIONS, &worker);
+    struct kafka_source *source = (struct kafka_source *)worker.source;
+    worker.source->ops->restart(worker.source, worker.units[0], 1000);
+    worker.source->ops->restart(worker.source, NULL, 2000); /* the older time stays */
+    ck_assert_int_eq(source->topics[0].units[0]->alive_ms, 1000);
+    ck_assert_int_eq(source->topics[0].units[1]->alive_ms, 2000);
+    POLL_UNTIL(worker.assigned == 2 * PARTITIONS, &worker);
+    for (int p = 0; p < PARTITIONS; p++)
+        ck_assert_int_eq(source->topics[0].units[p]->alive_ms, INT64_MAX);
+    worker_close(&worker);
+    cluster_close(cluster);
+}
+END_TEST
+
+START_TEST(the_clusters_id_is_known_when_units_are_assigned)
+{
+    struct cluster *cluster = cluster_open();
+    struct worker worker;
+    worker_open(&worker, cluster, 1);
+    ck_assert_ptr_nonnull(worker.source->ops->cluster(worker.source));
+    POLL_UNTIL(worker.assigned == PARTITIONS, &worker);
+    char *id = rd_kafka_clusterid(cluster->handle, WAIT_MS);
+    ck_assert_ptr_nonnull(id);
+    ck_assert_str_eq(worker.source->ops->cluster(worker.source), id);
+    rd_kafka_mem_free(cluster->handle, id);
     worker_close(&worker);
     cluster_close(cluster);
 }
@@ -743,35 +874,6 @@ START_TEST(properties_that_are_ours_or_unknown_are_refused)
 }
 END_TEST
 
-enum { AT_A_TIME = 5 };
-
-static int run_one(const TTest *test)
-{
-    (void)alarm(60);
-    TCase *tcase = tcase_create("kafka_source");
-    tcase_add_test(tcase, test);
-    Suite *suite = suite_create("kafka_source");
-    suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_set_fork_status(runner, CK_NOFORK);
-    srunner_run_all(runner, CK_SILENT);
-    int failed = srunner_ntests_failed(runner);
-    srunner_print(runner, failed > 0 ? CK_NORMAL : CK_SILENT);
-    srunner_free(runner);
-    return failed;
-}
-
-static int wait_for_one(void)
-{
-    int status = 0;
-    (void)wait(&status);
-    if (WIFSIGNALED(status))
-        printf("a test was ended by signal %d\n", WTERMSIG(status));
-    return status != 0;
-}
-
-/* The tests mostly wait for the group, so each runs in a process of its own, some at a time;
- * libcheck would run one after the other. The last line is libcheck's. */
 int main(void)
 {
     const TTest *const tests[] = {
@@ -782,6 +884,15 @@ int main(void)
         units_that_stay_read_nothing_twice_and_those_that_leave_are_dropped,
         a_pause_hands_out_nothing_and_loses_nothing,
         a_restart_reads_everything_again_without_a_rejoin,
+        a_units_records_wait_until_it_begins_and_stop_when_it_is_held,
+        going_back_while_records_are_queued_hands_out_each_from_there_on,
+        beginning_when_assigned_tells_librdkafka_once,
+        a_restart_of_one_unit_leaves_the_others_and_its_commit_alone,
+        a_restart_of_one_unit_does_not_overwrite_a_persons_offset,
+        a_restart_waits_while_a_commit_says_that_we_are_no_member,
+        a_restart_of_one_whom_the_group_has_forgotten_ends_in_a_rebalance,
+        a_restart_reads_as_if_the_group_had_died_at_the_time_given,
+        the_clusters_id_is_known_when_units_are_assigned,
         it_waits_while_kafka_is_away_and_goes_on_by_itself,
         an_idle_source_notices_that_kafka_is_back,
         it_can_be_closed_in_time_with_kafka_away,
@@ -795,19 +906,5 @@ int main(void)
         credentials_that_stay_refused_are_fatal,
         a_backlog_is_read_without_pauses,
     };
-    int count = sizeof tests / sizeof *tests;
-    int failed = 0;
-    printf("Running suite(s): kafka_source\n");
-    for (int i = 0; i < count; i++) {
-        if (i >= AT_A_TIME)
-            failed += wait_for_one();
-        (void)fflush(stdout);
-        if (fork() == 0)
-            exit(run_one(tests[i]));
-    }
-    for (int i = 0; i < count && i < AT_A_TIME; i++)
-        failed += wait_for_one();
-    printf("%d%%: Checks: %d, Failures: %d, Errors: 0\n", (count - failed) * 100 / count, count,
-           failed);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_all("kafka_source", tests, sizeof tests / sizeof *tests);
 }
