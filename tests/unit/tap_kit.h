@@ -56,7 +56,10 @@ static inline int tap_open(struct wire *wire, struct err *err)
 
 static inline int tap_is_open(struct wire *wire, struct err *err)
 {
-    return tap_of(wire)->socket->ops->is_open(tap_of(wire)->socket, err);
+    struct tap *tap = tap_of(wire);
+    if (tap->is_cut)
+        return err_set(err, ERR_RETRY, "cut by the test");
+    return tap->socket->ops->is_open(tap->socket, err);
 }
 
 static inline ssize_t tap_send(struct wire *wire, const char *ptr, size_t len, struct err *err)
@@ -135,6 +138,17 @@ static inline struct tap *tap_new(const struct redis_url *url)
     tap->url = url;
     tap->socket = wire_socket_new(url);
     return tap;
+}
+
+/* The server is gone, with all that was under way. */
+static inline void tap_kill(struct tap *tap)
+{
+    tap_lay_ghost(tap);
+    tap->socket->ops->hang_up(tap->socket);
+    buf_reset(&tap->held);
+    tap->is_held = false;
+    tap->leaves_ghost = false;
+    tap->is_cut = true;
 }
 
 /* The bytes that were held back arrive after all, and Redis answers them. */
