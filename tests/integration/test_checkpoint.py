@@ -150,8 +150,10 @@ def a_deleted_key_of_the_state_is_noticed_and_that_unit_rebuilt(scene):
     worker.kill()
     worker = checkpointed(scene, redis, views)
     until(lambda: worker.live_units() == 4, 60, "all units are live")
+    lost = records_of(scene, partition)
+    until(lambda: worker.live_units() == 4, 60, "all units are live")
     settled(scene, topic, redis, views)
-    lost, read = records_of(scene, partition), records_read(worker)
+    read = records_read(worker)
     assert lost <= read <= lost + 4 < len(scene.records), f"{read} read, {lost} of that unit"
 
 
