@@ -27,7 +27,7 @@ RUN     := BUILD=$(BUILD) python3 tests/kit/run.py
 AGAIN   := +$(MAKE) --no-print-directory -j$(JOBS)
 
 .PHONY: all kit tests fuzzers benches help clean setup setup-lint demo test unit histories integration
-.PHONY: lint format asan tsan fuzz mutants bench sim
+.PHONY: lint format asan tsan fuzz mutants bench sim chaos
 all: $(BUILD)/tidewheel
 kit: all $(KIT)
 tests: kit $(UNIT) $(REPLAY) $(BUILD)/tests/sim
@@ -88,6 +88,10 @@ fuzz: ## each fuzz target for FUZZ_SECONDS (60)
 
 mutants: ## proves that the tests notice: patches, each with the test that must fail
 	@python3 tests/mutants/mutants.py
+
+chaos: setup ## kills, stops and failovers for CHAOS_MINUTES (3), from CHAOS_SEED
+	$(AGAIN) kit
+	@BUILD=$(BUILD) python3 tests/chaos/run.py
 
 bench: setup ## what it costs, one line each
 	$(AGAIN) kit benches

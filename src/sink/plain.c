@@ -336,11 +336,12 @@ static char *make_key(const char *group_id, const char *rest)
 struct store *plain_store_new(const struct store_setup *setup)
 {
     struct plain *plain = mem_alloc(sizeof *plain);
-    uint64_t high = setup->random(setup->random_arg);
-    uint64_t low = setup->random(setup->random_arg);
+    uint64_t nonce[2];
+    for (size_t i = 0; i < 2; i++)
+        nonce[i] = setup->random(setup->random_arg);
     char alive[64];
-    (void)snprintf(alive, sizeof alive, "alive:%016llx%016llx", (unsigned long long)high,
-                   (unsigned long long)low);
+    (void)snprintf(alive, sizeof alive, "alive:%016llx%016llx", (unsigned long long)nonce[0],
+                   (unsigned long long)nonce[1]);
     *plain = (struct plain){
         .store = {&plain_ops},
         .alive_key = make_key(setup->group_id, alive),
@@ -350,7 +351,7 @@ struct store *plain_store_new(const struct store_setup *setup)
         .random = setup->random,
         .random_arg = setup->random_arg,
     };
-    link_init(&plain->link, setup->wire, setup->url, "redis", high);
+    link_init(&plain->link, setup->wire, setup->url, "redis", nonce[0]);
     plain->link.allows_eviction = setup->allows_eviction;
     return &plain->store;
 }

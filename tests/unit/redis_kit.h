@@ -134,4 +134,31 @@ static inline const char *ask(struct server *server, const char *command)
 
 #define is_answer(server, command, text) ck_assert_str_eq(ask(server, command), text)
 
+/* ---- what is logged ---- */
+
+struct capture {
+    FILE *file;
+    int before;
+    char text[8192];
+};
+
+static inline void capture_begin(struct capture *capture)
+{
+    capture->file = tmpfile();
+    ck_assert_ptr_nonnull(capture->file);
+    capture->before = dup(STDERR_FILENO);
+    (void)dup2(fileno(capture->file), STDERR_FILENO);
+    log_open(LOG_DEBUG, false);
+}
+
+static inline void capture_end(struct capture *capture)
+{
+    log_open(LOG_ERROR, false);
+    (void)dup2(capture->before, STDERR_FILENO);
+    (void)close(capture->before);
+    ssize_t len = pread(fileno(capture->file), capture->text, sizeof capture->text - 1, 0);
+    capture->text[len > 0 ? len : 0] = '\0';
+    (void)fclose(capture->file);
+}
+
 #endif

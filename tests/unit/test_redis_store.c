@@ -589,31 +589,6 @@ END_TEST
 
 /* ---- what is logged ---- */
 
-struct capture {
-    FILE *file;
-    int before;
-    char text[8192];
-};
-
-static void capture_begin(struct capture *capture)
-{
-    capture->file = tmpfile();
-    ck_assert_ptr_nonnull(capture->file);
-    capture->before = dup(STDERR_FILENO);
-    (void)dup2(fileno(capture->file), STDERR_FILENO);
-    log_open(LOG_DEBUG, false);
-}
-
-static void capture_end(struct capture *capture)
-{
-    log_open(LOG_ERROR, false);
-    (void)dup2(capture->before, STDERR_FILENO);
-    (void)close(capture->before);
-    ssize_t len = pread(fileno(capture->file), capture->text, sizeof capture->text - 1, 0);
-    capture->text[len > 0 ? len : 0] = '\0';
-    (void)fclose(capture->file);
-}
-
 static void pump_often(struct writer *writer)
 {
     for (int i = 0; i < 50; i++) {
