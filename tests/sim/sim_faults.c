@@ -24,7 +24,7 @@ static bool freeze_one(struct world *world)
 static bool expel_one(struct world *world)
 {
     struct process *process = &world->processes[rng_below(&world->rng, world->process_count)];
-    if (!process->is_alive || process->source->state == MEMBER_OUT)
+    if (!world_may_expel(world, process))
         return false;
     sim_kafka_expel(&world->kafka, process->source);
     return true;

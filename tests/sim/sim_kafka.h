@@ -85,6 +85,7 @@ struct sim_source {
     bool is_expelled; /* by the group */
     int blind_polls;  /* until it finds out */
     bool is_paused;
+    bool is_revoking; /* the handler has not yet answered to it */
     int64_t alive_ms; /* of restart() */
     int budget;       /* records until the next pause */
     int next_partition;

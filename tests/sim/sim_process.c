@@ -129,7 +129,6 @@ void process_start(struct process *process, const struct process_setup *setup)
     if (setup->options->checkpoint_interval_ms == 0) {
         process->ends.store = plain_store_new(&store);
     } else {
-#ifdef SIM_FENCED
         struct source_handler reads = worker_reader_handler(process->worker);
         process->reader =
             sim_source_new(setup->kafka, setup->catalog->topics[0], setup->member, &reads, true);
@@ -137,7 +136,6 @@ void process_start(struct process *process, const struct process_setup *setup)
         process->ends.store = fenced_store_new(&store);
         process->ends.loader =
             loader_new(sim_wire_new(setup->redis, process->number, on_wait), setup->url);
-#endif
     }
     worker_begin(process->worker, &process->ends);
     process->is_alive = true;
@@ -150,10 +148,8 @@ struct sim_source *process_kill(struct process *process)
 {
     struct sim_source *source = process->source;
     worker_free(process->worker);
-#ifdef SIM_FENCED
     if (process->ends.loader != NULL)
         loader_free(process->ends.loader);
-#endif
     process->ends.store->ops->close(process->ends.store);
     if (process->reader != NULL)
         sim_source_free(process->reader);

@@ -47,8 +47,10 @@ static void give_up(struct sim_source *source, bool is_lost)
     bool had_any = false;
     for (int p = 0; p < PARTITIONS_MAX; p++)
         had_any = had_any || (source->units[p] != NULL && source->units[p]->unit.is_assigned);
+    source->is_revoking = true;
     if (had_any)
         source->handler.revoked(source->handler.arg, is_lost);
+    source->is_revoking = false;
     for (int p = 0; p < PARTITIONS_MAX; p++) {
         struct sim_unit *unit = source->units[p];
         if (unit == NULL)

@@ -243,11 +243,20 @@ static void pass_time(struct world *world)
     sim_pass_ms(rng_between(&world->rng, 1, most_ms));
 }
 
+/* Not of the plain form while it gives its units up: then it never hears that it has lost them, and so
+ * does not call out for what it still wrote. */
+bool world_may_expel(const struct world *world, const struct process *process)
+{
+    return process->is_alive && process->source->state != MEMBER_OUT &&
+           !(world->form == FORM_PLAIN && process->source->is_revoking);
+}
+
 /* The group waits for no member for ever. */
 static void expel_slow(struct world *world)
 {
     struct process *process = &world->processes[rng_below(&world->rng, world->process_count)];
-    if (!process->is_alive || !world->kafka.is_preparing || process->source->state != MEMBER_IN)
+    if (!world_may_expel(world, process) || !world->kafka.is_preparing ||
+        process->source->state != MEMBER_IN)
         return;
     if (rng_one_in(&world->rng, process->is_frozen ? 20 : 200))
         sim_kafka_expel(&world->kafka, process->source);

@@ -68,6 +68,7 @@ void world_trace(const struct world *world, const char *format, ...) PRINTF_LIKE
 void world_kill(struct world *world, struct process *process);
 void world_start(struct world *world, struct process *process);
 struct process *world_pick(struct world *world); /* one that is alive and not frozen; or NULL */
+bool world_may_expel(const struct world *world, const struct process *process);
 
 /* ---- sim_faults.c ---- */
 
