@@ -83,9 +83,9 @@ class Run:
         until(lambda: self.pair.call("DBSIZE") > streams.USERS, 60, "the first values are there")
         self.agent.run(self.faults)
         self.note(f"{self.agent.seconds():8.2f} s  no more faults")
+        self.recovery.stop()  # with no more events no value is fresh
         self.stream.pause()
         problems = self.settle()
-        self.recovery.stop()
         unknown = ["not tried"] if problems else self.start_afresh()
         self.readers.stop()
         self.judge(problems, unknown)

@@ -1,8 +1,9 @@
 /* The fenced store against a redis-server of its own. The store is told the time, so nothing here
  * waits for seconds to pass. */
 #include "core_kit.h"
-#include "fence_kit.h"
+#include "tap_kit.h"
 #include "tidewheel/failpoint.h"
+#include "tidewheel/store.h"
 
 enum { UNITS = 12 };
 
@@ -18,6 +19,7 @@ struct writer {
     struct catalog *catalog;
     struct tally tally;
     struct unit units[UNITS];
+    struct redis_url url;
     struct tap *tap;
     struct store *store;
     struct batch batch;
@@ -49,9 +51,10 @@ static void writer_open(struct writer *writer, const struct server *server, uint
         unit->fence.meta_key = unit->key;
         meta_init(&unit->fence.found);
     }
-    writer->tap = tap_new(&server->parsed);
+    tap_url(server, &writer->url);
+    writer->tap = tap_new(&writer->url);
     struct store_setup setup = {.wire = &writer->tap->wire,
-                                .url = &server->parsed,
+                                .url = &writer->url,
                                 .group_id = "g",
                                 .random = draw,
                                 .random_arg = &writer->draws};
@@ -65,6 +68,7 @@ static void writer_close(struct writer *writer)
         meta_fini(&writer->units[i].fence.found);
     }
     writer->store->ops->close(writer->store);
+    redis_url_fini(&writer->url);
     batch_fini(&writer->batch);
     catalog_free(writer->catalog);
 }
@@ -105,7 +109,7 @@ static bool is_broken(const struct writer *writer)
 /* Time passes with the pumps, so that back-off ends: 5 ms a pump of 1 ms. */
 static void until(struct writer *writer, bool (*is)(const struct writer *writer))
 {
-    int64_t deadline_ms = clock_mono_ms() + KIT_WAIT_MS;
+    int64_t deadline_ms = clock_mono_ms() + WAIT_MS;
     do {
         pump(writer);
         ck_assert_msg(clock_mono_ms() < deadline_ms, "it does not come");
@@ -185,8 +189,8 @@ static void write_value(struct writer *writer, int unit, const char *key, const 
 static void until_answer(struct server *server, struct writer *writer, const char *command,
                          const char *text)
 {
-    int64_t deadline_ms = clock_mono_ms() + KIT_WAIT_MS;
-    while (strcmp(server_ask(server, command), text) != 0) {
+    int64_t deadline_ms = clock_mono_ms() + WAIT_MS;
+    while (strcmp(ask(server, command), text) != 0) {
         ck_assert_msg(clock_mono_ms() < deadline_ms, "%s is not %s", command, text);
         pump(writer);
     }
@@ -203,9 +207,9 @@ static bool has_value(const struct item *items, size_t count, const struct fence
 #define SCENE(units_claimed)                                                                       \
     struct server server;                                                                          \
     struct writer writer;                                                                          \
-    if (!kit_has_server())                                                                         \
+    if (!has_server("fenced_store"))                                                               \
         return;                                                                                    \
-    server_open(&server);                                                                          \
+    server_open(&server, NO_OPTIONS);                                                              \
     writer_open(&writer, &server, 1);                                                              \
     if ((units_claimed) > 0)                                                                       \
     claim_all(&writer, units_claimed)
@@ -233,7 +237,7 @@ static void claim_theirs(struct server *server, const char *key)
 START_TEST(a_claim_shows_what_was_there_before_it)
 {
     SCENE(0);
-    (void)server_ask(&server, "HSET " M0 " own " THEIRS " seq 41 who them v:prog 7 v:gen 3 try 2");
+    (void)ask(&server, "HSET " M0 " own " THEIRS " seq 41 who them v:prog 7 v:gen 3 try 2");
     claim(&writer, 0);
     claim(&writer, 1);
     ck_assert_int_eq(fence_of(&writer, 0)->state, FENCE_CLAIMING);
@@ -282,7 +286,7 @@ START_TEST(a_claim_whose_answer_is_lost_is_made_anew_with_another_nonce)
     writer.tap->is_deaf = true;
     claim(&writer, 1);
     until_answer(&server, &writer, "HGET " M1 " seq", "1");
-    char *own = mem_strdup(server_ask(&server, "HGET " M1 " own"));
+    char *own = mem_strdup(ask(&server, "HGET " M1 " own"));
     writer.tap->is_cut = true;
     writer.tap->is_deaf = false;
     until(&writer, is_broken);
@@ -408,7 +412,7 @@ START_TEST(of_twelve_units_the_one_that_was_claimed_away_is_lost_alone)
     SCENE(UNITS);
     begin(&writer);
     for (int i = 0; i < UNITS; i++) {
-        char id[8];
+        char id[16];
         (void)snprintf(id, sizeof id, "e%d", i);
         add(&writer, i, id);
     }
@@ -550,7 +554,7 @@ START_TEST(a_key_of_another_type_refuses_its_item_alone_and_keeps_its_expiry)
     begin(&writer); /* what it takes back goes with the next batch */
     send(&writer);
     until(&writer, is_written);
-    ck_assert_int_gt(atoi(server_ask(&server, "TTL features:user:b")), 4900);
+    ck_assert_int_gt(atoi(ask(&server, "TTL features:user:b")), 4900);
     ck_assert_int_eq(fence_of(&writer, 0)->seq, 3);
     SCENE_END;
 }
@@ -780,7 +784,7 @@ START_TEST(a_restart_of_an_empty_redis_loses_every_unit)
     SCENE(2);
     server_kill(&server);
     until(&writer, is_broken);
-    server_start(&server);
+    server_start(&server, NO_OPTIONS);
     until(&writer, is_ready);
     ck_assert_int_eq(fence_of(&writer, 0)->state, FENCE_LOST);
     ck_assert_int_eq(fence_of(&writer, 1)->state, FENCE_LOST);
@@ -853,6 +857,268 @@ START_TEST(a_unit_released_while_it_is_claimed_is_left_alone)
 }
 END_TEST
 
+/* ---- anything, in any order ---- */
+
+/* Two workers, three units, and per unit a list in Redis to which every batch adds "<count> <tag>" in
+ * the transaction that writes the unit. A worker that has claimed a unit goes on at the count that it
+ * finds last, unless it is told that what it remembers holds. Whatever breaks: each line of the list is
+ * one more than the line before, or, sent again, that very line. */
+enum { RANDOM_UNITS = 3, RANDOM_STEPS = 3000, RANDOM_SEEDS = 20 };
+
+struct player {
+    struct writer writer;
+    long long count[RANDOM_UNITS]; /* what it remembers */
+    bool is_loaded[RANDOM_UNITS];
+};
+
+struct game {
+    struct server server;
+    struct player players[2];
+    uint64_t draws;
+    long long tag;
+    size_t written;
+    size_t lost;
+    size_t parked;
+    size_t haunted;
+    redisReply *saved[RANDOM_UNITS]; /* own, seq; and how long the list was */
+    long long saved_len[RANDOM_UNITS];
+};
+
+static uint64_t roll(struct game *game, uint64_t sides)
+{
+    return draw(&game->draws) % sides;
+}
+
+static redisReply *do_ask(struct game *game, const char *format, int unit)
+{
+    redisReply *reply = redisCommand(game->server.client, format, unit);
+    ck_assert_ptr_nonnull(reply);
+    return reply;
+}
+
+static void do_only(struct game *game, const char *format, int unit)
+{
+    freeReplyObject(do_ask(game, format, unit));
+}
+
+static long long last_count(struct game *game, int unit)
+{
+    redisReply *reply = do_ask(game, "LINDEX list:%d -1", unit);
+    long long count = reply->type == REDIS_REPLY_STRING ? atoll(reply->str) : 0;
+    freeReplyObject(reply);
+    return count;
+}
+
+/* As the tenure does it. */
+static void hear_of_fences(struct game *game, struct player *player)
+{
+    for (int i = 0; i < RANDOM_UNITS; i++) {
+        const struct fence *fence = fence_of(&player->writer, i);
+        if (fence->state == FENCE_LOST && player->is_loaded[i])
+            game->lost++;
+        if (fence->state == FENCE_HELD && !player->is_loaded[i]) {
+            game->parked += fence->is_unchanged;
+            if (!fence->is_unchanged)
+                player->count[i] = last_count(game, i);
+        }
+        player->is_loaded[i] = fence->state == FENCE_HELD;
+    }
+}
+
+static void play_pump(struct game *game, struct player *player)
+{
+    struct writer *writer = &player->writer;
+    writer->events = 0;
+    writer->mono_ms += is_away(writer) ? 100 : 5;
+    pump(writer);
+    if (is_written(writer))
+        for (size_t i = 0; i < writer->batch.item_count; i++) {
+            const struct item *item = &writer->batch.items[i];
+            if (item->shard == NULL)
+                continue;
+            player->count[item->entity.view] = (long long)item->tag;
+            game->written++;
+        }
+    if (is_fence_news(writer))
+        hear_of_fences(game, player);
+    if (roll(game, 2) == 0)
+        (void)usleep(50);
+}
+
+static void play_send(struct game *game, struct player *player)
+{
+    struct writer *writer = &player->writer;
+    if (!is_ready(writer))
+        return;
+    begin(writer);
+    for (int i = 0; i < RANDOM_UNITS; i++) {
+        char line[48];
+        if (!player->is_loaded[i] || fence_of(writer, i)->state != FENCE_HELD || roll(game, 3) == 0)
+            continue;
+        char key[16];
+        (void)snprintf(key, sizeof key, "list:%d", i);
+        (void)snprintf(line, sizeof line, "%lld %lld", player->count[i] + 1, ++game->tag);
+        const struct slice words[] = {slice_of("RPUSH"), slice_of(key), slice_of(line)};
+        batch_command(&writer->batch, words, 3);
+        struct item *item =
+            batch_close(&writer->batch, ITEM_UNIT, writer->units[i].shard, fence_of(writer, i));
+        item->entity.view = (uint32_t)i;
+        item->tag = (uint64_t)(player->count[i] + 1);
+    }
+    if (writer->batch.item_count > 0)
+        send(writer);
+}
+
+/* What a released unit had in a batch is of no concern any more: whether it landed shows in seq. */
+static void play_claim(struct game *game, struct player *player, bool is_release)
+{
+    struct writer *writer = &player->writer;
+    int unit = (int)roll(game, RANDOM_UNITS);
+    struct fence *fence = fence_of(writer, unit);
+    if (is_release)
+        release(writer, unit);
+    else if (fence->state != FENCE_CLAIMING && (fence->state != FENCE_HELD || roll(game, 8) == 0))
+        claim(writer, unit);
+    player->is_loaded[unit] = false;
+    if (!is_release && fence->state == FENCE_HELD)
+        player->is_loaded[unit] = true;
+}
+
+static void play_save(struct game *game)
+{
+    for (int i = 0; i < RANDOM_UNITS; i++) {
+        freeReplyObject(game->saved[i]);
+        game->saved[i] = do_ask(game, "HMGET {tw:g:t:%d}:m own seq", i);
+        redisReply *len = do_ask(game, "LLEN list:%d", i);
+        game->saved_len[i] = len->integer;
+        freeReplyObject(len);
+    }
+}
+
+/* A failover to what was saved: every connection is gone, with all that was under way. */
+static void play_failover(struct game *game)
+{
+    if (game->saved[0] == NULL)
+        return;
+    for (int i = 0; i < 2; i++)
+        tap_kill(game->players[i].writer.tap);
+    (void)usleep(2000); /* what was sent before is carried out, or is not */
+    for (int i = 0; i < RANDOM_UNITS; i++) {
+        const redisReply *saved = game->saved[i];
+        do_only(game, "DEL {tw:g:t:%d}:m", i);
+        if (saved->element[0]->type == REDIS_REPLY_STRING)
+            freeReplyObject(redisCommand(game->server.client, "HSET {tw:g:t:%d}:m own %s seq %s", i,
+                                         saved->element[0]->str, saved->element[1]->str));
+        if (game->saved_len[i] == 0)
+            do_only(game, "DEL list:%d", i);
+        else
+            freeReplyObject(redisCommand(game->server.client, "LTRIM list:%d 0 %lld", i,
+                                         game->saved_len[i] - 1));
+    }
+}
+
+static void play_break(struct game *game, struct player *player)
+{
+    struct tap *tap = player->writer.tap;
+    switch (roll(game, 6)) {
+    case 0:
+        tap->is_held = true;
+        break;
+    case 1:
+        tap->is_deaf = true;
+        break;
+    case 2:
+        tap->is_cut = true;
+        tap->is_deaf = false;
+        break;
+    case 3:
+    case 4:
+        tap->leaves_ghost = true;
+        tap->is_cut = true;
+        tap->is_deaf = false;
+        break;
+    case 5:
+    case 6:
+        if (tap->ghost != NULL) {
+            game->haunted += tap->ghostly.len > 0;
+            tap_haunt(tap);
+        }
+        break;
+    default:
+        if (roll(game, 8) == 0)
+            do_only(game, "DEL {tw:g:t:%d}:m", (int)roll(game, RANDOM_UNITS));
+    }
+}
+
+static void play_step(struct game *game)
+{
+    struct player *player = &game->players[roll(game, 2)];
+    uint64_t what = roll(game, 100);
+    if (what < 70)
+        play_pump(game, player);
+    else if (what < 86)
+        play_send(game, player);
+    else if (what < 93)
+        play_claim(game, player, what == 92);
+    else if (what < 98)
+        play_break(game, player);
+    else if (what < 99)
+        play_save(game);
+    else if (roll(game, 4) == 0)
+        play_failover(game);
+}
+
+static void check_list(struct game *game, int unit, uint64_t seed)
+{
+    redisReply *list = do_ask(game, "LRANGE list:%d 0 -1", unit);
+    for (size_t i = 0; i < list->elements; i++) {
+        const char *line = list->element[i]->str;
+        const char *before = i == 0 ? "0 0" : list->element[i - 1]->str;
+        ck_assert_msg(strcmp(line, before) == 0 || atoll(line) == atoll(before) + 1,
+                      "seed %llu, unit %d: \"%s\" follows \"%s\"", (unsigned long long)seed, unit,
+                      line, before);
+    }
+    freeReplyObject(list);
+}
+
+static void play(struct game *game, uint64_t seed)
+{
+    game->draws = seed;
+    do_only(game, "FLUSHALL", 0);
+    for (int i = 0; i < 2; i++) {
+        game->players[i] = (struct player){.count = {0}};
+        writer_open(&game->players[i].writer, &game->server, seed * 2 + (uint64_t)i);
+    }
+    for (int i = 0; i < RANDOM_STEPS; i++)
+        play_step(game);
+    for (int i = 0; i < RANDOM_UNITS; i++) {
+        check_list(game, i, seed);
+        freeReplyObject(game->saved[i]);
+        game->saved[i] = NULL;
+    }
+    for (int i = 0; i < 2; i++)
+        writer_close(&game->players[i].writer);
+}
+
+START_TEST(whatever_breaks_no_write_is_doubled_nor_undone)
+{
+    struct game game = {.written = 0};
+    if (!has_server("fenced_store"))
+        return;
+    const char *text = getenv("SEED");
+    uint64_t first = text != NULL ? strtoull(text, NULL, 10) : (uint64_t)clock_mono_ms() % 1000000;
+    printf("random  seed=%llu\n", (unsigned long long)first);
+    server_open(&game.server, NO_OPTIONS);
+    for (uint64_t i = 0; i < RANDOM_SEEDS; i++)
+        play(&game, first + i);
+    printf("random  written=%zu lost=%zu parked=%zu haunted=%zu\n", game.written, game.lost,
+           game.parked, game.haunted);
+    ck_assert_uint_gt(game.written, 200);
+    ck_assert_uint_gt(game.lost, 20);
+    server_close(&game.server);
+}
+END_TEST
+
 /* ---- failpoints ---- */
 
 static unsigned reached;
@@ -908,4 +1174,4 @@ UNIT_MAIN("fenced_store", a_claim_shows_what_was_there_before_it,
           a_unit_released_in_flight_is_told_of_no_answer,
           a_unit_released_in_doubt_is_not_sent_again,
           a_unit_released_while_it_is_claimed_is_left_alone,
-          claims_and_batches_pass_their_failpoints)
+          whatever_breaks_no_write_is_doubled_nor_undone, claims_and_batches_pass_their_failpoints)

@@ -1,5 +1,5 @@
 /* The loader against a redis-server of its own. */
-#include "fence_kit.h"
+#include "tap_kit.h"
 #include "tidewheel/loader.h"
 
 enum { VIEWS = 2, BLOBS = 50000, FETCHES = 64 };
@@ -12,6 +12,7 @@ static const struct load_view views[VIEWS] = {{"v", 3, 0, META_HASHES, true}, {"
 
 struct scene {
     struct server server;
+    struct redis_url url;
     struct tap *tap;
     struct loader *loader;
     struct fence fence;
@@ -57,10 +58,11 @@ static void scene_open(struct scene *scene)
     *scene = (struct scene){.mono_ms = 1000000,
                             .fence = {.meta_key = M, .state = FENCE_HELD, .own = OWN, .seq = 1},
                             .seen = mem_zalloc(BLOBS)};
-    server_open(&scene->server);
+    server_open(&scene->server, NO_OPTIONS);
     is_answer(&scene->server, "HSET " M " own " OWN " seq 1", "2");
-    scene->tap = tap_new(&scene->server.parsed);
-    scene->loader = loader_new(&scene->tap->wire, &scene->server.parsed);
+    tap_url(&scene->server, &scene->url);
+    scene->tap = tap_new(&scene->url);
+    scene->loader = loader_new(&scene->tap->wire, &scene->url);
     scene->load = (struct load){.fence = &scene->fence,
                                 .prefix = PREFIX,
                                 .views = views,
@@ -73,6 +75,7 @@ static void scene_open(struct scene *scene)
 static void scene_close(struct scene *scene)
 {
     loader_free(scene->loader);
+    redis_url_fini(&scene->url);
     for (size_t i = 0; i < FETCHES; i++)
         free(scene->blobs[i]);
     free(scene->seen);
@@ -97,7 +100,7 @@ static void fill(struct scene *scene, size_t count)
             (void)redisAppendCommand(client, "HSET %s ! 1", buf_text(&key));
         }
     for (size_t i = 0; i < count; i++) {
-        char id[16];
+        char id[32];
         (void)snprintf(id, sizeof id, "e%zu", i);
         blob_key(&key, i % VIEWS, slice_of(id));
         (void)redisAppendCommand(client, "HSET %s %s blob-%d", buf_text(&key), id, (int)i);
@@ -119,7 +122,7 @@ static void pump(struct scene *scene)
 
 #define until(scene, condition)                                                                    \
     do {                                                                                           \
-        int64_t deadline_ms = clock_mono_ms() + KIT_WAIT_MS;                                       \
+        int64_t deadline_ms = clock_mono_ms() + WAIT_MS;                                           \
         while (!(condition)) {                                                                     \
             ck_assert_msg(clock_mono_ms() < deadline_ms, "it does not come: %s", #condition);      \
             pump(scene);                                                                           \
@@ -144,7 +147,7 @@ static void all_are_seen(const struct scene *scene, size_t count)
 
 #define SCENE                                                                                      \
     struct scene scene;                                                                            \
-    if (!kit_has_server())                                                                         \
+    if (!has_server("loader"))                                                                     \
         return;                                                                                    \
     scene_open(&scene)
 
@@ -384,7 +387,7 @@ static void fetched(void *arg, uint64_t tag, struct slice blob)
 static void fetch(struct scene *scene, const struct fence *fence, size_t number)
 {
     struct buf key = {NULL, 0, 0};
-    char id[16];
+    char id[32];
     (void)snprintf(id, sizeof id, "e%zu", number);
     blob_key(&key, number % VIEWS, slice_of(id));
     loader_fetch(scene->loader, fence, buf_slice(&key), slice_of(id), number, fetched, scene);
@@ -516,7 +519,7 @@ START_TEST(a_password_is_a_persons_business)
     is_answer(&scene.server, "CONFIG SET requirepass secret", "OK");
     fetch(&scene, &scene.fence, 1);
     int rc = 0;
-    int64_t deadline_ms = clock_mono_ms() + KIT_WAIT_MS;
+    int64_t deadline_ms = clock_mono_ms() + WAIT_MS;
     while (rc == 0 && clock_mono_ms() < deadline_ms)
         rc = loader_pump(scene.loader, scene.mono_ms += 50, &scene.err);
     ck_assert_int_eq(rc, ERR_FATAL);
