@@ -45,13 +45,12 @@ static int sim_is_open(struct wire *base, struct err *err)
     return !rng_one_in(wire->redis->rng, 4);
 }
 
-/* Mostly all at once; a socket may take less. A part rather than a number of bytes, as a claim says the
- * process's id: a seed must not depend on how many digits that has. */
+/* Mostly all at once; a socket may take less. */
 static size_t some_of(struct sim_wire *wire, size_t len)
 {
-    if (!rng_one_in(wire->redis->rng, 16))
-        return len;
-    return len - len * (size_t)rng_below(wire->redis->rng, 8) / 8;
+    return len > 1 && rng_one_in(wire->redis->rng, 16)
+               ? (size_t)rng_between(wire->redis->rng, 1, (int64_t)len)
+               : len;
 }
 
 static ssize_t sim_send(struct wire *base, const char *ptr, size_t len, struct err *err)
