@@ -122,6 +122,8 @@ void process_start(struct process *process, const struct process_setup *setup)
         .stop = &never,
         .wall_ms = tell_wall,
         .mono_ms = tell_mono,
+        .random = draw,
+        .random_arg = setup->rng,
     });
     struct source_handler handler = worker_handler(process->worker);
     process->source =
