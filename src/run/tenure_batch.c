@@ -45,7 +45,7 @@ static void gather_checkpoint(struct tenure *tenure)
 static void beat(struct tenure *tenure)
 {
     struct worker *worker = tenure->worker;
-    if (tenure->unit->shard == NULL || worker->mono_ms - tenure->fence.touched_ms < BEAT_MS)
+    if (worker->mono_ms - tenure->fence.touched_ms < BEAT_MS)
         return;
     struct item *item =
         batch_close(&worker->batch, ITEM_UNIT, tenure->unit->shard, &tenure->fence);
@@ -60,7 +60,8 @@ void tenures_gather(struct worker *worker)
             continue;
         if (has_reset_to_send(tenure))
             add_reset(tenure, tenure->state == TENURE_RESETTING);
-        beat(tenure);
+        if (tenure->unit->shard != NULL)
+            beat(tenure); /* also while it is being loaded, from a server that may have lost our claim */
         if (tenure->state != TENURE_RUNNING)
             continue;
         gather_checkpoint(tenure);
