@@ -92,7 +92,7 @@ void batch_forget_fence(struct batch *batch, const struct fence *fence);
 void batch_refuse(struct batch *batch, size_t command);
 
 /* The key of that command has refused our fields, but not our expiry: the next batch gives it back what
- * the PTTL in front had answered. */
+ * the PTTL in front had answered, unless the unit has been forgotten. */
 void batch_undo(struct batch *batch, size_t command, int64_t pttl_ms);
 
 /* Before it is sent again: what has been forgotten is left out. Somebody else may own it by now, and

@@ -19,11 +19,12 @@ enum fence_state { FENCE_OPEN, FENCE_CLAIMING, FENCE_HELD, FENCE_LOST };
 struct fence {
     char *meta_key;
     enum fence_state state;
-    char own[META_OWN_LEN + 1]; /* of our last claim that succeeded; "": none yet */
+    char own[META_OWN_LEN + 1]; /* of our last claim that succeeded; "": none yet, or lost */
     int64_t seq;                /* as of the last batch that was acknowledged */
-    struct meta found; /* what the claim has found, from before it: owner and seq of whoever came before */
-    bool is_unchanged; /* the claim found (own, seq) as we had left it: what we remember holds */
-    bool is_in_batch;  /* the batch that is not acknowledged touches it */
+    struct meta
+        found; /* what the claim has found, from before it: owner and seq of whoever came before */
+    bool is_unchanged;  /* the claim found (own, seq) as we had left it: what we remember holds */
+    bool is_in_batch;   /* the batch that is not acknowledged touches it */
     int64_t touched_ms; /* monotonic clock, when an answer last said that it is ours */
 };
 

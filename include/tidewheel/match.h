@@ -36,4 +36,11 @@ void match_free(struct match *match);
 
 bool match_is(const struct match *match, const struct value *values); /* NULL match: true */
 
+/* For whoever walks the tree. */
+enum match_op match_op(const struct match *match);
+size_t match_count(const struct match *match); /* of children; a term has none */
+const struct match *match_child(const struct match *match, size_t index);
+int match_slot(const struct match *match);                    /* of a term, as the next */
+const struct value *match_operand(const struct match *match); /* lent */
+
 #endif

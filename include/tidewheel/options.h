@@ -29,6 +29,7 @@ struct options {
     struct property *librdkafka;
     size_t librdkafka_count;
     char *redis_url;
+    bool redis_allow_eviction;
     char **pipelines; /* files: globs are expanded, relative to the configuration file's folder */
     size_t pipeline_count;
     int64_t workers;

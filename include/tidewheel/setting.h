@@ -24,6 +24,7 @@ enum setting_type {
     SETTING_DURATION,   /* in ms; choices: words that stand for 0 */
     SETTING_SIZE,       /* in bytes */
     SETTING_CHOICE,     /* number: which of the choices */
+    SETTING_BOOL,       /* number: 0 or 1 */
     SETTING_TEXTS,      /* a list of texts; min, max: how many, as of the lists that follow */
     SETTING_PROPERTIES, /* a mapping of any names to scalars */
     SETTING_ITEMS,      /* a list of mappings with rows of their own */

@@ -10,7 +10,7 @@
  * connection that was given up has landed late, the store says STORE_LOST. So it does when another
  * worker of the group has called out: one that was frozen, say, and wrote what it still had when it woke.
  *
- * The struct is an interface: redis.c is the real one, tests have their own.
+ * The struct is an interface: plain.c and fenced.c are real ones, tests have their own.
  *
  * Floor: 3. Owner: one worker thread.
  */
@@ -58,9 +58,6 @@ struct store_ops {
 struct store {
     const struct store_ops *ops;
 };
-
-int redis_store_open(const char *url, const char *group_id, struct store **ret,
-                     struct err *err) MUST_CHECK; /* to go */
 
 /* A url that this build can speak to: redis://[user[:password]@]host[:port][/db] or
  * unix:///path[?db=N]; ERR_CONFIG for others. */

@@ -71,6 +71,14 @@ static const struct command COMMANDS[] = {
     {"get", command_get, "csX", "VIEW key=value...",
      "what Redis holds for an entity now, with its age",
      "  tidewheel get user_activity user_id=42\n"},
+    {"state", command_state, "csX", "",
+     "what is saved of each partition: owner, progress, lag, age",
+     "Only reads. A row for each partition of each topic, then one for each of its views. PROGRESS is\n"
+     "the offset where the next owner would begin, LAG what Kafka holds from there on, ENTITIES counts\n"
+     "an entity once in each view, BYTES is what Redis says that the state takes. A dash: not known, as\n"
+     "LAG while Kafka is away. COVERAGE: which windows may lack events because the log began too late,\n"
+     "and until when.\n\n"
+     "  tidewheel state -c config/tidewheel.yaml\n"},
     {"list", command_list, "", "aggregates|options",
      "what can be written in the files",
      "  tidewheel list aggregates\n"},

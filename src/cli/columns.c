@@ -39,9 +39,14 @@ void columns_print(struct columns *columns, const char *indent)
         (void)printf("%s%-*s%s", column == 0 ? indent : "", widths[column], columns->cells[i],
                      column + 1 == columns->width ? "\n" : "");
     }
+    free(widths);
+    columns_fini(columns);
+}
+
+void columns_fini(struct columns *columns)
+{
     for (size_t i = 0; i < columns->count; i++)
         free(columns->cells[i]);
     free(columns->cells);
-    free(widths);
     *columns = (struct columns){.width = columns->width};
 }

@@ -18,5 +18,6 @@ struct columns {
 
 void columns_add(struct columns *columns, const char *format, ...) PRINTF_LIKE(2, 3);
 void columns_print(struct columns *columns, const char *indent); /* to stdout; empties it */
+void columns_fini(struct columns *columns);
 
 #endif

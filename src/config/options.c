@@ -341,6 +341,9 @@ static void fill(struct loader *loader)
         case SETTING_SIZE:
             *(int64_t *)member = loader->values[i].number;
             break;
+        case SETTING_BOOL:
+            *(bool *)member = loader->values[i].number != 0;
+            break;
         case SETTING_TEXT:
         case SETTING_TOPIC:
         case SETTING_CHOICE:

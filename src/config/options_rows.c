@@ -30,6 +30,10 @@ const struct setting option_rows[] = {
         .path = "redis.url", .type = SETTING_TEXT, .preset = "redis://localhost:6379/0", .min = 1, .max = 4096,
         .offset = offsetof(struct options, redis_url),
         .help = "redis://[user:password@]host[:port][/db], rediss:// for TLS, or unix:///path/to/socket."},
+    [OPTION_REDIS_ALLOW_EVICTION] = {
+        .path = "redis.allow_eviction", .type = SETTING_BOOL, .preset = "false",
+        .offset = offsetof(struct options, redis_allow_eviction),
+        .help = "Starts even if Redis has a maxmemory-policy by which keys may vanish without a trace."},
     [OPTION_PIPELINES] = {
         .path = "pipelines", .type = SETTING_TEXTS, .max = 1024,
         .help = "Pipeline files; patterns like *.yaml are expanded, relative to this file's folder."},
@@ -48,7 +52,7 @@ const struct setting option_rows[] = {
     [OPTION_CHECKPOINT_INTERVAL] = {
         .path = "checkpoint.interval", .type = SETTING_DURATION, .preset = "off", .min = 1000, .max = HOUR_MS,
         .choices = OFF, .offset = offsetof(struct options, checkpoint_interval_ms),
-        .help = "How often state is saved; off: it is read again from Kafka after a restart."},
+        .help = "How often state is saved in Redis, for a restart to go on from there; off: it reads the log again."},
     [OPTION_LIMITS_EVENT_BYTES] = {
         .path = "limits.event_bytes", .type = SETTING_SIZE, .preset = "256KiB", .min = 64, .max = 64 * MIB,
         .offset = offsetof(struct options, limits_event_bytes),

@@ -130,6 +130,13 @@ static void add_choices(struct json *json, const struct setting *row)
     close(json, '}');
 }
 
+static void add_boolean(struct json *json)
+{
+    open(json, NULL, '{');
+    text(json, "type", "boolean");
+    close(json, '}');
+}
+
 static void add_integer(struct json *json, const struct setting *row)
 {
     open(json, NULL, '{');
@@ -157,6 +164,8 @@ static void add_alternatives(struct json *json, const struct setting *row)
         pattern(json, SIZE_PATTERN);
     if (row->type == SETTING_INT || row->type == SETTING_SIZE)
         add_integer(json, row);
+    if (row->type == SETTING_BOOL)
+        add_boolean(json);
     reference(json, NULL, "variable");
     close(json, ']');
 }
@@ -206,7 +215,7 @@ static void add_preset(struct json *json, const struct setting *row)
     if (row->preset == NULL)
         return;
     key(json, "default");
-    if (row->type == SETTING_INT)
+    if (row->type == SETTING_INT || row->type == SETTING_BOOL)
         buf_add_text(json->out, row->preset);
     else
         add_string(json, row->preset);

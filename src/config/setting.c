@@ -101,6 +101,12 @@ static void format_int(int64_t number, char *ret)
     ret[num_format_int64(number, ret)] = '\0';
 }
 
+static bool read_bool(const char *text, int64_t *ret)
+{
+    *ret = strcmp(text, "true") == 0;
+    return *ret != 0 || strcmp(text, "false") == 0;
+}
+
 static parse_fn parse_number;
 
 /* clang-format off */
@@ -118,6 +124,7 @@ static const struct type_row TYPES[SETTING_TYPES] = {
     [SETTING_SIZE]       = {"size", "a size like 512B, 256KiB, 64MiB or 4GiB",
                             YAML_TEXT, parse_number, size_parse, size_format},
     [SETTING_CHOICE]     = {"choice", "one of", YAML_TEXT, parse_choice, NULL, NULL},
+    [SETTING_BOOL]       = {"bool", "true or false", YAML_TEXT, parse_number, read_bool, NULL},
     [SETTING_TEXTS]      = {"list", "a list of texts", YAML_LIST, NULL, NULL, NULL},
     [SETTING_PROPERTIES] = {"map", "a mapping of names to values", YAML_MAP, NULL, NULL, NULL},
     [SETTING_ITEMS]      = {"list", "a list of mappings", YAML_LIST, NULL, NULL, NULL},

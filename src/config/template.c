@@ -5,8 +5,12 @@
 
 #include "tidewheel/key.h"
 #include "tidewheel/mem.h"
+#include "tidewheel/num.h"
 #include "tidewheel/suggest.h"
 #include "tidewheel/yaml.h"
+
+/* As long as the longest template of a view can become, with each byte as three. */
+enum { WORD_MAX = 36 << 10 };
 
 static void add_part(struct template *template, int kind, const char *text, size_t len)
 {
@@ -135,4 +139,75 @@ void template_fini(struct template *template)
     free(template->parts);
     free(template->source);
     *template = (struct template){NULL, NULL, 0};
+}
+
+void template_write(const struct template *template, struct buf *ret)
+{
+    for (size_t i = 0; i < template->count; i++) {
+        const struct template_part *part = &template->parts[i];
+        if (part->kind == TEMPLATE_LITERAL)
+            key_encode(part->text, part->len, ret);
+        else if (part->kind == TEMPLATE_ENTITY_ID)
+            buf_add_text(ret, "{id}");
+        else
+            buf_printf(ret, "{%d}", part->kind);
+    }
+}
+
+bool template_is_equal(const struct template *a, const struct template *b)
+{
+    bool is_equal = a->count == b->count;
+    for (size_t i = 0; i < a->count && is_equal; i++)
+        is_equal = a->parts[i].kind == b->parts[i].kind &&
+                   slice_is_equal((struct slice){a->parts[i].text, a->parts[i].len},
+                                  (struct slice){b->parts[i].text, b->parts[i].len});
+    return is_equal;
+}
+
+/* What stands between braces; false: no part of an identity. */
+static bool read_kind(struct slice text, int *ret)
+{
+    int64_t number = TEMPLATE_ENTITY_ID;
+    bool is_id = slice_is_equal(text, slice_of("id"));
+    if (!is_id && (!num_parse_int64(text.ptr, text.len, &number) || number < 0 ||
+                   number > KEYS_MAX)) /* the tenant is one more */
+        return false;
+    *ret = (int)number;
+    return true;
+}
+
+static bool read_literal(struct slice text, struct template *template)
+{
+    struct buf literal = {NULL, 0, 0};
+    key_decode(text, &literal);
+    bool is_right = memchr(literal.ptr, '\0', literal.len) == NULL;
+    if (is_right)
+        add_literal(template, &literal);
+    buf_fini(&literal);
+    return is_right;
+}
+
+bool template_read(struct slice word, struct template *ret)
+{
+    struct template template = {NULL, NULL, 0};
+    bool is_right = word.len > 0 && word.len <= WORD_MAX;
+    for (size_t at = 0; at < word.len && is_right;) {
+        const char *ptr = word.ptr + at;
+        bool is_part = *ptr == '{';
+        const char *end = memchr(ptr, is_part ? '}' : '{', word.len - at);
+        size_t len = end != NULL ? (size_t)(end - ptr) : word.len - at;
+        int kind = TEMPLATE_LITERAL;
+        if (is_part) {
+            is_right = end != NULL && read_kind((struct slice){ptr + 1, len - 1}, &kind);
+            add_part(&template, kind, "", 0);
+        } else {
+            is_right = read_literal((struct slice){ptr, len}, &template);
+        }
+        at += len + is_part;
+    }
+    if (is_right)
+        *ret = template;
+    else
+        template_fini(&template);
+    return is_right;
 }

@@ -120,3 +120,31 @@ bool match_is(const struct match *match, const struct value *values)
         return compares(match, &values[match->slot]);
     }
 }
+
+enum match_op match_op(const struct match *match)
+{
+    return match->op;
+}
+
+size_t match_count(const struct match *match)
+{
+    return match->count;
+}
+
+const struct match *match_child(const struct match *match, size_t index)
+{
+    CHECK(index < match->count);
+    return match->children[index];
+}
+
+int match_slot(const struct match *match)
+{
+    CHECK(match->op > MATCH_NOT);
+    return match->slot;
+}
+
+const struct value *match_operand(const struct match *match)
+{
+    CHECK(match->op > MATCH_NOT);
+    return &match->operand;
+}

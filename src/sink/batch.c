@@ -190,12 +190,13 @@ void batch_add(struct batch *batch, struct shard *shard, struct fence *fence,
 
 /* ---- the whole ---- */
 
-/* A key of another type has refused our fields, but not our expiry. */
 void batch_undo(struct batch *batch, size_t command, int64_t pttl_ms)
 {
     const struct item *item = batch->items;
     while (item->command_end <= command)
         item++;
+    if (item->shard == NULL) /* whoever has the unit now will ask anew */
+        return;
     struct slice key = batch_word(batch, command, 1);
     batch->undos =
         mem_grow(batch->undos, batch->undo_count, &batch->undo_cap, sizeof *batch->undos);
@@ -208,9 +209,8 @@ static void add_undo(struct batch *batch, const struct undo *undo)
     char left_ms[NUM_TEXT_MAX];
     size_t len = num_format_int64(undo->pttl_ms > 0 ? undo->pttl_ms : 1, left_ms);
     bool has_expiry = undo->pttl_ms >= 0;
-    const struct slice words[] = {slice_of(has_expiry ? "PEXPIRE" : "PERSIST"),
-                                  slice_of(undo->key),
-                                  {left_ms, len}};
+    const struct slice words[] = {
+        slice_of(has_expiry ? "PEXPIRE" : "PERSIST"), slice_of(undo->key), {left_ms, len}};
     batch_command(batch, words, has_expiry ? 3 : 2);
     (void)batch_close(batch, ITEM_UNIT, undo->shard, undo->fence);
 }

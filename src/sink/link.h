@@ -2,10 +2,11 @@
  *
  *     AWAY --open--> CONNECTING --AUTH, SELECT, INFO--> GREETING --> UP --link_fail--> AWAY ...
  *
- * What is said while UP is answered in order; link_next() hands out one reply at a time. Any I/O error
- * or a deadline hangs up: a connection that failed is never used again, and whoever speaks over it
- * begins anew after LINK_UP. What INFO says is looked at once per connection: a Redis Cluster, a
- * replica, and a maxmemory-policy that evicts (unless allowed) are refused here.
+ * What is said while UP is answered in order; link_next() hands out one reply at a time. Any I/O error,
+ * a deadline, a reply of more than 64 MiB and one that nobody asked for hang up: a connection that
+ * failed is never used again, and whoever speaks over it begins anew after LINK_UP. What INFO says is
+ * looked at once per connection: a Redis Cluster, a replica, and a maxmemory-policy that evicts
+ * (unless allowed) are refused here.
  *
  * Floor: 3. Owner: one worker thread.
  */
@@ -30,7 +31,8 @@ struct link {
     redisReader *reader;
     struct buf out; /* not sent yet */
     size_t out_sent;
-    size_t due;      /* replies to what was said */
+    size_t due;          /* replies to what was said */
+    size_t reply_bytes;  /* received of replies that nobody has had yet */
     int64_t deadline_ms; /* of the state, or of the next reply; for AWAY: when to try again */
     int64_t back_off_ms;
     uint64_t jitter;

@@ -41,6 +41,8 @@ struct member {
     struct source *source;
     struct source_handler handler;
     struct counting counting;
+    struct redis_url url; /* lent to the inner store */
+    uint64_t seed;
     pthread_t thread;
 };
 
@@ -99,19 +101,25 @@ static bool counting_is_away(const struct store *store)
     return counting->inner != NULL && counting->inner->ops->is_away(counting->inner);
 }
 
+/* With what the plain store says behind a batch. */
 static void dump(const struct counting *counting, const struct batch *batch)
 {
-    uint32_t head[3] = {(uint32_t)batch->bytes.len, (uint32_t)batch->sent_count,
-                        batch->command_count};
+    struct buf tail = {NULL, 0, 0};
+    resp_command(&tail, (const char *const[]){"INCR", "{tw:bench}:alive:0"}, 2);
+    resp_command(&tail, (const char *const[]){"EXEC"}, 1);
+    uint32_t head[3] = {(uint32_t)(batch->bytes.len + tail.len), (uint32_t)batch->entity_count,
+                        batch->command_count + 1};
     if (fwrite(head, sizeof head, 1, counting->dump) != 1 ||
-        fwrite(batch->bytes.ptr, batch->bytes.len, 1, counting->dump) != 1)
+        fwrite(batch->bytes.ptr, batch->bytes.len, 1, counting->dump) != 1 ||
+        fwrite(tail.ptr, tail.len, 1, counting->dump) != 1)
         DIE("the dump cannot be written");
+    buf_fini(&tail);
 }
 
 static void counting_send(struct store *store, struct batch *batch, int64_t mono_ms)
 {
     struct counting *counting = counting_of(store);
-    counting->entities += batch->sent_count;
+    counting->entities += batch->entity_count;
     if (counting->dump != NULL)
         dump(counting, batch);
     if (counting->inner != NULL)
@@ -183,9 +191,28 @@ static void *member_main(void *arg)
 {
     struct member *member = arg;
     struct err err;
-    if (worker_run(member->worker, member->source, &member->counting.store, &err) < 0)
+    struct worker_ends ends = {.source = member->source, .store = &member->counting.store};
+    if (worker_run(member->worker, &ends, &err) < 0)
         DIE("%s", err.text);
     return NULL;
+}
+
+static uint64_t draw(void *arg)
+{
+    struct member *member = arg;
+    return random_next(&member->seed);
+}
+
+static struct store *redis_store(struct member *member, const struct options *options)
+{
+    struct err err;
+    if (redis_url_login(options->redis_url, &member->url, &err) < 0)
+        DIE("%s", err.text);
+    return plain_store_new(&(struct store_setup){.wire = wire_socket_new(&member->url),
+                                                 .url = &member->url,
+                                                 .group_id = "bench",
+                                                 .random = draw,
+                                                 .random_arg = member});
 }
 
 static void member_start(struct member *member, const struct options *options,
@@ -197,12 +224,11 @@ static void member_start(struct member *member, const struct options *options,
         .options = options, .catalog = catalog, .number = number, .seed = 7, .stop = &stop});
     struct counting *counting = &member->counting;
     counting->worker = member->worker;
+    member->seed = (uint64_t)number + 1; /* of nonces: never 0 */
     counting->is_closed = strcmp(sink, "none") == 0;
-    counting->store = (struct store){&COUNTING, slice_of("{tw:bench}:alive:0")};
-    if (is_on && redis_store_open(options->redis_url, "bench", &counting->inner, &err) < 0)
-        DIE("%s", err.text);
+    counting->store = (struct store){&COUNTING};
     if (is_on)
-        counting->store.alive_key = counting->inner->alive_key;
+        counting->inner = redis_store(member, options);
     member->handler = worker_handler(member->worker);
     struct source_handler handler = {member,     on_position, on_assigned,
                                      on_revoked, on_dropped,  on_reached};
@@ -286,6 +312,8 @@ static void run(const struct options *options, const struct catalog *catalog, co
         (void)pthread_join(members[i].thread, NULL);
     for (size_t i = 0; i < count; i++)
         worker_free(members[i].worker);
+    for (size_t i = 0; i < count; i++)
+        redis_url_fini(&members[i].url);
     free(members);
 }
 

@@ -37,14 +37,14 @@ MODULES = {
     "json_text": 0, "suggest": 0,
     "key": 1, "match": 1, "template": 1, "timestamp": 1, "value": 1, "paths": 1, "verdict": 1,
     "quantity": 1, "redis_url": 1, "assign": 1, "expire": 1,
-    "batch": 2,
+    "batch": 2, "meta": 2,
     "template.c": 2,  # reads templates from a pipeline; its header is about what it has read
 }
 
 # The place of each library, by the start of the header's name.
 LIBRARIES = {
     "librdkafka/": {"source"}, "hiredis/": {"sink"}, "yajl/": {"json"}, "yaml.h": {"config"},
-    "microhttpd.h": {"metrics"}, "xxhash.h": {"base", "route", "state"},
+    "microhttpd.h": {"metrics"}, "xxhash.h": {"base", "commit", "config", "route", "state"},
 }
 
 # What floors 1 and 2 do not do: they are told the time, and they return.

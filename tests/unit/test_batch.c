@@ -31,7 +31,7 @@ static void add(const char *id, const char *amount)
     (void)kit_apply(shard, id, NOW - 1, amount, KNOW_FED);
     ck_assert(shard_take_arrival(shard, &ref));
     shard_read(shard, ref, &row);
-    batch_add(&batch, shard, ref, &row, NOW + 7);
+    batch_add(&batch, shard, NULL, ref, &row, NOW + 7);
 }
 
 /* Commands as words with spaces, one a line. */
@@ -58,9 +58,9 @@ static void says(const char *expected)
 
 static void acknowledge(void)
 {
-    for (size_t i = 0; i < batch.sent_count; i++)
-        shard_written(shard, batch.sent[i].entity, batch.sent[i].as_of_ms, batch.sent[i].next_ms,
-                      batch.sent[i].generation);
+    for (size_t i = 0; i < batch.item_count; i++)
+        shard_written(shard, batch.items[i].entity, batch.items[i].as_of_ms, batch.items[i].next_ms,
+                      batch.items[i].generation);
     ledger_acknowledge(&shard->ledger);
     batch_begin(&batch);
 }
@@ -71,7 +71,6 @@ START_TEST(a_batch_is_these_very_bytes)
     add("a", NULL);
     acknowledge();
     add("a", "0.5");
-    batch_end(&batch, slice_of("{tw:g}:alive:1"));
     buf_add_char(&batch.bytes, '\0');
     ck_assert_str_eq(batch.bytes.ptr, "*1\r\n$5\r\nMULTI\r\n"
                                       "*10\r\n$4\r\nHSET\r\n$3\r\nf:a\r\n"
@@ -83,10 +82,8 @@ START_TEST(a_batch_is_these_very_bytes)
                                       "*6\r\n$4\r\nHSET\r\n$3\r\nn:a\r\n"
                                       "$1\r\nv\r\n$13\r\n1700000000007\r\n"
                                       "$7\r\nv:event\r\n$13\r\n1699999999999\r\n"
-                                      "*3\r\n$6\r\nEXPIRE\r\n$3\r\nn:a\r\n$2\r\n20\r\n"
-                                      "*2\r\n$4\r\nINCR\r\n$14\r\n{tw:g}:alive:1\r\n"
-                                      "*1\r\n$4\r\nEXEC\r\n");
-    ck_assert_uint_eq(batch.command_count, 5);
+                                      "*3\r\n$6\r\nEXPIRE\r\n$3\r\nn:a\r\n$2\r\n20\r\n");
+    ck_assert_uint_eq(batch.command_count, 4); /* MULTI is the batch's, not an item's */
     close_all();
 }
 END_TEST
@@ -114,7 +111,7 @@ START_TEST(a_refused_entity_asks_again_and_a_written_one_does_not)
     acknowledge();
     add("a", "1");
     ck_assert(!row.is_new);
-    shard_refused(shard, batch.sent[0].entity, NOW);
+    shard_refused(shard, batch.items[0].entity, NOW);
     batch_begin(&batch);
     size_t looks = 9;
     struct entity_ref ref;
@@ -142,7 +139,7 @@ START_TEST(an_expiry_is_rounded_up_to_seconds_and_never_nothing)
         ck_assert_msg(strstr(buf_text(&text), expected) != NULL, "%s", buf_text(&text));
         buf_fini(&text);
         close_all();
-        batch = (struct batch){.sent = NULL};
+        batch = (struct batch){.items = NULL};
     }
 }
 END_TEST
@@ -157,7 +154,7 @@ START_TEST(a_write_that_no_event_brought_says_no_newest_event)
     struct entity_ref ref;
     ck_assert(shard_take_decay(shard, NOW, &looks, &ref));
     shard_read(shard, ref, &row);
-    batch_add(&batch, shard, ref, &row, NOW);
+    batch_add(&batch, shard, NULL, ref, &row, NOW);
     says("PTTL features:user:a\n"
          "HSET features:user:a amount_10s_count 0 amount_10s_sum 0 seen_10s_count 0\n"
          "HDEL features:user:a amount_10s_max\n"
@@ -188,17 +185,16 @@ START_TEST(a_refusal_is_its_entitys_whichever_command_was_refused)
         add("b", NULL);
         add("c", NULL);
         ck_assert_uint_eq(batch.command_count, 3 * EACH);
-        batch_end(&batch, slice_of("alive"));
         batch_refuse(&batch, command);
         for (size_t i = 0; i < 3; i++)
-            ck_assert(batch.sent[i].is_refused == (command / EACH == i));
-        batch_refuse(&batch, 3 * EACH); /* INCR is nobody's */
+            ck_assert(batch.items[i].is_refused == (command / EACH == i));
+        batch_refuse(&batch, 3 * EACH); /* what ends it is nobody's */
         size_t pttl = 99;
         ck_assert(batch_find_pttl(&batch, command, &pttl) == (command % EACH % 4 != 0));
         if (command % EACH % 4 != 0)
             ck_assert_uint_eq(pttl, command / EACH * EACH + (command % EACH > 4 ? 4 : 0));
         close_all();
-        batch = (struct batch){.sent = NULL};
+        batch = (struct batch){.items = NULL};
     }
 }
 END_TEST
@@ -229,32 +225,182 @@ START_TEST(what_is_forgotten_is_told_nothing_and_is_left_out_when_it_is_sent_aga
         shard = *id == 'b' || *id == 'd' || *id == 'e' ? dropped : kept;
         add(name, *id == 'c' ? "1" : NULL);
     }
-    batch_end(&batch, slice_of("alive"));
     shard = kept;
     batch_forget(&batch, dropped);
     shard_free(dropped);
-    ck_assert(batch.sent[0].shard == kept && batch.sent[1].shard == NULL);
+    ck_assert(batch.items[0].shard == kept && batch.items[1].shard == NULL);
     struct batch other = batch;
-    batch = (struct batch){.sent = NULL};
+    batch = (struct batch){.items = NULL};
     batch_begin(&batch);
     shard_free(kept);
     shard = kit_shard(catalog, &tally);
     shard_go_live(shard);
     add("a", NULL);
     add("c", "1");
-    batch_end(&batch, slice_of("alive"));
     batch_trim(&other);
     ck_assert_uint_eq(other.bytes.len, batch.bytes.len);
     ck_assert(memcmp(other.bytes.ptr, batch.bytes.ptr, batch.bytes.len) == 0);
     ck_assert_uint_eq(other.command_count, batch.command_count);
-    ck_assert_uint_eq(other.sent_count, 2);
+    ck_assert_uint_eq(other.item_count, 2);
     for (size_t i = 0; i < 2; i++) {
-        ck_assert_uint_eq(other.sent[i].command_end, batch.sent[i].command_end);
-        ck_assert_uint_eq(other.sent[i].byte_end, batch.sent[i].byte_end);
+        ck_assert_uint_eq(other.items[i].command_end, batch.items[i].command_end);
+        ck_assert_uint_eq(other.items[i].byte_end, batch.items[i].byte_end);
     }
     batch_trim(&other); /* there is nothing more to leave out */
     ck_assert_uint_eq(other.bytes.len, batch.bytes.len);
     batch_fini(&other);
+    close_all();
+}
+END_TEST
+
+/* A key of another type has refused the first entity's HSET: PTTL had said pttl_ms. */
+static void refuse_first(int64_t pttl_ms)
+{
+    batch_refuse(&batch, 1);
+    batch_undo(&batch, 1, pttl_ms);
+}
+
+START_TEST(an_undo_is_the_first_thing_of_the_next_batch)
+{
+    static const struct {
+        int64_t pttl_ms;
+        const char *text;
+    } rows[] = {{-1, "PERSIST features:user:a\n"},
+                {5000, "PEXPIRE features:user:a 5000\n"},
+                {0, "PEXPIRE features:user:a 1\n"}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        open_all("");
+        add("a", "1");
+        refuse_first(rows[i].pttl_ms);
+        batch_begin(&batch);
+        says(rows[i].text);
+        ck_assert_uint_eq(batch.item_count, 1);
+        ck_assert(batch.items[0].kind == ITEM_UNIT && batch.items[0].shard == shard);
+        ck_assert_uint_eq(batch.entity_count, 0);
+        add("b", "1");
+        batch_refuse(&batch, 2); /* counted from the undo on */
+        ck_assert(!batch.items[0].is_refused && batch.items[1].is_refused);
+        batch_begin(&batch);
+        says(""); /* once is enough */
+        close_all();
+        batch = (struct batch){.items = NULL};
+    }
+}
+END_TEST
+
+START_TEST(an_undo_of_a_unit_that_was_dropped_is_left_to_its_next_owner)
+{
+    open_all("");
+    add("a", "1");
+    refuse_first(-1);
+    ck_assert_uint_eq(batch.undo_count, 1);
+    batch_forget(&batch, shard);
+    batch_begin(&batch);
+    says("");
+    batch_begin(&batch);
+    add("b", "1");
+    batch_forget(&batch, shard); /* before the answer is in */
+    refuse_first(-1);
+    batch_begin(&batch);
+    says("");
+    close_all();
+}
+END_TEST
+
+/* Fences are only pointed at here. */
+static struct fence *fence_of(int number)
+{
+    static char places[4];
+    return (struct fence *)(uintptr_t)&places[number];
+}
+
+static struct item *add_words(enum item_kind kind, const char *name, const char *key,
+                              struct fence *fence)
+{
+    const struct slice words[] = {slice_of(name), slice_of(key)};
+    batch_command(&batch, words, 2);
+    return batch_close(&batch, kind, shard, fence);
+}
+
+START_TEST(a_batch_carries_features_blobs_and_units_together)
+{
+    open_all("");
+    const struct slice blob[] = {slice_of("HSET"), slice_of("s:1"), slice_of("a"), {"\0\r\n", 3}};
+    batch_command(&batch, blob, 4);
+    struct item *item = batch_close(&batch, ITEM_BLOB, shard, fence_of(1));
+    ck_assert(item->kind == ITEM_BLOB && item->fence == fence_of(1) && item->shard == shard);
+    add_words(ITEM_UNIT, "UNLINK", "s:0", fence_of(1))->tag = 7;
+    add("a", "1");
+    ck_assert_uint_eq(batch.item_count, 3);
+    ck_assert_uint_eq(batch.entity_count, 1); /* others take no entity's place */
+    ck_assert(!batch_is_full(&batch, 2) && batch_is_full(&batch, 1));
+    ck_assert_uint_eq(batch.items[0].command_end, 1);
+    ck_assert_uint_eq(batch.items[1].command_end, 2);
+    ck_assert_uint_eq(batch.items[2].command_end, batch.command_count);
+    ck_assert_uint_eq(batch.items[2].byte_end, batch.bytes.len);
+    ck_assert_uint_eq(batch.items[1].tag, 7);
+    ck_assert(slice_is_equal(batch_word(&batch, 0, 3), blob[3])); /* whatever bytes it has */
+    ck_assert(slice_is_equal(batch_word(&batch, 1, 1), slice_of("s:0")));
+    batch_refuse(&batch, 1);
+    ck_assert(!batch.items[0].is_refused && batch.items[1].is_refused &&
+              !batch.items[2].is_refused);
+    close_all();
+}
+END_TEST
+
+START_TEST(what_a_lost_fence_covers_is_left_out_and_the_rest_stays_as_it_was)
+{
+    open_all("");
+    (void)add_words(ITEM_BLOB, "DEL", "s:1:a", fence_of(1));
+    (void)add_words(ITEM_BLOB, "DEL", "s:2:a", fence_of(2));
+    add("a", "1");
+    batch.items[2].fence = fence_of(1);
+    add("b", "1");
+    batch.items[3].fence = fence_of(2);
+    (void)add_words(ITEM_UNIT, "UNLINK", "s:1:b", fence_of(1));
+    (void)add_words(ITEM_UNIT, "UNLINK", "s:2:b", fence_of(2));
+    batch_forget_fence(&batch, fence_of(1));
+    for (size_t i = 0; i < 6; i++)
+        ck_assert((batch.items[i].shard == NULL) == (i % 2 == 0));
+    batch_trim(&batch);
+    ck_assert_uint_eq(batch.item_count, 3);
+    ck_assert_uint_eq(batch.entity_count, 1);
+    says("DEL s:2:a\n"
+         "PTTL features:user:b\n"
+         "HSET features:user:b amount_10s_count 1 amount_10s_sum 1 amount_10s_max 1 "
+         "seen_10s_count 1\n"
+         "EXPIRE features:user:b 20\n"
+         "PTTL freshness:user:b\n"
+         "HSET freshness:user:b v 1700000000007 v:event 1699999999999\n"
+         "EXPIRE freshness:user:b 20\n"
+         "UNLINK s:2:b\n");
+    static const uint32_t ends[] = {1, 7, 8};
+    for (size_t i = 0; i < 3; i++) {
+        ck_assert_uint_eq(batch.items[i].command_end, ends[i]);
+        ck_assert(batch.items[i].fence == fence_of(2));
+    }
+    ck_assert_uint_eq(batch.items[2].byte_end, batch.bytes.len);
+    close_all();
+}
+END_TEST
+
+START_TEST(the_undos_of_a_lost_fence_are_forgotten_with_it)
+{
+    open_all("");
+    add("a", "1");
+    batch.items[0].fence = fence_of(1);
+    refuse_first(-1);
+    add("b", "1");
+    batch.items[1].fence = fence_of(2);
+    batch_undo(&batch, 7, 100);
+    batch_forget_fence(&batch, fence_of(1));
+    batch_begin(&batch);
+    says("PEXPIRE features:user:b 100\n");
+    ck_assert(batch.items[0].fence == fence_of(2));
+    batch_forget_fence(&batch, fence_of(2));
+    batch_trim(&batch);
+    says("");
+    ck_assert_uint_eq(batch.item_count, 0);
     close_all();
 }
 END_TEST
@@ -267,4 +413,9 @@ UNIT_MAIN("batch", a_batch_is_these_very_bytes,
           keys_hold_what_events_gave_them_encoded,
           a_refusal_is_its_entitys_whichever_command_was_refused,
           a_batch_is_full_by_entities_or_by_bytes,
-          what_is_forgotten_is_told_nothing_and_is_left_out_when_it_is_sent_again)
+          what_is_forgotten_is_told_nothing_and_is_left_out_when_it_is_sent_again,
+          an_undo_is_the_first_thing_of_the_next_batch,
+          an_undo_of_a_unit_that_was_dropped_is_left_to_its_next_owner,
+          a_batch_carries_features_blobs_and_units_together,
+          what_a_lost_fence_covers_is_left_out_and_the_rest_stays_as_it_was,
+          the_undos_of_a_lost_fence_are_forgotten_with_it)

@@ -1,135 +1,12 @@
-/* The Redis store against a redis-server of its own. The store is told the time, so nothing here
+/* The plain store against a redis-server of its own. The store is told the time, so nothing here
  * waits for seconds to pass. */
-#include <hiredis/hiredis.h>
-#include <signal.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "core_kit.h"
-#include "tidewheel/clock.h"
-#include "tidewheel/log.h"
+#include "redis_kit.h"
 #include "tidewheel/store.h"
 
-enum { WAIT_MS = 10000, STEP_MS = 2, CHECK_MS = 5000, TTL_S = 20 };
-
-/* ---- a server ---- */
-
-struct server {
-    char folder[64];
-    char socket[96];
-    pid_t pid;
-    redisContext *client;
-};
-
-static bool has_server(void)
-{
-    bool is_there = system("command -v redis-server >/dev/null") == 0;
-    if (!is_there)
-        printf("skipped  redis_store  (redis-server is not installed)\n");
-    return is_there;
-}
-
-static void sleep_ms(long ms)
-{
-    (void)usleep((useconds_t)ms * 1000);
-}
-
-/* It dies with the test, however that ends. */
-static void run_server(const struct server *server, const char *const *more)
-{
-    const char *argv[24] = {"redis-server", "--port",     "0",       "--unixsocket",
-                            server->socket, "--save",     "",        "--dir",
-                            server->folder, "--loglevel", "warning", "--logfile",
-                            "server.log"};
-    size_t argc = 13;
-    while (*more != NULL)
-        argv[argc++] = *more++;
-    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-    (void)execvp(argv[0], (char *const *)(uintptr_t)argv);
-    _exit(127);
-}
-
-static void server_connect(struct server *server)
-{
-    int64_t deadline_ms = clock_mono_ms() + WAIT_MS;
-    for (;;) {
-        server->client = redisConnectUnix(server->socket);
-        if (server->client->err == 0)
-            return;
-        redisFree(server->client);
-        ck_assert_msg(clock_mono_ms() < deadline_ms, "redis-server does not start");
-        sleep_ms(STEP_MS);
-    }
-}
-
-static void server_start(struct server *server, const char *const *more)
-{
-    server->pid = fork();
-    if (server->pid == 0)
-        run_server(server, more);
-    server_connect(server);
-}
-
-static void server_kill(struct server *server)
-{
-    redisFree(server->client);
-    (void)kill(server->pid, SIGKILL);
-    (void)waitpid(server->pid, NULL, 0);
-    (void)unlink(server->socket);
-}
-
-#define OPTIONS(...)                                                                               \
-    (const char *const[])                                                                          \
-    {                                                                                              \
-        __VA_ARGS__, NULL                                                                          \
-    }
-#define NO_OPTIONS                                                                                 \
-    (const char *const[])                                                                          \
-    {                                                                                              \
-        NULL                                                                                       \
-    }
-
-static void server_open(struct server *server, const char *const *more)
-{
-    log_open(getenv("TEST_LOG") != NULL ? LOG_DEBUG : LOG_ERROR, false);
-    (void)signal(SIGPIPE, SIG_IGN);
-    (void)snprintf(server->folder, sizeof server->folder, "/tmp/tidewheel-redis-XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(server->folder));
-    (void)snprintf(server->socket, sizeof server->socket, "%s/socket", server->folder);
-    server_start(server, more);
-}
-
-static void server_close(struct server *server)
-{
-    static const char *const names[] = {"server.log", "dump.rdb"};
-    char path[128];
-    server_kill(server);
-    for (size_t i = 0; i < 2; i++) {
-        (void)snprintf(path, sizeof path, "%s/%s", server->folder, names[i]);
-        (void)unlink(path);
-    }
-    (void)rmdir(server->folder);
-}
-
-/* What Redis answers, as text. */
-static const char *ask(struct server *server, const char *command)
-{
-    static char text[256];
-    redisReply *reply = redisCommand(server->client, command);
-    ck_assert_msg(reply != NULL, "%s: %s", command, server->client->errstr);
-    if (reply->type == REDIS_REPLY_INTEGER)
-        (void)snprintf(text, sizeof text, "%lld", reply->integer);
-    else
-        (void)snprintf(text, sizeof text, "%s",
-                       reply->type == REDIS_REPLY_NIL ? "nil" : reply->str);
-    freeReplyObject(reply);
-    return text;
-}
-
-#define is_answer(server, command, text) ck_assert_str_eq(ask(server, command), text)
+enum { CHECK_MS = 5000 };
 
 /* ---- a worker that does nothing but write ---- */
 
@@ -137,7 +14,9 @@ struct writer {
     struct catalog *catalog;
     struct tally tally;
     struct shard *shard;
+    struct redis_url url;
     struct store *store;
+    uint64_t drawn;
     struct batch batch;
     struct reading readings[KIT_FIELDS];
     struct err err;
@@ -146,13 +25,24 @@ struct writer {
     int64_t mono_ms;
 };
 
+/* Each writer has nonces of its own, as it lies at an address of its own. */
+static uint64_t draw(void *arg)
+{
+    struct writer *writer = arg;
+    return (uint64_t)(uintptr_t)writer * UINT64_C(0x9E3779B97F4A7C15) + ++writer->drawn;
+}
+
 static void writer_open(struct writer *writer, const char *url)
 {
     *writer = (struct writer){.catalog = kit_catalog(""), .mono_ms = 1000000};
     writer->shard = kit_shard(writer->catalog, &writer->tally);
     shard_go_live(writer->shard);
-    ck_assert_msg(redis_store_open(url, "group", &writer->store, &writer->err) == 0, "%s",
-                  writer->err.text);
+    ck_assert_msg(redis_url_login(url, &writer->url, &writer->err) == 0, "%s", writer->err.text);
+    writer->store = plain_store_new(&(struct store_setup){.wire = wire_socket_new(&writer->url),
+                                                          .url = &writer->url,
+                                                          .group_id = "group",
+                                                          .random = draw,
+                                                          .random_arg = writer});
 }
 
 static void writer_open_at(struct writer *writer, const struct server *server)
@@ -165,6 +55,7 @@ static void writer_open_at(struct writer *writer, const struct server *server)
 static void writer_close(struct writer *writer)
 {
     writer->store->ops->close(writer->store);
+    redis_url_fini(&writer->url);
     batch_fini(&writer->batch);
     shard_free(writer->shard);
     catalog_free(writer->catalog);
@@ -177,13 +68,15 @@ static void pump(struct writer *writer)
     writer->events |= events;
     if ((events & STORE_WRITTEN) == 0)
         return;
-    for (size_t i = 0; i < writer->batch.sent_count; i++) {
-        const struct sent *sent = &writer->batch.sent[i];
-        if (sent->shard != NULL && sent->is_refused)
-            shard_refused(sent->shard, sent->entity, NOW);
-        else if (sent->shard != NULL)
-            shard_written(sent->shard, sent->entity, sent->as_of_ms, sent->next_ms,
-                          sent->generation);
+    for (size_t i = 0; i < writer->batch.item_count; i++) {
+        const struct item *item = &writer->batch.items[i];
+        if (item->kind != ITEM_FEATURES)
+            continue;
+        if (item->shard != NULL && item->is_refused)
+            shard_refused(item->shard, item->entity, NOW);
+        else if (item->shard != NULL)
+            shard_written(item->shard, item->entity, item->as_of_ms, item->next_ms,
+                          item->generation);
     }
 }
 
@@ -235,13 +128,12 @@ static void add(struct writer *writer, const char *id)
     while (shard_take_arrival(writer->shard, &ref) ||
            shard_take_decay(writer->shard, NOW, &looks, &ref)) {
         shard_read(writer->shard, ref, &row);
-        batch_add(&writer->batch, writer->shard, ref, &row, NOW + 5);
+        batch_add(&writer->batch, writer->shard, NULL, ref, &row, NOW + 5);
     }
 }
 
 static void send(struct writer *writer)
 {
-    batch_end(&writer->batch, writer->store->alive_key);
     writer->events = 0;
     writer->store->ops->send(writer->store, &writer->batch, writer->mono_ms);
 }
@@ -262,13 +154,13 @@ START_TEST(a_batch_is_written_and_acknowledged)
 {
     struct server server;
     struct writer writer;
-    if (!has_server())
+    if (!has_server("redis_store"))
         return;
     server_open(&server, NO_OPTIONS);
     writer_open_at(&writer, &server);
     ck_assert(is_away(&writer));
     write_one(&writer, "42");
-    ck_assert(!is_lost(&writer) && !is_away(&writer) && !writer.batch.sent[0].is_refused);
+    ck_assert(!is_lost(&writer) && !is_away(&writer) && !writer.batch.items[0].is_refused);
     is_answer(&server, "HGET features:user:42 amount_10s_sum", "2.5");
     is_answer(&server, "HGET features:user:42 seen_10s_count", "1");
     is_answer(&server, "TTL features:user:42", "20");
@@ -287,7 +179,7 @@ START_TEST(a_key_of_another_type_refuses_its_entity_alone)
 {
     struct server server;
     struct writer writer;
-    if (!has_server())
+    if (!has_server("redis_store"))
         return;
     server_open(&server, NO_OPTIONS);
     writer_open_at(&writer, &server);
@@ -301,7 +193,7 @@ START_TEST(a_key_of_another_type_refuses_its_entity_alone)
     until(&writer, is_written);
     static const bool refused[] = {false, true, false, true};
     for (size_t i = 0; i < 4; i++)
-        ck_assert(writer.batch.sent[i].is_refused == refused[i]);
+        ck_assert(writer.batch.items[i].is_refused == refused[i]);
     is_answer(&server, "HGET features:user:a seen_10s_count", "1");
     is_answer(&server, "HGET features:user:c seen_10s_count", "1");
     is_answer(&server, "GET features:user:b", "theirs");
@@ -314,7 +206,7 @@ START_TEST(a_key_that_is_not_ours_keeps_its_own_expiry)
 {
     struct server server;
     struct writer writer;
-    if (!has_server())
+    if (!has_server("redis_store"))
         return;
     server_open(&server, NO_OPTIONS);
     writer_open_at(&writer, &server);
@@ -331,9 +223,13 @@ START_TEST(a_key_that_is_not_ours_keeps_its_own_expiry)
         struct row row = {.readings = writer.readings};
         while (shard_take_decay(writer.shard, NOW + 31000, &looks, &ref)) {
             shard_read(writer.shard, ref, &row);
-            batch_add(&writer.batch, writer.shard, ref, &row, NOW);
+            batch_add(&writer.batch, writer.shard, NULL, ref, &row, NOW);
         }
-        ck_assert_uint_eq(writer.batch.sent_count, 2);
+        ck_assert_uint_eq(writer.batch.item_count, 2);
+        send(&writer);
+        until(&writer, is_ready);
+        ck_assert_uint_eq(writer.batch.undo_count, 3);
+        batch_begin(&writer.batch);
         send(&writer);
         until(&writer, is_ready);
         is_answer(&server, "TTL features:user:a", "-1");
@@ -351,7 +247,7 @@ START_TEST(what_a_restart_has_emptied_is_told_and_the_batch_is_sent_again)
 {
     struct server server;
     struct writer writer;
-    if (!has_server())
+    if (!has_server("redis_store"))
         return;
     server_open(&server, NO_OPTIONS);
     writer_open_at(&writer, &server);
@@ -379,7 +275,7 @@ START_TEST(what_was_forgotten_meanwhile_is_not_sent_again)
 {
     struct server server;
     struct writer writer;
-    if (!has_server())
+    if (!has_server("redis_store"))
         return;
     server_open(&server, NO_OPTIONS);
     writer_open_at(&writer, &server);
@@ -403,8 +299,8 @@ START_TEST(what_was_forgotten_meanwhile_is_not_sent_again)
     until(&writer, is_written);
     is_answer(&server, "EXISTS features:user:a", "1");
     is_answer(&server, "EXISTS features:user:b", "0");
-    ck_assert_uint_eq(writer.batch.sent_count, 2);
-    ck_assert(!writer.batch.sent[0].is_refused && writer.batch.sent[1].is_refused);
+    ck_assert_uint_eq(writer.batch.item_count, 2);
+    ck_assert(!writer.batch.items[0].is_refused && writer.batch.items[1].is_refused);
     writer_close(&writer);
     server_close(&server);
 }
@@ -414,7 +310,7 @@ START_TEST(a_flush_is_noticed_within_a_check)
 {
     struct server server;
     struct writer writer;
-    if (!has_server())
+    if (!has_server("redis_store"))
         return;
     server_open(&server, NO_OPTIONS);
     writer_open_at(&writer, &server);
@@ -440,35 +336,44 @@ START_TEST(a_flush_is_noticed_within_a_check)
 }
 END_TEST
 
-static long long alive_count(struct server *server, const struct writer *writer)
+/* What Redis answers to "<verb> <the key of the one worker's count><more>". */
+static const char *ask_alive(struct server *server, const char *verb, const char *more)
 {
-    char command[128];
-    (void)snprintf(command, sizeof command, "GET %.*s", (int)writer->store->alive_key.len,
-                   writer->store->alive_key.ptr);
-    return atoll(ask(server, command));
+    char command[256];
+    redisReply *keys = redisCommand(server->client, "KEYS {tw:group}:alive:*");
+    ck_assert(keys != NULL && keys->type == REDIS_REPLY_ARRAY);
+    ck_assert_uint_eq(keys->elements, 1);
+    (void)snprintf(command, sizeof command, "%s %s%s", verb, keys->element[0]->str, more);
+    freeReplyObject(keys);
+    return ask(server, command);
+}
+
+static long long alive_count(struct server *server)
+{
+    return atoll(ask_alive(server, "GET", ""));
 }
 
 START_TEST(a_count_never_comes_twice_so_no_older_state_can_pass_for_the_newest)
 {
     struct server server;
     struct writer writer;
-    if (!has_server())
+    if (!has_server("redis_store"))
         return;
     server_open(&server, NO_OPTIONS);
     writer_open_at(&writer, &server);
     for (int i = 0; i < 5; i++)
         write_one(&writer, "a");
-    long long before = alive_count(&server, &writer);
+    long long before = alive_count(&server);
     is_answer(&server, "FLUSHALL", "OK"); /* noticed by the next batch */
     write_one(&writer, "a");
     until(&writer, is_ready);
-    long long between = alive_count(&server, &writer);
+    long long between = alive_count(&server);
     ck_assert_int_gt(between, before);
     is_answer(&server, "FLUSHALL", "OK"); /* noticed by a look */
     writer.mono_ms += CHECK_MS;
     until(&writer, is_lost);
     until(&writer, is_ready);
-    ck_assert_int_gt(alive_count(&server, &writer), between);
+    ck_assert_int_gt(alive_count(&server), between);
     writer_close(&writer);
     server_close(&server);
 }
@@ -487,7 +392,7 @@ START_TEST(a_state_that_comes_back_says_from_when_it_is)
 {
     struct server server;
     struct writer writer;
-    if (!has_server())
+    if (!has_server("redis_store"))
         return;
     server_open(&server, NO_OPTIONS);
     writer_open_at(&writer, &server);
@@ -495,15 +400,14 @@ START_TEST(a_state_that_comes_back_says_from_when_it_is)
     until(&writer, is_ready);
     pass_checks(&writer, 20);
     write_one(&writer, "b");
-    long long count = alive_count(&server, &writer);
+    long long count = alive_count(&server);
     int64_t then_ms = writer.mono_ms;
     until(&writer, is_ready);
     pass_checks(&writer, 20);
     ck_assert(!is_lost(&writer));
-    char command[160];
-    (void)snprintf(command, sizeof command, "SET %.*s %lld", (int)writer.store->alive_key.len,
-                   writer.store->alive_key.ptr, count);
-    is_answer(&server, command, "OK");
+    char older[32];
+    (void)snprintf(older, sizeof older, " %lld", count);
+    ck_assert_str_eq(ask_alive(&server, "SET", older), "OK");
     writer.mono_ms += CHECK_MS;
     until(&writer, is_lost);
     ck_assert((writer.events & STORE_OLDER) != 0);
@@ -526,7 +430,7 @@ START_TEST(a_call_out_is_heard_by_the_rest_of_the_group_within_a_check)
     struct server server;
     struct writer caller;
     struct writer writer;
-    if (!has_server())
+    if (!has_server("redis_store"))
         return;
     server_open(&server, NO_OPTIONS);
     writer_open_at(&caller, &server);
@@ -556,20 +460,17 @@ START_TEST(checks_are_made_between_batches_that_follow_each_other_at_once)
 {
     struct server server;
     struct writer writer;
-    if (!has_server())
+    if (!has_server("redis_store"))
         return;
     server_open(&server, NO_OPTIONS);
     writer_open_at(&writer, &server);
     write_one(&writer, "a");
-    char command[128];
-    (void)snprintf(command, sizeof command, "PERSIST %.*s", (int)writer.store->alive_key.len,
-                   writer.store->alive_key.ptr);
-    is_answer(&server, command, "1");
+    ck_assert_str_eq(ask_alive(&server, "PERSIST", ""), "1");
     for (int i = 0; i < 20; i++) {
         writer.mono_ms += CHECK_MS / 10;
         write_one(&writer, "a");
     }
-    is_answer(&server, command, "1"); /* it has its expiry again */
+    ck_assert_str_eq(ask_alive(&server, "PERSIST", ""), "1"); /* it has its expiry again */
     writer_close(&writer);
     server_close(&server);
 }
@@ -579,7 +480,7 @@ START_TEST(a_server_out_of_memory_is_waited_for_with_the_batch_kept)
 {
     struct server server;
     struct writer writer;
-    if (!has_server())
+    if (!has_server("redis_store"))
         return;
     server_open(&server, NO_OPTIONS);
     writer_open_at(&writer, &server);
@@ -612,7 +513,7 @@ START_TEST(a_replica_is_waited_for)
 {
     struct server server;
     struct writer writer;
-    if (!has_server())
+    if (!has_server("redis_store"))
         return;
     server_open(&server, NO_OPTIONS);
     writer_open_at(&writer, &server);
@@ -644,7 +545,7 @@ START_TEST(a_wrong_password_is_for_a_person_after_five_tries)
     struct server server;
     struct writer writer;
     char url[160];
-    if (!has_server())
+    if (!has_server("redis_store"))
         return;
     server_open(&server, OPTIONS("--requirepass", "right"));
     is_answer(&server, "AUTH right", "OK");
@@ -670,7 +571,7 @@ START_TEST(a_user_without_a_right_is_for_a_person_too)
     struct server server;
     struct writer writer;
     char url[160];
-    if (!has_server())
+    if (!has_server("redis_store"))
         return;
     server_open(&server, NO_OPTIONS);
     is_answer(&server, "ACL SETUSER w on >hunter2 ~* +@all -hset", "OK");
@@ -688,31 +589,6 @@ END_TEST
 
 /* ---- what is logged ---- */
 
-struct capture {
-    FILE *file;
-    int before;
-    char text[8192];
-};
-
-static void capture_begin(struct capture *capture)
-{
-    capture->file = tmpfile();
-    ck_assert_ptr_nonnull(capture->file);
-    capture->before = dup(STDERR_FILENO);
-    (void)dup2(fileno(capture->file), STDERR_FILENO);
-    log_open(LOG_DEBUG, false);
-}
-
-static void capture_end(struct capture *capture)
-{
-    log_open(LOG_ERROR, false);
-    (void)dup2(capture->before, STDERR_FILENO);
-    (void)close(capture->before);
-    ssize_t len = pread(fileno(capture->file), capture->text, sizeof capture->text - 1, 0);
-    capture->text[len > 0 ? len : 0] = '\0';
-    (void)fclose(capture->file);
-}
-
 static void pump_often(struct writer *writer)
 {
     for (int i = 0; i < 50; i++) {
@@ -726,7 +602,7 @@ START_TEST(why_redis_is_away_is_said)
     struct server server;
     struct writer writer;
     struct capture capture;
-    if (!has_server())
+    if (!has_server("redis_store"))
         return;
     server_open(&server, NO_OPTIONS);
     writer_open_at(&writer, &server);
@@ -754,7 +630,7 @@ START_TEST(a_server_that_quotes_the_password_is_not_quoted)
     struct writer writer;
     struct capture capture;
     char url[160];
-    if (!has_server())
+    if (!has_server("redis_store"))
         return;
     server_open(&server, OPTIONS("--rename-command", "AUTH", ""));
     (void)snprintf(url, sizeof url, "unix://:hunter2@%s", server.socket);
@@ -780,7 +656,7 @@ START_TEST(a_server_that_is_stopped_is_away_after_five_seconds)
 {
     struct server server;
     struct writer writer;
-    if (!has_server())
+    if (!has_server("redis_store"))
         return;
     server_open(&server, NO_OPTIONS);
     writer_open_at(&writer, &server);
@@ -813,23 +689,93 @@ START_TEST(a_late_batch_of_an_abandoned_connection_is_noticed)
 {
     struct server server;
     struct writer writer;
-    if (!has_server())
+    if (!has_server("redis_store"))
         return;
     server_open(&server, NO_OPTIONS);
     writer_open_at(&writer, &server);
     write_one(&writer, "a");
     until(&writer, is_ready);
-    char command[128];
-    (void)snprintf(command, sizeof command, "INCR %.*s", (int)writer.store->alive_key.len,
-                   writer.store->alive_key.ptr);
-    (void)ask(&server, command); /* as such a batch would */
+    (void)ask_alive(&server, "INCR", ""); /* as such a batch would */
     write_one(&writer, "b");
     ck_assert(is_lost(&writer));
     until(&writer, is_ready);
     writer.events = 0;
-    (void)ask(&server, command);
+    (void)ask_alive(&server, "INCR", "");
     writer.mono_ms += CHECK_MS;
     until(&writer, is_lost);
+    writer_close(&writer);
+    server_close(&server);
+}
+END_TEST
+
+START_TEST(a_batch_of_which_nothing_is_left_counts_as_written)
+{
+    struct server server;
+    struct writer writer;
+    if (!has_server("redis_store"))
+        return;
+    server_open(&server, NO_OPTIONS);
+    writer_open_at(&writer, &server);
+    write_one(&writer, "a");
+    until(&writer, is_ready);
+    long long before = alive_count(&server);
+    (void)ask(&server, "CLIENT KILL TYPE normal SKIPME yes");
+    batch_begin(&writer.batch);
+    add(&writer, "b");
+    send(&writer);
+    until(&writer, is_away);
+    batch_forget(&writer.batch, writer.shard);
+    until(&writer, is_written);
+    ck_assert(!is_lost(&writer) && is_ready(&writer) && !is_away(&writer));
+    ck_assert_uint_eq(writer.batch.item_count, 0);
+    is_answer(&server, "EXISTS features:user:b", "0");
+    ck_assert_int_eq(alive_count(&server), before);
+    writer_close(&writer);
+    server_close(&server);
+}
+END_TEST
+
+static bool has_broken(const struct writer *writer)
+{
+    return (writer->events & STORE_BROKE) != 0;
+}
+
+START_TEST(a_connection_that_was_lost_is_told_once)
+{
+    struct server server;
+    struct writer writer;
+    if (!has_server("redis_store"))
+        return;
+    server_open(&server, NO_OPTIONS);
+    writer_open_at(&writer, &server);
+    write_one(&writer, "a");
+    until(&writer, is_ready);
+    ck_assert(!has_broken(&writer)); /* the first one is not made anew */
+    (void)ask(&server, "CLIENT KILL TYPE normal SKIPME yes");
+    until(&writer, has_broken); /* nothing need be said to notice it */
+    ck_assert(is_away(&writer));
+    writer.events = 0;
+    until(&writer, is_ready);
+    ck_assert(!has_broken(&writer) && !is_lost(&writer));
+    server_kill(&server);
+    until(&writer, has_broken);
+    writer.events = 0;
+    for (int i = 0; i < 50; i++) { /* tries that fail are no losses */
+        writer.mono_ms += 500;
+        pump(&writer);
+    }
+    ck_assert(!has_broken(&writer) && is_away(&writer));
+    /* One that breaks while something is said, and is there again when the store is pumped. */
+    server_start(&server, NO_OPTIONS);
+    until(&writer, is_ready);
+    (void)ask(&server, "CLIENT KILL TYPE normal SKIPME yes");
+    batch_begin(&writer.batch);
+    add(&writer, "b");
+    send(&writer);
+    writer.mono_ms += 1000;
+    pump(&writer);
+    until(&writer, is_written);
+    ck_assert(has_broken(&writer));
     writer_close(&writer);
     server_close(&server);
 }
@@ -838,7 +784,7 @@ END_TEST
 START_TEST(values_are_fetched_with_what_is_left_of_their_time)
 {
     struct server server;
-    if (!has_server())
+    if (!has_server("redis_store"))
         return;
     server_open(&server, NO_OPTIONS);
     is_answer(&server, "SELECT 3", "OK");
@@ -889,4 +835,6 @@ UNIT_MAIN("redis_store", a_batch_is_written_and_acknowledged,
           a_server_that_quotes_the_password_is_not_quoted,
           a_server_that_is_stopped_is_away_after_five_seconds,
           a_late_batch_of_an_abandoned_connection_is_noticed,
+          a_batch_of_which_nothing_is_left_counts_as_written,
+          a_connection_that_was_lost_is_told_once,
           values_are_fetched_with_what_is_left_of_their_time)
