@@ -232,6 +232,13 @@ static void claim_theirs(struct server *server, const char *key)
     freeReplyObject(reply);
 }
 
+static unsigned reached[FAILPOINTS];
+
+static void reach(enum failpoint failpoint)
+{
+    reached[failpoint]++;
+}
+
 /* ---- claims ---- */
 
 START_TEST(a_claim_shows_what_was_there_before_it)
@@ -430,6 +437,13 @@ START_TEST(of_twelve_units_the_one_that_was_claimed_away_is_lost_alone)
     }
     is_answer(&server, "HGET " M4 " own", THEIRS);
     is_answer(&server, "HGET " M4 " seq", "2");
+    until(&writer, is_ready);
+    is_answer(&server, "HINCRBY " M4 " seq 1", "3"); /* what becomes of it is nothing to us */
+    failpoint_hook = reach;
+    write_value(&writer, 0, "a", "1");
+    failpoint_hook = NULL;
+    ck_assert_uint_eq(reached[FAIL_BATCH_SENT], 1);
+    until(&writer, is_ready);
     claim(&writer, 4);
     until(&writer, is_fence_news);
     ck_assert_int_eq(fence_of(&writer, 4)->state, FENCE_HELD);
@@ -779,6 +793,34 @@ START_TEST(one_more_than_we_left_is_only_right_for_a_batch_in_doubt)
 }
 END_TEST
 
+START_TEST(a_unit_that_is_lost_is_forgotten_before_the_batch_is_sent_again)
+{
+    SCENE(2);
+    begin(&writer);
+    add(&writer, 0, "x");
+    add(&writer, 1, "y");
+    writer.tap->is_held = true;
+    send(&writer);
+    writer.tap->is_cut = true;
+    writer.tap->is_closed = true;
+    until(&writer, is_broken);
+    claim_theirs(&server, M0);
+    writer.tap->is_closed = false;
+    writer.tap->deaf_on = "HGETALL";
+    writer.store->ops->claim(writer.store, fence_of(&writer, 2), "x"); /* comes first */
+    until(&writer, is_deaf);
+    ck_assert(is_fence_news(&writer) && !is_written(&writer));
+    ck_assert_ptr_null(writer.batch.items[0].shard);
+    ck_assert_ptr_nonnull(writer.batch.items[1].shard);
+    writer.tap->deaf_on = NULL;
+    writer.tap->is_deaf = false;
+    until(&writer, is_written);
+    is_answer(&server, "EXISTS features:user:x", "0");
+    is_answer(&server, "EXISTS features:user:y", "1");
+    SCENE_END;
+}
+END_TEST
+
 START_TEST(a_restart_of_an_empty_redis_loses_every_unit)
 {
     SCENE(2);
@@ -1121,25 +1163,18 @@ END_TEST
 
 /* ---- failpoints ---- */
 
-static unsigned reached;
-
-static void reach(enum failpoint failpoint)
-{
-    reached |= 1u << failpoint;
-}
-
 START_TEST(claims_and_batches_pass_their_failpoints)
 {
     SCENE(0);
     failpoint_hook = reach;
-    reached = 0;
     claim_all(&writer, 1);
-    ck_assert_uint_eq(reached, 1u << FAIL_CLAIMED);
+    ck_assert_uint_eq(reached[FAIL_CLAIMED], 1);
+    ck_assert_uint_eq(reached[FAIL_BATCH_SENT], 0);
     begin(&writer);
     add(&writer, 0, "x");
-    reached = 0;
     send(&writer);
-    ck_assert_uint_eq(reached, 1u << FAIL_BATCH_SENT);
+    ck_assert_uint_eq(reached[FAIL_CLAIMED], 1);
+    ck_assert_uint_eq(reached[FAIL_BATCH_SENT], 1);
     failpoint_hook = NULL;
     until(&writer, is_written);
     SCENE_END;
@@ -1170,6 +1205,7 @@ UNIT_MAIN("fenced_store", a_claim_shows_what_was_there_before_it,
           bytes_that_land_between_the_comparison_and_the_batch_fail_the_batch,
           an_older_redis_loses_the_units_whose_state_has_gone_back,
           one_more_than_we_left_is_only_right_for_a_batch_in_doubt,
+          a_unit_that_is_lost_is_forgotten_before_the_batch_is_sent_again,
           a_restart_of_an_empty_redis_loses_every_unit,
           a_unit_released_in_flight_is_told_of_no_answer,
           a_unit_released_in_doubt_is_not_sent_again,
