@@ -101,7 +101,9 @@ class Readers:
         """LOADING and the like pass; whatever else is said is no way to answer HGETALL."""
         if not str(error).startswith(("LOADING", "MASTERDOWN", "BUSY")):
             self.wrong_count += 1
-            self.wrong.append(f"HGETALL was answered by: {error}")
+            sentence = f"HGETALL was answered by: {error}"
+            if sentence not in self.wrong:
+                self.wrong.append(sentence)
 
     def _shop_faults(self, user, fields):
         purchases = streams.number(fields, f"purchase_{streams.LONGEST}_count") or 0
