@@ -1030,7 +1030,7 @@ static void play_send(struct game *game, struct player *player)
         char entry[48];
         if (!player->is_loaded[i] || fence_of(writer, i)->state != FENCE_HELD || roll(game, 3) == 0)
             continue;
-        char key[16];
+        char key[32];
         (void)snprintf(key, sizeof key, "list:%d", i);
         (void)snprintf(entry, sizeof entry, "%lld %lld", ++player->memory[i].count,
                        player->memory[i].line);
