@@ -19,6 +19,7 @@ OBJ     := $(SRC:%.c=$(BUILD)/%.o)
 UNIT    := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
 REPLAY  := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+SIM     := $(patsubst tests/sim/%.c,$(BUILD)/tests/sim-%.o,$(wildcard tests/sim/*.c))
 BENCH   := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/*.c))
 KIT     := $(addprefix $(BUILD)/,tidewheel-topics tidewheel-produce tidewheel-generate mock-broker)
 Q       := $(if $(V),,@)
@@ -26,10 +27,10 @@ RUN     := BUILD=$(BUILD) python3 tests/kit/run.py
 AGAIN   := +$(MAKE) --no-print-directory -j$(JOBS)
 
 .PHONY: all kit tests fuzzers benches help clean setup setup-lint demo test unit histories integration
-.PHONY: lint format asan tsan fuzz mutants bench
+.PHONY: lint format asan tsan fuzz mutants bench sim chaos
 all: $(BUILD)/tidewheel
 kit: all $(KIT)
-tests: kit $(UNIT) $(REPLAY)
+tests: kit $(UNIT) $(REPLAY) $(BUILD)/tests/sim
 fuzzers: $(FUZZERS)
 benches: $(BENCH)
 
@@ -55,6 +56,9 @@ unit: tests ## the libcheck suites and the fuzzers' corpus
 
 histories: tests ## HISTORIES (600) random histories against the oracle
 	@$(RUN) model
+
+sim: $(BUILD)/tests/sim ## SEEDS (10000) of each form of the worker, simulated with faults
+	@$(RUN) sim
 
 integration: tests ## on a real Redis and a real Kafka
 	@$(RUN) integration
@@ -85,6 +89,10 @@ fuzz: ## each fuzz target for FUZZ_SECONDS (60)
 mutants: ## proves that the tests notice: patches, each with the test that must fail
 	@python3 tests/mutants/mutants.py
 
+chaos: setup ## kills, stops and failovers for CHAOS_MINUTES (3), from CHAOS_SEED
+	$(AGAIN) kit
+	@BUILD=$(BUILD) python3 tests/chaos/run.py
+
 bench: setup ## what it costs, one line each
 	$(AGAIN) kit benches
 	@BUILD=$(BUILD) python3 tests/bench/bench.py
@@ -112,6 +120,14 @@ $(BUILD)/tests/fuzz_%: tests/fuzz/fuzz_%.c tests/fuzz/replay.c $(LIB)
 	@mkdir -p $(@D) && echo "  cc    $@"
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $^ $(LDLIBS)
 
+$(BUILD)/tests/sim-%.o: tests/sim/%.c $(wildcard tests/sim/*.h)
+	@mkdir -p $(@D) && echo "  cc    $@"
+	$(Q)$(CC) $(CPPFLAGS) -Itests/sim $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/tests/sim: $(SIM) $(LIB)
+	@echo "  link  $@"
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
 $(BUILD)/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(LIB)
 	@mkdir -p $(@D) && echo "  cc    $@"
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -fsanitize=fuzzer -o $@ $^ $(LDLIBS)
@@ -131,4 +147,4 @@ $(BUILD)/mock-broker: tests/kit/mock_broker.c
 	@mkdir -p $(@D) && echo "  cc    $@"
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $< $(shell pkg-config --libs rdkafka)
 
--include $(OBJ:.o=.d) $(BUILD)/src/main.d
+-include $(OBJ:.o=.d) $(SIM:.o=.d) $(BUILD)/src/main.d

@@ -1,7 +1,7 @@
 /* entity: all entities of one view in one shard.
  *
  *     table   hash of identity -> number
- *     chunks  number -> record     [ identity | newest | published | flags | series of each feature ]
+ *     chunks  number -> record     [ identity | flags | times | applied | series of each feature ]
  *     expire  number -> when time alone next changes a value (promise D)
  *
  * Records do not move; numbers of removed ones are used again.
@@ -24,15 +24,19 @@ enum entity_flag {
     ENTITY_ASIDE = 8,   /* Redis refused its key (WRONGTYPE): it waits for its next try */
     ENTITY_UNSAID = 16, /* it has changed in silence: the next pass writes it */
     ENTITY_GONE = 32,   /* published as empty: kept a little longer, lest Redis loses just that */
+    ENTITY_DIRTY = 64,  /* its blob lacks something: the next checkpoint has it on its list */
+    ENTITY_COLD = 128,  /* its buckets are in its blob, but for those of events since */
+    ENTITY_WANTED = 256, /* and are to be read back */
 };
 
 struct entity {
     char *identity; /* key.h; not NUL-terminated */
     uint32_t identity_len;
-    uint8_t flags;
+    uint16_t flags;
     uint8_t generation;   /* of the shard, when its last acknowledged write was made */
     int64_t newest_ms;    /* of its events that fed this view; -1: none */
     int64_t published_ms; /* the A of its last acknowledged write; -1: none */
+    int64_t applied;      /* the offset of the last event that fed it; -1: none */
     struct series series[];
 };
 

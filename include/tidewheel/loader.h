@@ -25,6 +25,8 @@ enum load_state {
 struct load_view {
     const char *name;
     int64_t gen;
+    unsigned first; /* of its hashes */
+    unsigned count;
     bool needs_sentinels; /* false: an old generation that is to be cleaned away */
 };
 

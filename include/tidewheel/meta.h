@@ -50,7 +50,7 @@ struct meta_view {
     char *name;
     char *definition; /* NULL where the field is missing or is none, as output */
     char *output;
-    int64_t gen;      /* -1 where missing, as the following */
+    int64_t gen; /* -1 where missing, as the following */
     int64_t progress;
     int64_t clock_ms;
     int64_t said_ms;

@@ -19,6 +19,9 @@
  * whenever it passes a window's beginning: three windows cost what one does. Sums are added up afresh at
  * each reading and never subtracted, so nothing drifts.
  *
+ * Bucket by bucket a series is walked, filled and merged newest first: only then a head comes before
+ * what it describes.
+ *
  * Callers never let now_ms go back.
  *
  * Floor: 1. Owner: the worker that owns the shard.
@@ -30,7 +33,7 @@
 #include "tidewheel/slab.h"
 #include "tidewheel/window.h"
 
-enum { SERIES_WINDOWS_MAX = 16 };
+enum { SERIES_WINDOWS_MAX = 16, SERIES_WORDS_MAX = 1 << 24 };
 
 struct series {
     uint64_t *words;
@@ -45,6 +48,13 @@ struct series_spec {
     const struct window *windows; /* as declared */
     size_t window_count;
     uint8_t by_length[SERIES_WINDOWS_MAX]; /* window numbers, shortest first */
+};
+
+/* One bucket as it lies in a series; words are lent until the series changes. */
+struct series_bucket {
+    int64_t start_ms;
+    bool is_one;           /* form ONE: words hold its value, or are none */
+    const uint64_t *words; /* otherwise its accumulator */
 };
 
 /* What one reading gives. */
@@ -73,5 +83,27 @@ void series_tidy(struct series *series, const struct series_spec *spec, struct s
                  int64_t now_ms);
 
 void series_fini(struct series *series, struct slab *slab);
+
+/* The bucket that ends at word *at, which moves to its beginning; from series->len on: newest first.
+ * False: there are no more. */
+bool series_walk(const struct series *series, const struct series_spec *spec, uint32_t *at,
+                 struct series_bucket *ret);
+
+/* The words that a bucket of this form takes, its head among them. */
+uint32_t series_bucket_words(const struct series_spec *spec, bool is_one);
+
+/* Makes an empty series of exactly these words. All of them are then to be
+ * filled with series_put(), newest first and with descending starts, *at from series->len down to 0;
+ * it returns the place of the bucket's value or accumulator. */
+void series_make(struct series *series, struct slab *slab, uint32_t words);
+uint64_t *series_put(struct series *series, const struct series_spec *spec, uint32_t *at,
+                     int64_t start_ms, bool is_one);
+
+/* Takes the buckets of another series of the same feature, whose events are others; it is then empty. */
+void series_merge(struct series *series, const struct series_spec *spec, struct slab *slab,
+                  struct series *other);
+
+/* The earliest moment that any window still holds at now_ms. */
+int64_t series_begin(const struct series_spec *spec, int64_t now_ms);
 
 #endif

@@ -10,6 +10,11 @@
  * entities, which publishes what is known; an entity with nothing alive is published as empty and
  * forgotten, half a minute later: the last seconds of Redis may still be lost, and are then said again.
  *
+ * In the checkpointed form every entity carries the offset of the last event applied to it, so that an
+ * event which comes again changes nothing but is written again; and a list of those whose blobs lack
+ * something. A view that is behind is read by the worker's second consumer: it changes, and says
+ * nothing, until shard_join().
+ *
  * The clock A of each view never goes back: the wall clock, or with `clock: event` the newest accepted
  * timestamp of the view in this partition.
  *
@@ -26,7 +31,8 @@
 /* From which event on is an entity known? */
 enum know {
     KNOW_FED,      /* one that fed a feature: the running worker */
-    KNOW_MATCHED,  /* one that matched a feature, though it was late: reading again (recovery.md) */
+    KNOW_MATCHED,  /* one that matched a feature, though it was late: reading again (recovery.md). It
+                      is written, too: somebody may have published it before it was late */
     KNOW_ACCEPTED, /* any accepted one: eval */
 };
 
@@ -39,6 +45,12 @@ struct row {
     int64_t next_ms;          /* when time alone changes a value; INT64_MAX: nothing is alive */
     bool is_new;              /* no write of it has been acknowledged: its key may be anybody's */
     struct reading *readings; /* by output field; the caller's, room for view->field_count */
+};
+
+struct refs {
+    struct entity_ref *refs;
+    size_t count;
+    size_t cap;
 };
 
 struct shard {
@@ -56,11 +68,22 @@ struct shard {
     bool is_live;
     int64_t live_at;         /* silent until the position has reached it */
     int64_t committed_at_ms; /* monotonic clock; 0: never */
+    int64_t own_from;        /* offsets before may have been published by somebody else */
     int64_t started_at;      /* the offset where reading began: nothing before it is held back */
     uint8_t generation;      /* goes up when all that was published may be lost */
     struct entity_ref pass;  /* where the pass is */
     bool is_passing;
     int64_t said_at;     /* the position when the last pass was over */
+    bool keeps_blobs;    /* the checkpointed form; all of the following is of it */
+    bool *is_behind;     /* of each view */
+    int64_t *drained_ms; /* of each view: no change by time up to here waits to be gathered */
+    int64_t *said_ms;    /* ... nor to be acknowledged */
+    struct refs dirty;   /* whose blobs lack something; some are on it twice, or are gone */
+    struct refs saving;  /* the same list of the checkpoint under way */
+    size_t saving_next;
+    struct refs wanted; /* cold entities, in the order in which they are needed */
+    size_t wanted_next;
+    struct entity_ref hand; /* where shard_cool() goes on */
     struct aside *aside; /* refused entities, the oldest first */
     size_t aside_first;
     size_t aside_count; /* with those before the first */
@@ -96,6 +119,49 @@ void shard_read(const struct shard *shard, struct entity_ref ref, struct row *ro
 void shard_written(struct shard *shard, struct entity_ref ref, int64_t as_of_ms, int64_t next_ms,
                    uint8_t generation);
 void shard_refused(struct shard *shard, struct entity_ref ref, int64_t wall_ms);
+
+/* ---- the checkpointed form ---- */
+
+/* Puts a blob's entity in, as it was; A must have been told. said_ms: every change by time up to then
+ * was published. ERR_INPUT: not a blob of this view and entity. */
+int shard_restore(struct shard *shard, uint32_t view, const char *definition,
+                  struct slice identity, struct slice blob, int64_t said_ms, bool stays_cold,
+                  struct err *err) MUST_CHECK;
+
+/* Drops the buckets of clean entities, while no checkpoint is writing blobs: looks at so many, and goes
+ * on there the next time. Their timers stay, and whoever needs one of them waits for it. Returns how
+ * many were dropped. */
+size_t shard_cool(struct shard *shard, size_t looks);
+
+/* The next cold entity that is needed: its blob is to be fetched, and given to shard_warm(). ERR_INPUT
+ * as shard_restore(). */
+bool shard_take_wanted(struct shard *shard, struct entity_ref *ret);
+int shard_warm(struct shard *shard, struct entity_ref ref, const char *definition,
+               struct slice blob, struct err *err) MUST_CHECK;
+
+/* Nothing of the view is known any more: its blobs come again. */
+void shard_clear(struct shard *shard, uint32_t view);
+
+/* An entity that somebody has published: it is known, if only to say that it is empty. */
+void shard_know(struct shard *shard, uint32_t view, struct slice identity);
+
+/* All that is dirty now is to be saved; the last saving must be over. Then one after the other:
+ * its features too, if *ret_is_held (they count as sent). False: that was all. */
+void shard_begin_saving(struct shard *shard);
+bool shard_take_saving(struct shard *shard, struct entity_ref *ret, bool *ret_is_held);
+
+/* Adds its blob to ret; nothing: there is nothing to keep, and an older one is to be deleted. */
+void shard_write_blob(const struct shard *shard, struct entity_ref ref, const char *definition,
+                      struct buf *ret);
+void shard_saved(struct shard *shard, struct entity_ref ref); /* acknowledged */
+
+/* The batch that was gathered last is acknowledged, or there was nothing to gather. */
+void shard_note_said(struct shard *shard);
+
+/* The view has caught up: what it knows is written, and nothing sets it apart any more. */
+void shard_join(struct shard *shard, uint32_t view);
+
+/* ---- what it comes to ---- */
 
 /* The offset that may be committed. */
 int64_t shard_durable(const struct shard *shard);

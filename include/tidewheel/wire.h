@@ -15,6 +15,7 @@
 #include "tidewheel/err.h"
 #include "tidewheel/redis_url.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>

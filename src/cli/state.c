@@ -266,14 +266,14 @@ static void add_coverage(struct report *report, const struct view *view,
         add_windows(report, view, state);
 }
 
-/* Either may be NULL, but not both. */
-static void add_view(struct report *report, const struct unit_state *unit, const struct view *view,
-                     const struct meta_view *state)
+/* view, state: NULL where the configuration, or the unit, has none of that name. */
+static void add_view(struct report *report, const struct unit_state *unit, const char *name,
+                     const struct view *view, const struct meta_view *state)
 {
     struct columns *columns = &report->views;
     columns_add(columns, "%s", unit->topic->name);
     columns_add(columns, "%d", (int)unit->partition);
-    columns_add(columns, "%s", view != NULL ? view->name : state->name);
+    columns_add(columns, "%s", name);
     add_number(columns, state != NULL ? state->gen : -1);
     add_number(columns, state != NULL ? state->progress : -1);
     add_coverage(report, view, state);
@@ -291,11 +291,12 @@ static void add_views(struct report *report, const struct unit_state *unit)
 {
     const struct topic *topic = unit->topic;
     for (size_t i = 0; i < topic->view_count && unit->meta.is_found; i++)
-        add_view(report, unit, topic->views[i], meta_view_of(&unit->meta, topic->views[i]->name));
+        add_view(report, unit, topic->views[i]->name, topic->views[i],
+                 meta_view_of(&unit->meta, topic->views[i]->name));
     for (size_t i = 0; i < unit->meta.view_count && unit->meta.is_found; i++) {
         const struct meta_view *state = &unit->meta.views[i];
         if (!state->is_old && !has_view(topic, state->name))
-            add_view(report, unit, NULL, state);
+            add_view(report, unit, state->name, NULL, state);
     }
 }
 

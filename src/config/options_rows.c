@@ -52,7 +52,7 @@ const struct setting option_rows[] = {
     [OPTION_CHECKPOINT_INTERVAL] = {
         .path = "checkpoint.interval", .type = SETTING_DURATION, .preset = "off", .min = 1000, .max = HOUR_MS,
         .choices = OFF, .offset = offsetof(struct options, checkpoint_interval_ms),
-        .help = "How often state is saved; off: it is read again from Kafka after a restart."},
+        .help = "How often state is saved in Redis, for a restart to go on from there; off: it reads the log again."},
     [OPTION_LIMITS_EVENT_BYTES] = {
         .path = "limits.event_bytes", .type = SETTING_SIZE, .preset = "256KiB", .min = 64, .max = 64 * MIB,
         .offset = offsetof(struct options, limits_event_bytes),

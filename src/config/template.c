@@ -154,6 +154,16 @@ void template_write(const struct template *template, struct buf *ret)
     }
 }
 
+bool template_is_equal(const struct template *a, const struct template *b)
+{
+    bool is_equal = a->count == b->count;
+    for (size_t i = 0; i < a->count && is_equal; i++)
+        is_equal = a->parts[i].kind == b->parts[i].kind &&
+                   slice_is_equal((struct slice){a->parts[i].text, a->parts[i].len},
+                                  (struct slice){b->parts[i].text, b->parts[i].len});
+    return is_equal;
+}
+
 /* What stands between braces; false: no part of an identity. */
 static bool read_kind(struct slice text, int *ret)
 {

@@ -5,11 +5,12 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "tidewheel/clock.h"
+#include "tidewheel/entropy.h"
+#include "tidewheel/loader.h"
 #include "tidewheel/log.h"
 #include "tidewheel/mem.h"
 #include "tidewheel/store.h"
@@ -19,9 +20,8 @@ enum { COUNTERS_MS = 60 * 1000, WATCH_S = 1, EXIT_SECOND_SIGNAL = 128 + SIGTERM 
 
 struct member {
     struct worker *worker;
-    struct source *source;
     struct redis_url url; /* lent to the store */
-    struct store *store;
+    struct worker_ends ends;
     pthread_t thread;
     _Atomic bool is_done;
     bool is_started;
@@ -83,34 +83,52 @@ static uint64_t record_count(const struct fleet *fleet)
 static void *member_main(void *arg)
 {
     struct member *member = arg;
-    struct worker_ends ends = {.source = member->source, .store = member->store};
-    member->rc = worker_run(member->worker, &ends, &member->err);
+    member->rc = worker_run(member->worker, &member->ends, &member->err);
     member->is_done = true;
     return NULL;
 }
 
-static uint64_t draw(void *arg)
-{
-    (void)arg;
-    uint64_t ret = 0;
-    ssize_t got = getrandom(&ret, sizeof ret, 0);
-    CHECK(got == sizeof ret); /* a nonce that somebody else has too would be no fence */
-    return ret;
-}
-
 static int member_open_store(const struct fleet *fleet, struct member *member, struct err *err)
 {
-    int rc = redis_url_login(fleet->options->redis_url, &member->url, err);
+    const struct options *options = fleet->options;
+    int rc = redis_url_login(options->redis_url, &member->url, err);
     if (rc < 0)
         return rc;
-    member->store = plain_store_new(&(struct store_setup){
+    struct store_setup setup = {
         .wire = wire_socket_new(&member->url),
         .url = &member->url,
-        .group_id = fleet->options->kafka_group_id,
-        .allows_eviction = fleet->options->redis_allow_eviction,
-        .random = draw,
-    });
+        .group_id = options->kafka_group_id,
+        .allows_eviction = options->redis_allow_eviction,
+        .random = entropy_draw,
+    };
+    bool is_fenced = options->checkpoint_interval_ms > 0;
+    member->ends.store = is_fenced ? fenced_store_new(&setup) : plain_store_new(&setup);
+    if (is_fenced)
+        member->ends.loader = loader_new(wire_socket_new(&member->url), &member->url);
     return 0;
+}
+
+static int member_open_sources(const struct fleet *fleet, struct member *member, int number,
+                               struct err *err)
+{
+    struct source_handler handler = worker_handler(member->worker);
+    int rc = kafka_source_open(fleet->options, fleet->catalog, number, &handler,
+                               &member->ends.source, err);
+    if (rc < 0 || fleet->options->checkpoint_interval_ms == 0)
+        return rc;
+    handler = worker_reader_handler(member->worker);
+    return kafka_reader_open(fleet->options, fleet->catalog, number, &handler,
+                             &member->ends.reader, err);
+}
+
+/* What was opened for a worker that will not run. */
+static void member_close(struct member *member)
+{
+    if (member->ends.source != NULL)
+        (void)member->ends.source->ops->close(member->ends.source, 0);
+    if (member->ends.store != NULL)
+        member->ends.store->ops->close(member->ends.store);
+    loader_free(member->ends.loader);
 }
 
 static int member_start(struct fleet *fleet, size_t number, uint64_t seed, struct err *err)
@@ -125,24 +143,21 @@ static int member_start(struct fleet *fleet, size_t number, uint64_t seed, struc
     });
     fleet->member_count = number + 1;
     int rc = member_open_store(fleet, member, err);
-    if (rc < 0)
-        return rc;
-    struct source_handler handler = worker_handler(member->worker);
-    rc = kafka_source_open(fleet->options, fleet->catalog, (int)number, &handler, &member->source,
-                           err);
+    if (rc == 0)
+        rc = member_open_sources(fleet, member, (int)number, err);
+    if (rc == 0 && pthread_create(&member->thread, NULL, member_main, member) != 0)
+        rc = err_set(err, ERR_INTERNAL, "cannot start a thread: too many are running");
     if (rc < 0) {
-        member->store->ops->close(member->store);
+        member_close(member);
         return rc;
     }
-    if (pthread_create(&member->thread, NULL, member_main, member) != 0)
-        return err_set(err, ERR_INTERNAL, "cannot start a thread: too many are running");
     member->is_started = true;
     return 0;
 }
 
 static int start_all(struct fleet *fleet, struct err *err)
 {
-    uint64_t seed = draw(NULL);
+    uint64_t seed = entropy_draw(NULL);
     size_t count = (size_t)fleet->options->workers;
     fleet->members = mem_zalloc(count * sizeof *fleet->members);
     for (size_t i = 0; i < count; i++) {
@@ -236,9 +251,10 @@ int fleet_run(const struct options *options, const struct catalog *catalog, bool
     struct fleet fleet = {.options = options, .catalog = catalog};
     sigset_t signals;
     block_signals(&signals);
-    log_info("start", "workers=%lld views=%zu topics=%zu group=%s form=plain",
+    log_info("start", "workers=%lld views=%zu topics=%zu group=%s form=%s",
              (long long)options->workers, catalog->view_count, catalog->topic_count,
-             options->kafka_group_id);
+             options->kafka_group_id,
+             options->checkpoint_interval_ms > 0 ? "checkpointed" : "plain");
     int rc = start_all(&fleet, err);
     if (rc == 0)
         watch(&fleet, &signals);

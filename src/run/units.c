@@ -1,7 +1,8 @@
-#include "run/worker_private.h"
+#include "run/tenure.h"
 
 #include <stdlib.h>
 
+#include "tidewheel/failpoint.h"
 #include "tidewheel/log.h"
 #include "tidewheel/mem.h"
 
@@ -36,15 +37,15 @@ void units_free(struct worker *worker)
     worker->unit_count = 0;
 }
 
+/* In the checkpointed form what Redis has says where to go on. */
 static int64_t on_position(void *arg, const struct unit *unit)
 {
-    (void)arg;
+    const struct worker *worker = arg;
     const struct shard *shard = unit->shard;
-    return shard == NULL ? -1 : shard->ledger.position;
+    return shard == NULL || worker->is_fenced ? -1 : shard->ledger.position;
 }
 
-/* A window that reaches behind the start of the log is published with what the log holds (promise P). */
-static void warn_of_gaps(const struct unit *unit, const struct plan *plan)
+void warn_of_gaps(const struct unit *unit, const struct plan *plan)
 {
     for (size_t i = 0; i < unit->topic->view_count; i++) {
         const struct view *view = unit->topic->views[i];
@@ -61,25 +62,32 @@ static void warn_of_gaps(const struct unit *unit, const struct plan *plan)
     }
 }
 
-static void remove_unit(struct worker *worker, const struct unit *unit)
-{
-    size_t i = 0;
-    while (worker->units[i] != unit)
-        i++;
-    worker->units[i] = worker->units[--worker->unit_count];
-}
-
-static void begin_shard(struct worker *worker, struct unit *unit, const struct plan *plan)
+struct shard *unit_add(struct worker *worker, struct unit *unit)
 {
     struct shard *shard =
         shard_new(unit->topic, worker->tallies, worker->setup.seed, worker->wall_ms);
-    ledger_init(&shard->ledger, plan->start, plan->is_reset ? -1 : plan->commit_at_least);
-    shard->started_at = plan->start;
     shard_tell(shard, worker->wall_ms);
     unit->shard = shard;
     worker->units =
         mem_grow(worker->units, worker->unit_count, &worker->unit_cap, sizeof *worker->units);
     worker->units[worker->unit_count++] = unit;
+    return shard;
+}
+
+void unit_remove(struct worker *worker, struct unit *unit)
+{
+    size_t i = 0;
+    while (worker->units[i] != unit)
+        i++;
+    worker->units[i] = worker->units[--worker->unit_count];
+    forget_shard(worker, unit);
+}
+
+static void begin_shard(struct worker *worker, struct unit *unit, const struct plan *plan)
+{
+    struct shard *shard = unit_add(worker, unit);
+    ledger_init(&shard->ledger, plan->start, plan->is_reset ? -1 : plan->commit_at_least);
+    shard->started_at = plan->start;
     if (plan->wanted < plan->log_start)
         warn_of_gaps(unit, plan);
 }
@@ -108,13 +116,16 @@ static void land(struct worker *worker)
 static void on_assigned(void *arg, struct unit *unit, const struct plan *plan)
 {
     struct worker *worker = arg;
+    if (worker->is_fenced) {
+        tenure_assigned(worker, unit, plan);
+        return;
+    }
     land(worker);
     struct shard *shard = unit->shard;
     if (shard != NULL && plan->start < shard->ledger.position) {
         /* A person's reset, or another log under the same name: what we know is of no use. */
         log_unit(worker, unit, "dropped");
-        forget_shard(worker, unit);
-        remove_unit(worker, unit);
+        unit_remove(worker, unit);
         shard = NULL;
     }
     if (shard == NULL) {
@@ -124,6 +135,7 @@ static void on_assigned(void *arg, struct unit *unit, const struct plan *plan)
         go_on(unit, plan);
     }
     shard_go_silent(shard, plan->live_at);
+    shard->own_from = plan->live_at;
     log_unit(worker, unit, "silent");
     worker->source->ops->begin(worker->source, unit, shard->ledger.position);
 }
@@ -131,6 +143,13 @@ static void on_assigned(void *arg, struct unit *unit, const struct plan *plan)
 static void on_revoked(void *arg, bool is_lost)
 {
     struct worker *worker = arg;
+    if (worker->is_fenced) {
+        if (!is_lost && !worker->has_failed)
+            drain(worker, REVOKE_MS);
+        for (size_t i = 0; i < worker->tenure_count; i++)
+            tenure_park(worker->tenures[i]);
+        return;
+    }
     if (is_lost) {
         worker->is_adrift = true;
         worker->store->ops->call_out(worker->store);
@@ -144,19 +163,23 @@ static void on_revoked(void *arg, bool is_lost)
 static void on_dropped(void *arg, struct unit *unit)
 {
     struct worker *worker = arg;
+    if (unit->tenure != NULL) {
+        tenure_free(unit->tenure);
+        return;
+    }
     land(worker);
     if (unit->shard == NULL)
         return;
     log_unit(worker, unit, "dropped");
-    forget_shard(worker, unit);
-    remove_unit(worker, unit);
+    unit_remove(worker, unit);
 }
 
 static void on_reached(void *arg, struct unit *unit, int64_t offset)
 {
     (void)arg;
     struct shard *shard = unit->shard;
-    if (shard != NULL && shard->ledger.position < offset)
+    bool is_read = unit->tenure == NULL || unit->tenure->state == TENURE_RUNNING;
+    if (shard != NULL && is_read && shard->ledger.position < offset)
         shard->ledger.position = offset;
 }
 
@@ -194,22 +217,32 @@ void lift_fences(struct worker *worker)
 
 /* ---- answers ---- */
 
+/* All that was due by time is acknowledged, as far as it was gathered. */
+static void note_said(struct worker *worker)
+{
+    for (size_t i = 0; i < worker->unit_count; i++)
+        shard_note_said(worker->units[i]->shard);
+}
+
+static void take_answer(struct worker *worker, const struct item *item)
+{
+    ledger_acknowledge(&item->shard->ledger);
+    if (item->kind == ITEM_FEATURES && item->is_refused)
+        shard_refused(item->shard, item->entity, worker->wall_ms);
+    else if (item->kind == ITEM_FEATURES)
+        shard_written(item->shard, item->entity, item->as_of_ms, item->next_ms, item->generation);
+    else if (item->fence != NULL)
+        tenure_answered(tenure_of(item->fence), item);
+}
+
 static void take_answers(struct worker *worker)
 {
-    for (size_t i = 0; i < worker->batch.item_count; i++) {
-        const struct item *item = &worker->batch.items[i];
-        if (item->shard == NULL)
-            continue;
-        ledger_acknowledge(&item->shard->ledger);
-        if (item->kind != ITEM_FEATURES)
-            continue;
-        if (item->is_refused)
-            shard_refused(item->shard, item->entity, worker->wall_ms);
-        else
-            shard_written(item->shard, item->entity, item->as_of_ms, item->next_ms,
-                          item->generation);
-    }
     worker->is_sent = false;
+    note_said(worker);
+    /* An answer may drop a shard: what is left of it is passed by. */
+    for (size_t i = 0; i < worker->batch.item_count; i++)
+        if (worker->batch.items[i].shard != NULL)
+            take_answer(worker, &worker->batch.items[i]);
 }
 
 /* What we know is written again; but whoever has fallen to nothing since then, and was forgotten,
@@ -228,7 +261,10 @@ void read_again(struct worker *worker)
 {
     log_warn("again", "worker=%d units=%zu then=\"every unit is read again\"", worker->setup.number,
              worker->unit_count);
-    units_free(worker);
+    if (worker->is_fenced)
+        tenures_restart(worker);
+    else
+        units_free(worker);
     worker->source->ops->restart(worker->source, NULL, worker->alive_ms);
     worker->alive_ms = INT64_MAX;
 }
@@ -244,24 +280,32 @@ int pump_store(struct worker *worker, struct err *err)
         note_older(worker);
     if ((events & STORE_WRITTEN) != 0)
         take_answers(worker);
+    if ((events & STORE_BROKE) != 0 && worker->loader != NULL)
+        loader_hang_up(worker->loader);
+    if (rc == 0 && worker->loader != NULL)
+        rc = loader_pump(worker->loader, worker->mono_ms, err);
     return rc;
 }
 
 /* ---- writes ---- */
 
-static void add_entity(struct worker *worker, struct shard *shard, struct entity_ref entity)
+static void add_entity(struct worker *worker, struct shard *shard, struct fence *fence,
+                       struct entity_ref entity)
 {
     shard_read(shard, entity, &worker->row);
-    batch_add(&worker->batch, shard, NULL, entity, &worker->row, worker->wall_ms);
+    batch_add(&worker->batch, shard, fence, entity, &worker->row, worker->wall_ms);
     worker->writes++;
 }
 
 /* Lost units go on decaying while all of Kafka is away: nobody else can be given them. If somebody
  * was all the same, landing calls out, and the owner writes again. */
-static struct shard *shard_in_turn(const struct worker *worker, size_t i)
+static struct shard *shard_in_turn(const struct worker *worker, size_t i, struct fence **ret)
 {
     const struct unit *unit = worker->units[(worker->unit_first + i) % worker->unit_count];
     bool is_ours = unit->is_assigned || (worker->is_adrift && worker->is_kafka_away);
+    *ret = unit->tenure != NULL ? &unit->tenure->fence : NULL;
+    if (*ret != NULL)
+        is_ours = unit->tenure->state == TENURE_RUNNING && (*ret)->state == FENCE_HELD;
     return is_ours ? unit->shard : NULL;
 }
 
@@ -269,10 +313,11 @@ static void gather_arrivals(struct worker *worker, size_t entities_max, size_t b
 {
     struct entity_ref entity;
     for (size_t i = 0; i < worker->unit_count; i++) {
-        struct shard *shard = shard_in_turn(worker, i);
+        struct fence *fence = NULL;
+        struct shard *shard = shard_in_turn(worker, i, &fence);
         while (shard != NULL && !batch_is_full(&worker->batch, entities_max) &&
                worker->batch.bytes.len < bytes_max && shard_take_arrival(shard, &entity))
-            add_entity(worker, shard, entity);
+            add_entity(worker, shard, fence, entity);
     }
 }
 
@@ -280,10 +325,11 @@ static void gather_decays(struct worker *worker, size_t entities_max, size_t loo
 {
     struct entity_ref entity;
     for (size_t i = 0; i < worker->unit_count; i++) {
-        struct shard *shard = shard_in_turn(worker, i);
+        struct fence *fence = NULL;
+        struct shard *shard = shard_in_turn(worker, i, &fence);
         while (shard != NULL && !batch_is_full(&worker->batch, entities_max) &&
                shard_take_decay(shard, worker->wall_ms, &looks, &entity)) {
-            add_entity(worker, shard, entity);
+            add_entity(worker, shard, fence, entity);
             worker->decays++;
         }
     }
@@ -292,7 +338,8 @@ static void gather_decays(struct worker *worker, size_t entities_max, size_t loo
 static bool is_time(const struct worker *worker)
 {
     const struct options *options = worker->setup.options;
-    if (worker->mono_ms - worker->sent_at_ms >= options->flush_interval_ms)
+    if (worker->mono_ms - worker->sent_at_ms >= options->flush_interval_ms ||
+        tenures_have_urgent(worker))
         return true;
     size_t held = 0;
     for (size_t i = 0; i < worker->unit_count; i++)
@@ -310,9 +357,12 @@ void write_changes(struct worker *worker, size_t looks)
     gather_arrivals(worker, entities_max - quarter, BATCH_BYTES_MAX - BATCH_BYTES_MAX / 4);
     gather_decays(worker, entities_max, looks);
     gather_arrivals(worker, entities_max, BATCH_BYTES_MAX);
+    tenures_gather(worker);
     worker->unit_first++;
-    if (worker->batch.item_count == 0)
+    if (worker->batch.item_count == 0) {
+        note_said(worker);
         return;
+    }
     worker->is_sent = true;
     worker->sent_at_ms = worker->mono_ms;
     worker->batches++;
@@ -321,15 +371,19 @@ void write_changes(struct worker *worker, size_t looks)
 
 /* ---- commits ---- */
 
-static bool is_commit_due(const struct worker *worker, const struct shard *shard,
+/* The offset to commit; -1: none is due. Of a checkpointed unit it is the progress that was written. */
+static int64_t commit_due(const struct worker *worker, const struct unit *unit,
                           int64_t interval_ms, int64_t idle_ms)
 {
+    const struct shard *shard = unit->shard;
     int64_t since_ms = worker->mono_ms - shard->committed_at_ms;
-    if (!shard->is_live || shard->is_passing || since_ms < interval_ms)
-        return false;
-    int64_t durable = shard_durable(shard);
-    return durable > shard->ledger.committed ||
-           (durable == shard->ledger.committed && since_ms >= idle_ms);
+    int64_t durable = unit->tenure != NULL ? unit->tenure->commit_due : shard_durable(shard);
+    bool is_settled = unit->tenure != NULL || (shard->is_live && !shard->is_passing);
+    if (!is_settled || (since_ms < interval_ms && unit->tenure == NULL))
+        return -1;
+    bool is_due = durable > shard->ledger.committed ||
+                  (durable == shard->ledger.committed && since_ms >= idle_ms);
+    return is_due ? durable : -1;
 }
 
 void let_offsets_go(struct worker *worker, int64_t interval_ms, int64_t idle_ms, int64_t wait_ms)
@@ -338,16 +392,19 @@ void let_offsets_go(struct worker *worker, int64_t interval_ms, int64_t idle_ms,
     for (size_t i = 0; i < worker->unit_count; i++) {
         struct unit *unit = worker->units[i];
         struct shard *shard = unit->shard;
-        if (!unit->is_assigned || !is_commit_due(worker, shard, interval_ms, idle_ms))
+        int64_t offset = commit_due(worker, unit, interval_ms, idle_ms);
+        if (!unit->is_assigned || offset < 0)
             continue;
         worker->commits =
             mem_grow(worker->commits, count, &worker->commit_cap, sizeof *worker->commits);
-        worker->commits[count++] = (struct commit){unit, shard_durable(shard)};
-        shard->ledger.committed = shard_durable(shard);
+        worker->commits[count++] = (struct commit){unit, offset};
+        shard->ledger.committed = offset;
         shard->committed_at_ms = worker->mono_ms;
     }
-    if (count > 0)
-        worker->source->ops->commit(worker->source, worker->commits, count, wait_ms);
+    if (count == 0)
+        return;
+    worker->source->ops->commit(worker->source, worker->commits, count, wait_ms);
+    failpoint(FAIL_COMMITTED);
 }
 
 /* ---- draining ---- */
@@ -356,15 +413,17 @@ void drain(struct worker *worker, int64_t budget_ms)
 {
     struct err err;
     int64_t deadline_ms = worker->setup.mono_ms() + budget_ms;
+    tenures_begin_ending(worker);
     for (;;) {
         worker->mono_ms = worker->setup.mono_ms();
         if (pump_store(worker, &err) < 0 || worker->mono_ms >= deadline_ms)
             break;
-        if (!worker->is_sent && !units_have_arrivals(worker))
+        if (!worker->is_sent && !units_have_arrivals(worker) && tenures_have_ended(worker))
             break;
         worker->sent_at_ms = 0; /* it is always time */
         write_changes(worker, 0);
         worker->store->ops->wait(worker->store, DRAIN_STEP_MS);
     }
+    worker->is_ending = false;
     let_offsets_go(worker, 0, INT64_MAX, COMMIT_WAIT_MS);
 }

@@ -2,13 +2,20 @@
 
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <unistd.h>
 
-#include "run/worker_private.h"
+#include "run/tenure.h"
+#include "tidewheel/entropy.h"
+#include "tidewheel/failpoint.h"
 #include "tidewheel/log.h"
 #include "tidewheel/mem.h"
+#include "tidewheel/output.h"
 
 enum {
     TURN_EVENTS_MAX = 1000,
+    COOL_LOOKS = 1000,   /* entities of a unit, a turn, when memory is short */
+    FULL_MS_MAX = 60000, /* without room, though all that is clean was dropped */
+    BEHIND_MAX = 500, /* records for views that are behind, of a turn */
     TURN_MS_MAX = 5,
     PUMP_EVERY = 32,       /* events; a pump is one system call */
     IDLE_WAIT_MS = 10,     /* decays are due on multiples of 10 ms */
@@ -20,6 +27,25 @@ enum {
     LOOKS_MAX = 1000, /* entities that the second lane looks at in a turn */
     DRAIN_PART = 3,   /* of the shutdown timeout, that leaving the group may take */
 };
+
+static void define_views(struct worker *worker)
+{
+    const struct catalog *catalog = worker->setup.catalog;
+    worker->definitions = mem_zalloc((catalog->view_count + 1) * sizeof *worker->definitions);
+    for (size_t i = 0; i < catalog->view_count; i++) {
+        view_definition(catalog->views[i], worker->definitions[i].digits);
+        view_output(catalog->views[i], &worker->definitions[i].output);
+    }
+}
+
+static char *name_worker(int number)
+{
+    char host[64] = "";
+    struct buf name = {NULL, 0, 0};
+    (void)gethostname(host, sizeof host - 1);
+    buf_printf(&name, "%s/%ld/%d", host, (long)getpid(), number);
+    return name.ptr == NULL ? NULL : (buf_text(&name), name.ptr);
+}
 
 struct worker *worker_new(const struct worker_setup *setup)
 {
@@ -34,6 +60,11 @@ struct worker *worker_new(const struct worker_setup *setup)
         worker->setup.wall_ms = clock_wall_ms;
     if (setup->mono_ms == NULL)
         worker->setup.mono_ms = clock_mono_ms;
+    if (setup->random == NULL)
+        worker->setup.random = entropy_draw;
+    worker->is_fenced = setup->options->checkpoint_interval_ms > 0;
+    worker->who = name_worker(setup->number);
+    define_views(worker);
     worker->decoder = decoder_new(&(struct decode_limits){
         .event_bytes = (size_t)setup->options->limits_event_bytes,
         .nesting = (size_t)setup->options->limits_nesting,
@@ -50,8 +81,13 @@ void worker_free(struct worker *worker)
     if (worker == NULL)
         return;
     units_free(worker);
-    for (size_t i = 0; i < worker->setup.catalog->view_count; i++)
+    for (size_t i = 0; i < worker->setup.catalog->view_count; i++) {
         keyed_free(worker->keyed[i]);
+        buf_fini(&worker->definitions[i].output);
+    }
+    free(worker->definitions);
+    free(worker->tenures);
+    free(worker->who);
     decoder_free(worker->decoder);
     batch_fini(&worker->batch);
     free(worker->units);
@@ -121,21 +157,35 @@ static void check_key(struct worker *worker, const struct view *view, const stru
             view->name, unit->topic->name, KEYED_ENTITIES, keyed_strangers(*keyed));
 }
 
-static void take_record(struct worker *worker, const struct unit *unit, const struct record *record)
+/* The turn's time may be old: a poll can take as long as a rebalance, or as a machine that was
+ * suspended. Only an event that seems to be ahead of it is worth asking again. */
+static enum verdict judge(struct worker *worker, const struct view *view, const struct event *event,
+                          struct routed *ret)
+{
+    enum verdict verdict = decode_for_view(worker->decoder, view, event, worker->wall_ms, ret);
+    if (verdict != VERDICT_FUTURE)
+        return verdict;
+    worker->wall_ms = worker->setup.wall_ms();
+    return decode_for_view(worker->decoder, view, event, worker->wall_ms, ret);
+}
+
+/* For the views that are read together, or for those that are behind. */
+static void apply_record(struct worker *worker, const struct unit *unit,
+                         const struct record *record, bool is_behind)
 {
     struct shard *shard = unit->shard;
     const struct topic *topic = unit->topic;
-    if (record->offset < shard->ledger.position)
-        return; /* read already: a fetch that began a little earlier */
     struct event event;
     enum verdict verdict = decode(worker->decoder, topic, record, &event);
     for (uint32_t i = 0; i < topic->view_count; i++) {
+        if (is_behind ? !tenure_wants(unit->tenure, i, record->offset) : shard->is_behind[i])
+            continue;
         const struct view *view = topic->views[i];
         struct tally *tally = &worker->tallies[view->index];
         struct routed routed;
         enum verdict here = verdict;
         if (here == VERDICT_ACCEPTED)
-            here = decode_for_view(worker->decoder, view, &event, worker->wall_ms, &routed);
+            here = judge(worker, view, &event, &routed);
         if (here != VERDICT_ACCEPTED) {
             tally_add(tally, here, 1);
             continue;
@@ -144,10 +194,51 @@ static void take_record(struct worker *worker, const struct unit *unit, const st
             tally_add(tally, VERDICT_DUPLICATE_KEY, event.duplicates);
         check_key(worker, view, unit, &routed, record);
         shard_apply(shard, i, &routed, event.values, record->offset,
-                    shard->is_live ? KNOW_FED : KNOW_MATCHED);
+                    record->offset >= shard->own_from && !is_behind ? KNOW_FED : KNOW_MATCHED);
     }
-    shard->ledger.position = record->offset + 1;
     atomic_store_explicit(&worker->records, worker_records(worker) + 1, memory_order_relaxed);
+}
+
+static void take_record(struct worker *worker, const struct unit *unit, const struct record *record)
+{
+    struct ledger *ledger = &unit->shard->ledger;
+    if (unit->tenure != NULL && !tenure_take(unit->tenure, record))
+        return;
+    if (record->offset < ledger->position)
+        return; /* read already: a fetch that began a little earlier */
+    apply_record(worker, unit, record, false);
+    ledger->position = record->offset + 1;
+}
+
+/* What the views need that are behind, a little at a time. */
+static int take_behind(struct worker *worker, struct err *err)
+{
+    struct source *reader = worker->reader;
+    for (size_t count = 0; reader != NULL && count < BEHIND_MAX; count++) {
+        struct unit *unit = NULL;
+        struct record record;
+        int rc = reader->ops->poll(reader, 0, &unit, &record, err);
+        if (rc == ERR_RETRY || rc == 0)
+            break;
+        if (rc < 0)
+            return rc;
+        if (!tenure_take_behind(unit->tenure, &record))
+            continue;
+        apply_record(worker, unit, &record, true);
+        tenure_reached_behind(unit->tenure, record.offset + 1);
+    }
+    return 0;
+}
+
+static void on_reached_behind(void *arg, struct unit *unit, int64_t offset)
+{
+    (void)arg;
+    tenure_reached_behind(unit->tenure, offset);
+}
+
+struct source_handler worker_reader_handler(struct worker *worker)
+{
+    return (struct source_handler){.arg = worker, .reached = on_reached_behind};
 }
 
 static int64_t wait_for(const struct worker *worker)
@@ -194,32 +285,69 @@ static void watch_intake(struct worker *worker)
     if (!worker->store->ops->is_away(worker->store))
         worker->store_seen_ms = worker->mono_ms;
     bool is_away = worker->mono_ms - worker->store_seen_ms > AWAY_MS;
-    if (is_away == worker->is_paused)
+    bool is_paused = is_away || worker->is_full;
+    if (is_paused == worker->is_paused)
         return;
-    worker->is_paused = is_away;
+    worker->is_paused = is_paused;
     log_warn("intake", "worker=%d state=%s", worker->setup.number,
-             is_away ? "waiting why=\"Redis is away\"" : "running");
-    source->ops->pause(source, is_away);
+             is_away     ? "waiting why=\"Redis is away\""
+             : is_paused ? "waiting why=\"limits.memory is reached\""
+                         : "running");
+    source->ops->pause(source, is_paused);
 }
 
-static int check_memory(const struct worker *worker, struct err *err)
+static size_t memory_limit(const struct worker *worker)
+{
+    const struct options *options = worker->setup.options;
+    return (size_t)(options->limits_memory / options->workers);
+}
+
+bool worker_is_nearly_full(const struct worker *worker)
 {
     size_t bytes = 0;
-    size_t entities = 0;
-    for (size_t i = 0; i < worker->unit_count; i++) {
+    for (size_t i = 0; i < worker->unit_count; i++)
         bytes += shard_bytes(worker->units[i]->shard);
+    return bytes > memory_limit(worker) / 10 * 9;
+}
+
+/* What is clean can be read back: it is dropped before the limit is reached. */
+static void make_room(struct worker *worker)
+{
+    for (size_t i = 0; i < worker->tenure_count; i++)
+        tenure_cool(worker->tenures[i], COOL_LOOKS);
+}
+
+static int complain_of_memory(const struct worker *worker, size_t bytes, struct err *err)
+{
+    size_t entities = 0;
+    for (size_t i = 0; i < worker->unit_count; i++)
         entities += shard_count(worker->units[i]->shard);
-    }
-    const struct options *options = worker->setup.options;
-    size_t limit = (size_t)(options->limits_memory / options->workers);
-    if (bytes <= limit)
-        return 0;
     return err_set(
         err, ERR_INTERNAL,
         "limits.memory is reached: %zu entities at %zu bytes each take %zu bytes, and a worker's "
         "share of %lld is %zu: raise limits.memory, or add workers in other processes",
-        entities, bytes / (entities > 0 ? entities : 1), bytes, (long long)options->limits_memory,
-        limit);
+        entities, bytes / (entities > 0 ? entities : 1), bytes,
+        (long long)worker->setup.options->limits_memory, memory_limit(worker));
+}
+
+static int check_memory(struct worker *worker, struct err *err)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < worker->unit_count; i++)
+        bytes += shard_bytes(worker->units[i]->shard);
+    size_t limit = memory_limit(worker);
+    if (worker->is_fenced && bytes > limit / 10 * 9)
+        make_room(worker);
+    if (bytes <= limit) {
+        worker->is_full = false;
+        return 0;
+    }
+    if (worker->is_fenced && !worker->is_full)
+        worker->full_since_ms = worker->mono_ms;
+    worker->is_full = worker->is_fenced;
+    if (worker->is_full && worker->mono_ms - worker->full_since_ms < FULL_MS_MAX)
+        return 0;
+    return complain_of_memory(worker, bytes, err);
 }
 
 static void log_stats(struct worker *worker)
@@ -266,9 +394,14 @@ int worker_turn(struct worker *worker, struct err *err)
     if (rc == 0)
         rc = take_events(worker, err);
     if (rc == 0)
+        rc = take_behind(worker, err);
+    if (rc == 0)
         rc = pump_store(worker, err);
+    if (rc == 0)
+        rc = tenures_tend(worker, err);
     if (rc < 0)
         return rc;
+    failpoint(FAIL_APPLIED);
     if (worker->alive_ms != INT64_MAX)
         read_again(worker);
     lift_fences(worker);
@@ -303,6 +436,10 @@ void worker_end(struct worker *worker, int rc)
             "worker=%d why=\"the group was not left in time; its members find out by themselves\"",
             worker->setup.number);
     worker->store->ops->close(worker->store);
+    if (worker->reader != NULL)
+        worker->has_left = worker->reader->ops->close(worker->reader, timeout_ms / DRAIN_PART) &&
+                           worker->has_left;
+    loader_free(worker->loader);
 }
 
 int worker_run(struct worker *worker, const struct worker_ends *ends, struct err *err)

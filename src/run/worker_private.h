@@ -7,7 +7,16 @@
 
 #include "tidewheel/clock.h"
 #include "tidewheel/keyed.h"
+#include "tidewheel/meta.h"
 #include "tidewheel/worker.h"
+
+struct tenure;
+
+/* What a view is, as it is written beside its state (output.h); of each view by its index. */
+struct definition {
+    char digits[META_DEFINITION_LEN + 1];
+    struct buf output;
+};
 
 struct worker {
     struct worker_setup setup;
@@ -44,7 +53,26 @@ struct worker {
     bool is_kafka_away;
     bool is_adrift;  /* the group has given our units up, and has not had us back yet */
     bool has_failed; /* nothing is written or committed any more */
+    /* The checkpointed form. */
+    bool is_fenced;
+    bool is_ending; /* last checkpoints are being written */
+    bool is_full;         /* of memory: intake waits for what can be dropped */
+    int64_t full_since_ms; /* monotonic clock */
+    char *who;
+    struct definition *definitions;
+    struct tenure **tenures;
+    size_t tenure_count;
+    size_t tenure_cap;
 };
+
+/* A shard for the unit, as the plain form begins with it; and away with it. */
+struct shard *unit_add(struct worker *worker, struct unit *unit);
+void unit_remove(struct worker *worker, struct unit *unit);
+/* A window that reaches behind the start of the log is published with what the log holds (promise P). */
+void warn_of_gaps(const struct unit *unit, const struct plan *plan);
+
+/* Is its share of limits.memory nearly used up? */
+bool worker_is_nearly_full(const struct worker *worker);
 
 void units_free(struct worker *worker);
 /* Every unit, as after a restart; as if the group had been alive only up to alive_ms. */

@@ -28,7 +28,24 @@ static void finish(struct loader *loader, enum load_state state)
 
 static size_t hash_count(const struct load *load)
 {
-    return load->view_count * META_HASHES;
+    size_t count = 0;
+    for (size_t i = 0; i < load->view_count; i++)
+        count += load->views[i].count;
+    return count;
+}
+
+/* The view and the hash of that number among all that are to be read; false: there are fewer. */
+static bool find_hash(const struct load *load, size_t number, struct scan *ret)
+{
+    for (size_t view = 0; view < load->view_count; view++) {
+        if (number < load->views[view].count) {
+            ret->view = view;
+            ret->k = load->views[view].first + (unsigned)number;
+            return true;
+        }
+        number -= load->views[view].count;
+    }
+    return false;
 }
 
 static void name_hash(struct loader *loader, const struct scan *scan)
@@ -59,11 +76,9 @@ static void ask_sentinel(struct loader *loader, size_t number)
 static void open_next(struct loader *loader, size_t number)
 {
     struct load *load = loader->load;
-    if (loader->hash_next < hash_count(load)) {
-        loader->scans[number] = (struct scan){.is_open = true,
-                                              .view = loader->hash_next / META_HASHES,
-                                              .k = (unsigned)(loader->hash_next % META_HASHES),
-                                              .cursor = "0"};
+    struct scan scan = {.is_open = true, .cursor = "0"};
+    if (find_hash(load, loader->hash_next, &scan)) {
+        loader->scans[number] = scan;
         loader->hash_next++;
         ask_page(loader, number);
         return;

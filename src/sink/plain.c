@@ -12,6 +12,10 @@
 #define ALIVE_TTL_S "86400"
 
 /* With AWAY and READY nothing is due. */
+/* A call adds a number that nobody else draws: over a Redis that has come back empty, the sum of other
+ * calls must not be what it was before. */
+enum { CALL_SHIFT = 24 };
+
 enum doing { AWAY, READY, ANNOUNCING, CHECKING, WRITING };
 
 struct plain {
@@ -22,8 +26,11 @@ struct plain {
     enum doing doing;
     int64_t check_at_ms;
     struct alive alive;
-    int64_t calls;       /* what the key of call-outs held when we last knew; -1: we do not */
-    int64_t calls_due;   /* our own that have not been made */
+    int64_t calls;      /* what the key of call-outs held when we last knew; -1: we do not */
+    int64_t calls_due;  /* what our own call adds to it, until it has been made; 0: none is due */
+    int64_t calls_said; /* what the check under way adds */
+    uint64_t (*random)(void *arg);
+    void *random_arg;
     struct batch *batch; /* not acknowledged; sent again after every failure */
     unsigned events;
 };
@@ -71,8 +78,11 @@ static void check_alive(struct plain *plain, int64_t mono_ms)
     more[num_format_int64(alive_look(&plain->alive, mono_ms), more)] = '\0';
     struct buf bytes = {NULL, 0, 0};
     size_t due = add_words(&bytes, WORDS("EXPIRE", plain->alive_key, ALIVE_TTL_S));
-    if (plain->calls_due > 0)
-        due += add_words(&bytes, WORDS("INCR", plain->again));
+    char call[NUM_TEXT_MAX];
+    call[num_format_int64(plain->calls_due, call)] = '\0';
+    plain->calls_said = plain->calls_due;
+    if (plain->calls_said > 0)
+        due += add_words(&bytes, WORDS("INCRBY", plain->again, call));
     due += add_words(&bytes, WORDS("EXPIRE", plain->again, ALIVE_TTL_S));
     due += add_words(&bytes, WORDS("GET", plain->again));
     due += add_words(&bytes, WORDS("INCRBY", plain->alive_key, more));
@@ -145,10 +155,11 @@ static void compare_count(struct plain *plain, int64_t found)
 static void compare_calls(struct plain *plain, const redisReply *reply)
 {
     int64_t calls = reply->type == REDIS_REPLY_STRING ? strtoll(reply->str, NULL, 10) : 0;
-    if (plain->calls >= 0 && calls > plain->calls + plain->calls_due)
+    if (plain->calls >= 0 && calls != plain->calls + plain->calls_said)
         lose(plain, "a worker that was out of the group may have written");
     plain->calls = calls;
-    plain->calls_due = 0;
+    if (plain->calls_due == plain->calls_said) /* else one became due since the check was sent */
+        plain->calls_due = 0;
 }
 
 static int answer_count(struct plain *plain, const redisReply *reply, int64_t mono_ms,
@@ -279,7 +290,7 @@ static void plain_send(struct store *store, struct batch *batch, int64_t mono_ms
 static void plain_call_out(struct store *store)
 {
     struct plain *plain = plain_of(store);
-    plain->calls_due = 1;
+    plain->calls_due = 1 + (int64_t)(plain->random(plain->random_arg) >> CALL_SHIFT);
     plain->check_at_ms = 0;
 }
 
@@ -325,19 +336,22 @@ static char *make_key(const char *group_id, const char *rest)
 struct store *plain_store_new(const struct store_setup *setup)
 {
     struct plain *plain = mem_alloc(sizeof *plain);
-    uint64_t high = setup->random(setup->random_arg);
-    uint64_t low = setup->random(setup->random_arg);
+    uint64_t nonce[2];
+    for (size_t i = 0; i < 2; i++)
+        nonce[i] = setup->random(setup->random_arg);
     char alive[64];
-    (void)snprintf(alive, sizeof alive, "alive:%016llx%016llx", (unsigned long long)high,
-                   (unsigned long long)low);
+    (void)snprintf(alive, sizeof alive, "alive:%016llx%016llx", (unsigned long long)nonce[0],
+                   (unsigned long long)nonce[1]);
     *plain = (struct plain){
         .store = {&plain_ops},
         .alive_key = make_key(setup->group_id, alive),
         .again = make_key(setup->group_id, "again"),
         .alive = {.born_ms = -1},
         .calls = -1,
+        .random = setup->random,
+        .random_arg = setup->random_arg,
     };
-    link_init(&plain->link, setup->wire, setup->url, "redis", high);
+    link_init(&plain->link, setup->wire, setup->url, "redis", nonce[0]);
     plain->link.allows_eviction = setup->allows_eviction;
     return &plain->store;
 }

@@ -38,10 +38,9 @@ static int socket_open(struct wire *wire, struct err *err)
     CHECK(self->context == NULL);
     self->context = url->socket != NULL ? redisConnectUnixNonBlock(url->socket)
                                         : redisConnectNonBlock(url->host, url->port);
-    CHECK(self->context != NULL); /* out of memory, like any other */
-    if (self->context->err != 0)
-        return err_set(err, ERR_RETRY, "%s", self->context->errstr);
-    return 0;
+    if (self->context == NULL)
+        return err_set(err, ERR_RETRY, "out of memory");
+    return self->context->err == 0 ? 0 : err_set(err, ERR_RETRY, "%s", self->context->errstr);
 }
 
 /* Small writes go at once, and what is not acknowledged in time breaks the connection. */

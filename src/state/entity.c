@@ -86,6 +86,7 @@ uint32_t entities_add(struct entities *entities, struct slice identity)
     entity->flags = ENTITY_IN_USE;
     entity->newest_ms = -1;
     entity->published_ms = -1;
+    entity->applied = -1;
     table_add(entities->table, hash_of(entities, identity), number);
     return number;
 }

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "state/shard_private.h"
 #include "tidewheel/mem.h"
 #include "tidewheel/route.h"
 
@@ -26,6 +27,9 @@ struct shard *shard_new(const struct topic *topic, struct tally *tallies, uint64
     shard->slab = slab_new();
     shard->views = mem_zalloc(topic->view_count * sizeof *shard->views);
     shard->clock_ms = mem_zalloc(topic->view_count * sizeof *shard->clock_ms);
+    shard->is_behind = mem_zalloc(topic->view_count * sizeof *shard->is_behind);
+    shard->drained_ms = mem_zalloc(topic->view_count * sizeof *shard->drained_ms);
+    shard->said_ms = mem_zalloc(topic->view_count * sizeof *shard->said_ms);
     for (size_t i = 0; i < topic->view_count; i++) {
         int64_t begin_ms =
             topic->views[i]->clock == CLOCK_EVENT ? 0 : now_ms; /* of the view's clock */
@@ -45,6 +49,12 @@ void shard_free(struct shard *shard)
     slab_free(shard->slab);
     free(shard->views);
     free(shard->clock_ms);
+    free(shard->is_behind);
+    free(shard->drained_ms);
+    free(shard->said_ms);
+    free(shard->dirty.refs);
+    free(shard->saving.refs);
+    free(shard->wanted.refs);
     free(shard->aside);
     free(shard);
 }
@@ -55,11 +65,6 @@ void shard_tell(struct shard *shard, int64_t wall_ms)
     for (size_t i = 0; i < shard->topic->view_count; i++)
         if (shard->topic->views[i]->clock == CLOCK_WALL && shard->clock_ms[i] < wall_ms)
             shard->clock_ms[i] = wall_ms;
-}
-
-static struct entity *entity_of(const struct shard *shard, struct entity_ref ref)
-{
-    return entity_at(&shard->views[ref.view], ref.number);
 }
 
 /* ---- applying ---- */
@@ -73,17 +78,29 @@ struct passage {
     unsigned said;   /* a bit for each verdict that a feature gave */
 };
 
-static struct entity *passage_entity(struct passage *passage)
+static bool is_silent(const struct shard *shard, uint32_t view)
+{
+    return !shard->is_live || shard->is_behind[view];
+}
+
+static struct entity *passage_find(struct passage *passage)
 {
     struct entities *entities = &passage->shard->views[passage->view];
     if (passage->number == ENTITY_NONE)
         passage->number = entities_find(entities, passage->routed->identity);
-    if (passage->number != ENTITY_NONE)
-        return entity_at(entities, passage->number);
+    return passage->number == ENTITY_NONE ? NULL : entity_at(entities, passage->number);
+}
+
+static struct entity *passage_entity(struct passage *passage)
+{
+    struct entities *entities = &passage->shard->views[passage->view];
+    struct entity *known = passage_find(passage);
+    if (known != NULL)
+        return known;
     passage->number = entities_add(entities, passage->routed->identity);
     struct entity *entity = entity_at(entities, passage->number);
     entity->generation = passage->shard->generation;
-    if (!passage->shard->is_live)
+    if (is_silent(passage->shard, passage->view))
         entity->flags |= ENTITY_UNSAID; /* a late event alone is something to say, too */
     return entity;
 }
@@ -121,8 +138,9 @@ static void mark_changed(struct shard *shard, struct entity_ref ref, int64_t off
     struct entity *entity = entity_of(shard, ref);
     if ((entity->flags & ENTITY_GONE) != 0)
         shard->gone_count--;
-    entity->flags &= (uint8_t)~ENTITY_GONE;
-    if (!shard->is_live) {
+    entity->flags &= (uint16_t)~ENTITY_GONE;
+    (void)shard_has_buckets(shard, ref);
+    if (is_silent(shard, ref.view)) {
         entity->flags |= ENTITY_UNSAID;
         return;
     }
@@ -138,6 +156,18 @@ static bool is_known_by(enum know know, unsigned said)
     return know == KNOW_ACCEPTED || (know == KNOW_MATCHED && (said & matched) != 0);
 }
 
+/* In it already, from before a crash: it is counted, and its features are written again, since nobody
+ * knows whether they were. */
+static bool is_applied(struct passage *passage, int64_t offset)
+{
+    struct shard *shard = passage->shard;
+    const struct entity *entity = shard->keeps_blobs ? passage_find(passage) : NULL;
+    if (entity == NULL || offset > entity->applied)
+        return false;
+    mark_changed(shard, (struct entity_ref){passage->view, passage->number}, offset);
+    return true;
+}
+
 void shard_apply(struct shard *shard, uint32_t view_number, const struct routed *routed,
                  const struct value *values, int64_t offset, enum know know)
 {
@@ -146,6 +176,8 @@ void shard_apply(struct shard *shard, uint32_t view_number, const struct routed 
     bool is_on_event_time = view->clock == CLOCK_EVENT || shard->is_on_event_time;
     if (is_on_event_time && shard->clock_ms[view_number] < routed->ts_ms)
         shard->clock_ms[view_number] = routed->ts_ms;
+    if (is_applied(&passage, offset))
+        return;
     for (size_t i = 0; i < view->feature_count; i++) {
         double value = 0;
         enum verdict verdict = route_feature(&view->features[i], values, &value);
@@ -160,11 +192,15 @@ void shard_apply(struct shard *shard, uint32_t view_number, const struct routed 
     if (!has_fed && !is_known_by(know, passage.said))
         return;
     struct entity *entity = passage_entity(&passage);
-    if (!has_fed)
-        return;
-    if (entity->newest_ms < routed->ts_ms)
+    struct entity_ref ref = {view_number, passage.number};
+    entity->applied = offset;
+    shard_mark_dirty(shard, ref);
+    if (has_fed && entity->newest_ms < routed->ts_ms)
         entity->newest_ms = routed->ts_ms;
-    mark_changed(shard, (struct entity_ref){view_number, passage.number}, offset);
+    /* An event that has become late while somebody else owned the unit may still be in what that owner
+     * has published. */
+    if (has_fed || know == KNOW_MATCHED)
+        mark_changed(shard, ref, offset);
 }
 
 /* ---- silence and speech ---- */
@@ -179,6 +215,13 @@ void shard_go_live(struct shard *shard)
 {
     shard->is_live = true;
     begin_pass(shard);
+}
+
+void shard_join(struct shard *shard, uint32_t view)
+{
+    shard->is_behind[view] = false;
+    if (shard->is_live)
+        begin_pass(shard);
 }
 
 void shard_go_silent(struct shard *shard, int64_t live_at)
@@ -208,19 +251,16 @@ void shard_say_again(struct shard *shard)
         begin_pass(shard);
 }
 
-static bool has_unsaid(const struct shard *shard, const struct entity *entity)
-{
-    return (entity->flags & ENTITY_UNSAID) != 0 || entity->generation != shard->generation;
-}
-
 /* ---- lane 1 ---- */
 
-static void mark_sent(struct shard *shard, struct entity_ref ref)
+void shard_mark_sent(struct shard *shard, struct entity_ref ref)
 {
     struct entity *entity = entity_of(shard, ref);
-    if (has_unsaid(shard, entity)) /* events of any offset may have changed it */
+    if (has_unsaid(shard, entity)) { /* events of any offset may have changed it */
         ledger_send(&shard->ledger, shard->started_at);
-    entity->flags = (uint8_t)((entity->flags & ~(ENTITY_HELD | ENTITY_UNSAID)) | ENTITY_SENT);
+        shard_mark_dirty(shard, ref); /* its blob says that it is owed */
+    }
+    entity->flags = (uint16_t)((entity->flags & ~(ENTITY_HELD | ENTITY_UNSAID)) | ENTITY_SENT);
 }
 
 /* What is held lies all over the memory, and each record and each bucket is a miss of the caches: so
@@ -246,10 +286,14 @@ static void fetch_ahead(const struct shard *shard)
 bool shard_take_arrival(struct shard *shard, struct entity_ref *ret)
 {
     struct held held;
-    if (!shard->is_live || !ledger_take(&shard->ledger, &held))
-        return false;
+    do {
+        const struct held *next = shard->is_live ? ledger_peek(&shard->ledger, 0) : NULL;
+        if (next == NULL || !shard_has_buckets(shard, next->entity))
+            return false;
+        (void)ledger_take(&shard->ledger, &held);
+    } while ((entity_of(shard, held.entity)->flags & ENTITY_HELD) == 0); /* a checkpoint has it */
     fetch_ahead(shard);
-    mark_sent(shard, held.entity);
+    shard_mark_sent(shard, held.entity);
     *ret = held.entity;
     return true;
 }
@@ -277,8 +321,9 @@ static bool take_refused(struct shard *shard, int64_t wall_ms, struct entity_ref
            shard->aside[shard->aside_first].retry_ms <= wall_ms) {
         *ret = aside_take(shard);
         struct entity *entity = entity_of(shard, *ret);
+        shard_mark_dirty(shard, *ret);
         /* Whatever it has to say, its offsets have gone. */
-        entity->flags &= (uint8_t) ~(ENTITY_ASIDE | ENTITY_UNSAID);
+        entity->flags &= (uint16_t) ~(ENTITY_ASIDE | ENTITY_UNSAID);
         entity->generation = shard->generation;
         if ((entity->flags & (ENTITY_HELD | ENTITY_SENT)) == 0)
             return true;
@@ -324,10 +369,12 @@ static bool take_due(struct shard *shard, size_t *looks, struct entity_ref *ret)
 {
     for (uint32_t view = 0; view < shard->topic->view_count; view++) {
         struct entities *entities = &shard->views[view];
-        for (; *looks > 0; --*looks) {
+        for (; *looks > 0 && !shard->is_behind[view]; --*looks) {
             uint32_t number = expire_take(entities->expire, shard->clock_ms[view]);
-            if (number == EXPIRE_NONE)
+            if (number == EXPIRE_NONE) {
+                shard->drained_ms[view] = shard->clock_ms[view];
                 break;
+            }
             const struct entity *entity = entity_at(entities, number);
             if ((entity->flags & WRITE_PENDING) != 0)
                 continue; /* a write is on its way, and sets the timer again */
@@ -337,6 +384,8 @@ static bool take_due(struct shard *shard, size_t *looks, struct entity_ref *ret)
             }
             int64_t next_ms = 0;
             *ret = (struct entity_ref){view, number};
+            if (!shard_has_buckets(shard, *ret))
+                continue; /* its timer is set again when they are back */
             /* With nothing alive it is written in any case: that is how it is forgotten. */
             if (has_unsaid(shard, entity) || has_decayed(shard, view, number, &next_ms) ||
                 next_ms == INT64_MAX)
@@ -350,8 +399,8 @@ static bool take_due(struct shard *shard, size_t *looks, struct entity_ref *ret)
 static bool take_unsaid(struct shard *shard, size_t *looks, struct entity_ref *ret)
 {
     for (; shard->is_passing && *looks > 0; --*looks) {
-        struct entities *entities = &shard->views[shard->pass.view];
-        if (shard->pass.number == entities->end) {
+        const struct entities *entities = &shard->views[shard->pass.view];
+        if (shard->pass.number == entities->end || shard->is_behind[shard->pass.view]) {
             shard->pass = (struct entity_ref){shard->pass.view + 1, 0};
             shard->is_passing = shard->pass.view < shard->topic->view_count;
             shard->said_at = shard->ledger.position;
@@ -361,8 +410,8 @@ static bool take_unsaid(struct shard *shard, size_t *looks, struct entity_ref *r
         shard->pass.number++;
         const struct entity *entity = entity_of(shard, *ret);
         if ((entity->flags & (ENTITY_IN_USE | WRITE_PENDING)) == ENTITY_IN_USE &&
-            has_unsaid(shard, entity))
-            return true;
+            has_unsaid(shard, entity) && shard_has_buckets(shard, *ret))
+            return true; /* the timer of one that is away says it when it is back */
     }
     return false;
 }
@@ -374,7 +423,7 @@ bool shard_take_decay(struct shard *shard, int64_t wall_ms, size_t *looks, struc
     if (!take_refused(shard, wall_ms, ret) && !take_due(shard, looks, ret) &&
         !take_unsaid(shard, looks, ret))
         return false;
-    mark_sent(shard, *ret);
+    shard_mark_sent(shard, *ret);
     return true;
 }
 
@@ -412,7 +461,7 @@ void shard_written(struct shard *shard, struct entity_ref ref, int64_t as_of_ms,
 {
     struct entities *entities = &shard->views[ref.view];
     struct entity *entity = entity_of(shard, ref);
-    entity->flags &= (uint8_t)~ENTITY_SENT;
+    entity->flags &= (uint16_t)~ENTITY_SENT;
     entity->published_ms = as_of_ms;
     entity->generation = generation;
     if (has_unsaid(shard, entity) && shard->is_live)
@@ -423,7 +472,12 @@ void shard_written(struct shard *shard, struct entity_ref ref, int64_t as_of_ms,
     if (is_gone && (entity->flags & ENTITY_GONE) == 0)
         shard->gone_count++;
     entity->flags |= is_gone ? ENTITY_GONE : 0;
-    expire_set(entities->expire, ref.number, is_gone ? as_of_ms + GONE_MS : next_ms);
+    if (shard->keeps_blobs && is_gone) {
+        expire_clear(entities->expire, ref.number);
+        shard_mark_dirty(shard, ref); /* it is forgotten with its blob */
+    } else {
+        expire_set(entities->expire, ref.number, is_gone ? as_of_ms + GONE_MS : next_ms);
+    }
     for (size_t i = 0; i < entities->view->feature_count; i++)
         series_tidy(&entity->series[i], &entities->view->features[i].series, shard->slab, as_of_ms);
 }
@@ -431,11 +485,12 @@ void shard_written(struct shard *shard, struct entity_ref ref, int64_t as_of_ms,
 void shard_refused(struct shard *shard, struct entity_ref ref, int64_t wall_ms)
 {
     struct entity *entity = entity_of(shard, ref);
-    entity->flags &= (uint8_t)~ENTITY_SENT;
+    entity->flags &= (uint16_t)~ENTITY_SENT;
     entity->published_ms = -1; /* the next try is a first write again */
     if ((entity->flags & ENTITY_ASIDE) != 0)
         return;
     entity->flags |= ENTITY_ASIDE;
+    shard_mark_dirty(shard, ref);
     shard->aside =
         mem_grow(shard->aside, shard->aside_count, &shard->aside_cap, sizeof *shard->aside);
     shard->aside[shard->aside_count++] = (struct aside){ref, wall_ms + RETRY_MS};
@@ -465,7 +520,8 @@ size_t shard_count(const struct shard *shard)
 size_t shard_bytes(const struct shard *shard)
 {
     size_t bytes =
-        sizeof *shard + slab_bytes(shard->slab) + shard->ledger.cap * sizeof(struct held);
+        sizeof *shard + slab_bytes(shard->slab) + shard->ledger.cap * sizeof(struct held) +
+        (shard->dirty.cap + shard->saving.cap + shard->wanted.cap) * sizeof(struct entity_ref);
     for (size_t i = 0; i < shard->topic->view_count; i++)
         bytes += entities_bytes(&shard->views[i]);
     return bytes;

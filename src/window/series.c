@@ -355,3 +355,103 @@ void series_read(const struct series *series, const struct series_spec *spec, in
             ret->next_ms = leave_ms;
     }
 }
+
+/* ---- bucket by bucket ---- */
+
+bool series_walk(const struct series *series, const struct series_spec *spec, uint32_t *at,
+                 struct series_bucket *ret)
+{
+    if (*at == 0)
+        return false;
+    uint64_t head = series->words[*at - 1];
+    *at -= bucket_words(spec, head);
+    *ret = (struct series_bucket){head_start(head), head_is_one(head), series->words + *at};
+    return true;
+}
+
+uint32_t series_bucket_words(const struct series_spec *spec, bool is_one)
+{
+    return is_one ? one_words(spec) : many_words(spec);
+}
+
+void series_make(struct series *series, struct slab *slab, uint32_t words)
+{
+    CHECK(series->len == 0);
+    series_resize(series, slab, words);
+    series->len = words;
+}
+
+uint64_t *series_put(struct series *series, const struct series_spec *spec, uint32_t *at,
+                     int64_t start_ms, bool is_one)
+{
+    uint32_t words = series_bucket_words(spec, is_one);
+    CHECK(*at >= words);
+    series->words[*at - 1] = head_of(start_ms, is_one ? FORM_ONE : FORM_MANY);
+    *at -= words;
+    return series->words + *at;
+}
+
+/* Puts what one or both of two buckets hold into a series; NULL: only counts the words. */
+static void put_merged(struct series *series, const struct series_spec *spec, uint32_t *at,
+                       const struct series_bucket *a, const struct series_bucket *b)
+{
+    bool is_one = b == NULL && a->is_one;
+    if (series == NULL) {
+        *at += series_bucket_words(spec, is_one);
+        return;
+    }
+    uint64_t *words = series_put(series, spec, at, a->start_ms, is_one);
+    if (b == NULL) {
+        memcpy(words, a->words, (size_t)(series_bucket_words(spec, is_one) - 1) * 8);
+        return;
+    }
+    uint64_t acc[ACC_WORDS_MAX] = {0};
+    bucket_merge(spec, a->words, head_of(a->start_ms, a->is_one ? FORM_ONE : FORM_MANY), acc);
+    bucket_merge(spec, b->words, head_of(b->start_ms, b->is_one ? FORM_ONE : FORM_MANY), acc);
+    memcpy(words, acc, (size_t)spec->shape.words * 8);
+}
+
+/* Both, newest first, into ret from word `at` down; ret NULL: returns the words that takes. */
+static uint32_t merge_into(struct series *ret, uint32_t at, const struct series_spec *spec,
+                           const struct series *a, const struct series *b)
+{
+    uint32_t a_at = a->len;
+    uint32_t b_at = b->len;
+    struct series_bucket a_bucket;
+    struct series_bucket b_bucket;
+    bool has_a = series_walk(a, spec, &a_at, &a_bucket);
+    bool has_b = series_walk(b, spec, &b_at, &b_bucket);
+    while (has_a || has_b) {
+        bool takes_a = has_a && (!has_b || a_bucket.start_ms >= b_bucket.start_ms);
+        bool takes_b = has_b && (!has_a || b_bucket.start_ms >= a_bucket.start_ms);
+        put_merged(ret, spec, &at, takes_a ? &a_bucket : &b_bucket,
+                   takes_a && takes_b ? &b_bucket : NULL);
+        if (takes_a)
+            has_a = series_walk(a, spec, &a_at, &a_bucket);
+        if (takes_b)
+            has_b = series_walk(b, spec, &b_at, &b_bucket);
+    }
+    return at;
+}
+
+void series_merge(struct series *series, const struct series_spec *spec, struct slab *slab,
+                  struct series *other)
+{
+    struct series merged = {0};
+    series_make(&merged, slab, merge_into(NULL, 0, spec, series, other));
+    (void)merge_into(&merged, merged.len, spec, series, other);
+    series_fini(series, slab);
+    series_fini(other, slab);
+    *series = merged;
+}
+
+int64_t series_begin(const struct series_spec *spec, int64_t now_ms)
+{
+    int64_t begin_ms = INT64_MAX;
+    for (size_t i = 0; i < spec->window_count; i++) {
+        int64_t from_ms = window_from(&spec->windows[i], now_ms);
+        if (from_ms < begin_ms)
+            begin_ms = from_ms;
+    }
+    return begin_ms;
+}

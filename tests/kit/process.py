@@ -55,11 +55,11 @@ def folder(prefix):
 class Process:
     """A child process and every line that it prints."""
 
-    def __init__(self, argv, name, env=None, cwd=None):
+    def __init__(self, argv, name, env=None, cwd=None, stdin=subprocess.DEVNULL):
         self.name = name
         self.output = []
         self.child = subprocess.Popen(
-            [str(arg) for arg in argv], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            [str(arg) for arg in argv], stdin=stdin, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, env={**os.environ, **(env or {})}, cwd=cwd)
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()

@@ -6,7 +6,7 @@
 
 A line per suite; what failed is shown whole, and so is what was skipped. The last line is
 `N passed, N failed, N skipped`. BUILD is the folder of the build under test, HISTORIES the number of
-random histories (600), FUZZ_SECONDS the time of each fuzzer (60).
+random histories (600), SEEDS that of simulated ones (10000), FUZZ_SECONDS the time of each fuzzer (60).
 """
 
 import os
@@ -141,12 +141,18 @@ def fuzz(suites):
                     found, TREE / "tests" / "fuzz" / "corpus" / name], timeout_s=float(seconds) + 300)
 
 
+def sim(suites):
+    seeds = os.environ.get("SEEDS", "10000")
+    suites.run(f"sim ({seeds} seeds)", [BUILD / "tests" / "sim", "--count", seeds], timeout_s=1800,
+               is_shown=True)
+
+
 def integration(suites):
     suites.run("integration", [sys.executable, "tests/integration/run.py"], timeout_s=1800,
                is_shown=True)
 
 
-ALL = [unit, model, golden, pipelines, corpus, integration]
+ALL = [unit, model, golden, pipelines, corpus, sim, integration]
 SUITES = {suite.__name__: suite for suite in [*ALL, fuzz]}
 
 

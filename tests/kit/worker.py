@@ -14,6 +14,9 @@ from process import BUILD, Process, folder
 
 FIELD = re.compile(r'([A-Za-z0-9_:]+)=("(?:[^"\\]|\\.)*"|\S*)')
 
+# States of a unit that a worker has; in all others it has given it up, or is about to.
+OWNED = {"silent", "live", "claiming", "loading", "resetting", "running", "resting"}
+
 CONFIG = """\
 kafka:
   brokers: "{servers}"
@@ -38,6 +41,11 @@ def parse(line):
     """A line of logfmt as a dict; values without their quotes."""
     return {name: value[1:-1] if value.startswith('"') else value
             for name, value in FIELD.findall(line)}
+
+
+def is_live(row):
+    """Of a line at=unit: with a checkpoint a unit is live as soon as it runs."""
+    return row["state"] == "live" or (row["state"] == "running" and row["was"] != "resetting")
 
 
 class Worker(Process):
@@ -73,7 +81,7 @@ class Worker(Process):
         units = {}
         for row in self.lines("unit"):
             unit = f"{row['topic']}/{row['partition']}"
-            if row["state"] in ("silent", "live"):
+            if row["state"] in OWNED:
                 units[unit] = row["worker"]
             elif units.get(unit) == row["worker"]:
                 del units[unit]
@@ -86,7 +94,7 @@ class Worker(Process):
 
     def live_units(self):
         """How many units have been read up to where they were at assignment, and are published."""
-        live = {(row["worker"], row["topic"], row["partition"]): row["state"] == "live"
+        live = {(row["worker"], row["topic"], row["partition"]): is_live(row)
                 for row in self.lines("unit")}
         return sum(live.values())
 

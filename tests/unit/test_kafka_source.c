@@ -21,6 +21,7 @@ struct worker {
     int retries;
     int64_t commit_wait_ms; /* > 0: commits its positions when it is revoked */
     bool forgets;           /* has no position when it is asked */
+    int restarts;           /* of units 1 and 2, when unit 2 is assigned */
     bool hesitates;         /* does not begin when a unit is assigned */
     struct err err;
 };
@@ -42,7 +43,12 @@ static void on_assigned(void *arg, struct unit *unit, const struct plan *plan)
     worker->plans[p] = *plan;
     worker->reached[p] = -1;
     worker->position[p] = plan->start;
-    if (!worker->hesitates)
+    if (worker->restarts > 0 && p == 2) {
+        worker->restarts--;
+        worker->source->ops->restart(worker->source, unit, INT64_MAX);
+        if (worker->units[1] != NULL) /* told of already */
+            worker->source->ops->restart(worker->source, worker->units[1], INT64_MAX);
+    } else if (!worker->hesitates)
         worker->source->ops->begin(worker->source, unit, plan->start);
 }
 
@@ -454,8 +460,7 @@ START_TEST(beginning_when_assigned_tells_librdkafka_once)
     ck_assert_int_eq(rd_kafka_assignment(source->handle, &list), 0);
     ck_assert_int_eq(list->cnt, PARTITIONS - 1);
     rd_kafka_topic_partition_list_destroy(list);
-    worker.source->ops->begin(worker.source, worker.units[2], 10);
-    POLL_UNTIL(worker.position[2] == 10, &worker);
+    POLL_UNTIL(worker.reached[2] == 10, &worker);
     worker.source->ops->begin(worker.source, worker.units[2], 10);
     ck_assert(!source->is_dirty); /* it is there already */
     worker_close(&worker);
@@ -621,6 +626,57 @@ START_TEST(the_clusters_id_is_known_when_units_are_assigned)
 }
 END_TEST
 
+static void go_back_somewhere(struct worker *worker)
+{
+    for (int p = 0; p < PARTITIONS; p++)
+        if (worker->units[p] != NULL && worker->units[p]->is_assigned)
+            begin_at(worker, p, worker->position[p] / 2);
+}
+
+START_TEST(going_back_in_the_middle_of_a_rebalance_disturbs_neither)
+{
+    struct cluster *cluster = cluster_open();
+    enum { COUNT = 5000 };
+    produce_all(cluster, 0, COUNT);
+    struct worker first;
+    struct worker second;
+    worker_open(&first, cluster, 1);
+    POLL_UNTIL(owned(&first) == PARTITIONS, &first);
+    worker_open(&second, cluster, 2);
+    for (int rounds = 0; owned(&first) != 2 || owned(&second) != 2; rounds++) {
+        ck_assert_int_lt(rounds, 3000);
+        go_back_somewhere(&first); /* before and after it is polled for the rebalance */
+        worker_step(&first);
+        worker_step(&second);
+    }
+    POLL_UNTIL(first.records > 0 && second.records >= 2 * COUNT, &first, &second);
+    worker_close(&second);
+    for (int rounds = 0; owned(&first) != PARTITIONS; rounds++) {
+        ck_assert_int_lt(rounds, 3000);
+        go_back_somewhere(&first);
+        worker_step(&first);
+    }
+    POLL_UNTIL(is_at(&first, COUNT), &first);
+    worker_close(&first);
+    cluster_close(cluster);
+}
+END_TEST
+
+START_TEST(units_may_be_restarted_while_their_handler_is_told_of_them)
+{
+    struct cluster *cluster = cluster_open();
+    produce_all(cluster, 0, 100);
+    struct worker worker;
+    worker_open(&worker, cluster, 1);
+    worker.restarts = 3;
+    POLL_UNTIL(is_at(&worker, 100), &worker);
+    ck_assert_int_eq(worker.assigned, PARTITIONS + 2 * 3);
+    ck_assert_int_eq(worker.restarts, 0);
+    worker_close(&worker);
+    cluster_close(cluster);
+}
+END_TEST
+
 START_TEST(it_waits_while_kafka_is_away_and_goes_on_by_itself)
 {
     struct cluster *cluster = cluster_open();
@@ -738,6 +794,32 @@ START_TEST(records_lost_behind_our_back_are_noticed_and_reading_goes_on)
     ck_assert_int_eq(worker.plans[0].wanted, 10);
     ck_assert_int_gt(worker.plans[0].start, 10);
     ck_assert_int_eq(worker.plans[0].start, worker.plans[0].log_start);
+    worker_close(&worker);
+    cluster_close(cluster);
+}
+END_TEST
+
+/* Each assign() with a position that the log does not hold makes an error of its own, and librdkafka
+ * does not throw these away with the records of an assignment that is over. */
+START_TEST(an_error_about_an_earlier_position_plans_nothing_again)
+{
+    struct cluster *cluster = cluster_open();
+    produce(cluster, 0, 0, 12000, 1000); /* the mock keeps 5 MiB of a partition */
+    produce(cluster, 1, 0, 10, 0);
+    struct worker worker;
+    worker_open(&worker, cluster, 1);
+    POLL_UNTIL(worker.position[0] == 12000, &worker);
+    for (int round = 0; round < 3; round++) {
+        worker.assigned = 0;
+        begin_at(&worker, 0, 10 + round);
+        for (int i = 0; worker.assigned == 0; i++) {
+            ck_assert_int_lt(i, 10000);
+            begin_at(&worker, 1, i % 9);
+            (void)worker_poll(&worker, i % 4);
+        }
+        POLL_UNTIL(worker.position[0] == 12000, &worker);
+        ck_assert_int_eq(worker.assigned, 1);
+    }
     worker_close(&worker);
     cluster_close(cluster);
 }
@@ -887,6 +969,8 @@ int main(void)
         a_units_records_wait_until_it_begins_and_stop_when_it_is_held,
         going_back_while_records_are_queued_hands_out_each_from_there_on,
         beginning_when_assigned_tells_librdkafka_once,
+        going_back_in_the_middle_of_a_rebalance_disturbs_neither,
+        units_may_be_restarted_while_their_handler_is_told_of_them,
         a_restart_of_one_unit_leaves_the_others_and_its_commit_alone,
         a_restart_of_one_unit_does_not_overwrite_a_persons_offset,
         a_restart_waits_while_a_commit_says_that_we_are_no_member,
@@ -899,6 +983,7 @@ int main(void)
         a_lookup_that_fails_is_tried_again_and_never_taken_for_an_answer,
         a_rebalance_in_the_middle_of_a_lookup_starts_it_over,
         records_lost_behind_our_back_are_noticed_and_reading_goes_on,
+        an_error_about_an_earlier_position_plans_nothing_again,
         a_topic_that_is_not_there_yet_is_waited_for,
         a_topic_that_we_may_not_read_is_fatal,
         a_topic_that_grows_is_fatal,

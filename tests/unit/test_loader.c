@@ -8,7 +8,7 @@ enum { VIEWS = 2, BLOBS = 50000, FETCHES = 64 };
 #define PREFIX "{tw:g:t:0}"
 #define M      PREFIX ":m"
 
-static const struct load_view views[VIEWS] = {{"v", 3, true}, {"w", 1, true}};
+static const struct load_view views[VIEWS] = {{"v", 3, 0, META_HASHES, true}, {"w", 1, 0, META_HASHES, true}};
 
 struct scene {
     struct server server;
@@ -268,7 +268,7 @@ END_TEST
 START_TEST(an_old_generation_needs_no_sentinels)
 {
     SCENE;
-    static const struct load_view old[] = {{"v", 3, false}};
+    static const struct load_view old[] = {{"v", 3, 0, META_HASHES, false}};
     fill(&scene, 10);
     is_answer(&scene.server, "DEL " PREFIX ":s:v:3:0 " PREFIX ":s:v:3:1", "2");
     is_answer(&scene.server, "SET " PREFIX ":s:v:3:1 theirs", "OK");
@@ -333,7 +333,7 @@ START_TEST(a_load_whose_fence_is_lost_stays_until_it_is_cancelled)
     fill(&scene, BLOBS);
     struct fence other_fence = {.meta_key = M, .state = FENCE_HELD, .own = OWN};
     struct load other = scene.load;
-    static const struct load_view old[] = {{"none", 1, false}};
+    static const struct load_view old[] = {{"none", 1, 0, META_HASHES, false}};
     other.fence = &other_fence;
     other.views = old;
     other.view_count = 1;

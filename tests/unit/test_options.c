@@ -71,6 +71,7 @@ START_TEST(without_a_file_everything_is_as_the_table_says)
     ck_assert_str_eq(options.kafka_brokers, "localhost:9092");
     ck_assert_str_eq(options.kafka_group_id, "tidewheel");
     ck_assert_str_eq(options.redis_url, "redis://localhost:6379/0");
+    ck_assert(!options.redis_allow_eviction);
     ck_assert_int_eq(options.workers, 2);
     ck_assert_int_eq(options.flush_interval_ms, 10);
     ck_assert_int_eq(options.flush_entities_max, 100);
@@ -230,6 +231,30 @@ START_TEST(a_variables_name_that_just_misses_is_an_error)
 }
 END_TEST
 
+START_TEST(what_is_true_or_false_says_so_in_these_words)
+{
+    static const char *const WRONG[] = {"yes", "True", "1", "on"};
+    write_config("redis: {allow_eviction: true}\n");
+    struct options options = load(&(struct options_source){.file = config});
+    ck_assert(options.redis_allow_eviction);
+    options_fini(&options);
+    (void)setenv("TIDEWHEEL_REDIS_ALLOW_EVICTION", "false", 1);
+    options = load(&(struct options_source){.file = config});
+    ck_assert(!options.redis_allow_eviction);
+    options_fini(&options);
+    for (size_t i = 0; i < sizeof WRONG / sizeof *WRONG; i++) {
+        (void)setenv("TIDEWHEEL_REDIS_ALLOW_EVICTION", WRONG[i], 1);
+        ck_assert_int_eq(options_read(&(struct options_source){.file = config}, &report, &options),
+                         ERR_CONFIG);
+        ck_assert_msg(strstr(buf_text(&report), "is not true or false") != NULL, "%s",
+                      buf_text(&report));
+        options_fini(&options);
+        buf_reset(&report);
+    }
+    remove_files();
+}
+END_TEST
+
 START_TEST(what_is_wrong_leaves_the_default)
 {
     struct options options;
@@ -309,4 +334,5 @@ UNIT_MAIN("options", without_a_file_everything_is_as_the_table_says, later_beats
           patterns_are_relative_to_the_files_folder,
           an_empty_list_of_pipelines_is_an_error_for_whoever_needs_them,
           a_variables_name_that_just_misses_is_an_error, what_is_wrong_leaves_the_default,
-          redis_urls_are_taken_apart, other_urls_are_refused)
+          what_is_true_or_false_says_so_in_these_words, redis_urls_are_taken_apart,
+          other_urls_are_refused)

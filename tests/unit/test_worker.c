@@ -87,9 +87,17 @@ static void fake_pause(struct source *source, bool is_paused)
     kafka.is_paused = is_paused;
 }
 
-static void fake_restart(struct source *source, int64_t alive_ms)
+static void fake_begin(struct source *source, struct unit *unit, int64_t start)
 {
     (void)source;
+    (void)unit;
+    (void)start;
+}
+
+static void fake_restart(struct source *source, struct unit *unit, int64_t alive_ms)
+{
+    (void)source;
+    (void)unit;
     kafka.alive_ms = alive_ms;
     kafka.restarts++;
 }
@@ -116,6 +124,7 @@ static bool fake_leave(struct source *source, int64_t wait_ms)
 static const struct source_ops source_ops = {.poll = fake_poll,
                                              .commit = fake_commit,
                                              .pause = fake_pause,
+                                             .begin = fake_begin,
                                              .restart = fake_restart,
                                              .end = fake_end,
                                              .close = fake_leave};
@@ -144,7 +153,7 @@ static int fake_pump(struct store *store, int64_t mono_ms, unsigned *ret_events,
     *ret_events = redis.events;
     redis.events = 0;
     if (redis.batch != NULL && redis.answers && !redis.is_away) {
-        redis.written += redis.batch->sent_count;
+        redis.written += redis.batch->item_count;
         redis.batch = NULL;
         *ret_events |= STORE_WRITTEN;
     }
@@ -213,6 +222,8 @@ static struct worker *worker;
 static struct err err;
 static _Atomic bool stop;
 
+static const struct worker_ends ends = {.source = &kafka.source, .store = &redis.store};
+
 static void open_with(const char *more)
 {
     log_open(getenv("TEST_LOG") != NULL ? LOG_DEBUG : LOG_ERROR, false);
@@ -238,10 +249,10 @@ static void open_with(const char *more)
             (struct unit){.topic = catalog->topics[0], .partition = i, .partition_count = UNITS};
     kafka.source.ops = &source_ops;
     kafka.handler = worker_handler(worker);
-    redis.store = (struct store){&store_ops, slice_of("alive")};
+    redis.store = (struct store){&store_ops};
     redis.batch = NULL; /* of a test before, whose worker is gone */
     redis.answers = true;
-    worker_begin(worker, &kafka.source, &redis.store);
+    worker_begin(worker, &ends);
 }
 
 static void close_all(void)
@@ -628,7 +639,7 @@ START_TEST(the_answer_to_a_dropped_units_batch_does_no_harm)
     produce(0, "a");
     produce(1, "b");
     turn();
-    ck_assert_uint_eq(redis.batch->sent_count, 2);
+    ck_assert_uint_eq(redis.batch->item_count, 2);
     revoke(true);
     drop(0);
     assign(1, 0);
@@ -948,7 +959,7 @@ START_TEST(the_memory_limit_ends_the_worker_with_one_sentence_and_without_a_comm
         produce(0, id);
     }
     int64_t begun = mono_now;
-    int rc = worker_run(worker, &kafka.source, &redis.store, &err);
+    int rc = worker_run(worker, &ends, &err);
     ck_assert_int_eq(rc, ERR_INTERNAL);
     ck_assert_int_le(mono_now - begun, 1000);
     ck_assert_ptr_nonnull(strstr(err.text, "limits.memory is reached"));
@@ -972,7 +983,7 @@ START_TEST(a_worker_that_is_stopped_writes_commits_and_leaves)
     produce(0, "b");
     turn();
     stop = true;
-    ck_assert_int_eq(worker_run(worker, &kafka.source, &redis.store, &err), 0);
+    ck_assert_int_eq(worker_run(worker, &ends, &err), 0);
     ck_assert_uint_eq(redis.written, 2);
     ck_assert_int_eq(last_commit(0), 2);
     ck_assert(kafka.is_closed && redis.is_closed);
@@ -991,7 +1002,7 @@ START_TEST(a_worker_that_is_stopped_leaves_in_time_when_redis_is_away)
     redis.is_away = true;
     stop = true;
     int64_t begun = mono_now;
-    ck_assert_int_eq(worker_run(worker, &kafka.source, &redis.store, &err), 0);
+    ck_assert_int_eq(worker_run(worker, &ends, &err), 0);
     ck_assert_int_le(mono_now - begun, 30000);
     ck_assert_int_le(last_commit(0), 0);
     close_all();

@@ -1,0 +1,365 @@
+#include "tidewheel/checkpoint.h"
+
+#include <stdlib.h>
+
+#include "tidewheel/failpoint.h"
+#include "tidewheel/mem.h"
+#include "tidewheel/num.h"
+
+enum {
+    BLOBS_PER_ENTITY = 4, /* what a blob costs Redis, beside an entity's features */
+    NUMBER_MAX = 24,
+};
+
+void checkpoint_init(struct checkpoint *checkpoint, struct shard *shard, struct fence *fence,
+                     const char *prefix)
+{
+    *checkpoint = (struct checkpoint){
+        .shard = shard,
+        .fence = fence,
+        .prefix = prefix,
+        .anchor = {.offset = -1},
+        .progress = -1,
+    };
+    size_t view_count = shard->topic->view_count;
+    checkpoint->kept = mem_zalloc(view_count * sizeof *checkpoint->kept);
+    for (size_t i = 0; i < view_count; i++)
+        checkpoint->kept[i].old_gen = -1;
+}
+
+void checkpoint_fini(struct checkpoint *checkpoint)
+{
+    buf_fini(&checkpoint->text);
+    free(checkpoint->words);
+    free(checkpoint->kept);
+    *checkpoint = (struct checkpoint){0};
+}
+
+/* ---- commands ---- */
+
+/* Words gather in one text; what they point at is known when it does not move any more. */
+static void begin_words(struct checkpoint *checkpoint, size_t *count)
+{
+    buf_reset(&checkpoint->text);
+    *count = 0;
+}
+
+static void end_word(struct checkpoint *checkpoint, size_t begin, size_t *count)
+{
+    checkpoint->words = mem_grow(checkpoint->words, *count, &checkpoint->word_cap,
+                                 sizeof *checkpoint->words);
+    checkpoint->words[(*count)++] = (struct slice){NULL, checkpoint->text.len - begin};
+}
+
+static void add_word(struct checkpoint *checkpoint, const char *text, size_t *count)
+{
+    size_t begin = checkpoint->text.len;
+    buf_add_text(&checkpoint->text, text);
+    end_word(checkpoint, begin, count);
+}
+
+static void add_number(struct checkpoint *checkpoint, int64_t number, size_t *count)
+{
+    size_t begin = checkpoint->text.len;
+    char *at = buf_reserve(&checkpoint->text, NUMBER_MAX);
+    buf_advance(&checkpoint->text, num_format_int64(number, at));
+    end_word(checkpoint, begin, count);
+}
+
+static void add_field(struct checkpoint *checkpoint, const char *view, const char *what,
+                      size_t *count)
+{
+    size_t begin = checkpoint->text.len;
+    buf_add_text(&checkpoint->text, view);
+    buf_add_char(&checkpoint->text, ':');
+    buf_add_text(&checkpoint->text, what);
+    end_word(checkpoint, begin, count);
+}
+
+static void add_blob_key(struct checkpoint *checkpoint, uint32_t view, unsigned k, size_t *count)
+{
+    size_t begin = checkpoint->text.len;
+    meta_blob_key(&checkpoint->text, checkpoint->prefix,
+                  checkpoint->shard->topic->views[view]->name, checkpoint->kept[view].gen, k);
+    end_word(checkpoint, begin, count);
+}
+
+static void end_words(struct checkpoint *checkpoint, struct batch *batch, size_t count)
+{
+    const char *at = checkpoint->text.ptr;
+    for (size_t i = 0; i < count; i++) {
+        checkpoint->words[i].ptr = at;
+        at += checkpoint->words[i].len;
+    }
+    batch_command(batch, checkpoint->words, count);
+}
+
+static void close_item(struct checkpoint *checkpoint, struct batch *batch, enum item_kind kind,
+                       struct entity_ref entity, uint64_t tag)
+{
+    struct item *item = batch_close(batch, kind, checkpoint->shard, checkpoint->fence);
+    item->entity = entity;
+    item->tag = tag;
+    checkpoint->in_flight++;
+}
+
+/* ---- one after the other ---- */
+
+bool checkpoint_is_due(const struct checkpoint *checkpoint)
+{
+    const struct shard *shard = checkpoint->shard;
+    bool is_due = shard->dirty.count > 0 || shard->ledger.position != checkpoint->progress;
+    for (size_t i = 0; i < shard->topic->view_count; i++)
+        if (shard->is_behind[i])
+            is_due = is_due || checkpoint->kept[i].position != checkpoint->kept[i].saved;
+    return is_due;
+}
+
+void checkpoint_begin(struct checkpoint *checkpoint, int64_t mono_ms)
+{
+    struct shard *shard = checkpoint->shard;
+    CHECK(checkpoint->phase == CHECKPOINT_IDLE);
+    checkpoint->phase = CHECKPOINT_FLUSH;
+    checkpoint->begun_ms = mono_ms;
+    checkpoint->position = shard->ledger.position;
+    checkpoint->saved_anchor = checkpoint->anchor;
+    for (size_t i = 0; i < shard->topic->view_count; i++)
+        checkpoint->kept[i].saved =
+            shard->is_behind[i] ? checkpoint->kept[i].position : checkpoint->position;
+    shard_begin_saving(shard);
+}
+
+static void add_blob(struct checkpoint *checkpoint, struct batch *batch, struct entity_ref ref)
+{
+    struct shard *shard = checkpoint->shard;
+    const struct entity *entity = entity_at(&shard->views[ref.view], ref.number);
+    struct slice identity = {entity->identity, entity->identity_len};
+    size_t count = 0;
+    begin_words(checkpoint, &count);
+    add_word(checkpoint, "HSET", &count);
+    add_blob_key(checkpoint, ref.view, meta_blob_hash(identity), &count);
+    size_t begin = checkpoint->text.len;
+    buf_add(&checkpoint->text, identity.ptr, identity.len);
+    end_word(checkpoint, begin, &count);
+    begin = checkpoint->text.len;
+    shard_write_blob(shard, ref, checkpoint->kept[ref.view].definition, &checkpoint->text);
+    if (checkpoint->text.len > begin)
+        end_word(checkpoint, begin, &count);
+    else
+        memcpy(checkpoint->text.ptr, "HDEL", 4); /* nothing is alive */
+    checkpoint->blobs++;
+    checkpoint->bytes += checkpoint->text.len - begin;
+    end_words(checkpoint, batch, count);
+    close_item(checkpoint, batch, ITEM_BLOB, ref, 0);
+}
+
+static void gather_blobs(struct checkpoint *checkpoint, struct batch *batch, size_t entities_max,
+                         struct row *row, int64_t wall_ms)
+{
+    struct shard *shard = checkpoint->shard;
+    struct entity_ref ref;
+    bool is_held = false;
+    size_t room = batch->entity_count < entities_max ? entities_max - batch->entity_count : 0;
+    size_t least = entities_max / 2 + 1; /* though arrivals have filled the batch */
+    size_t most = room * BLOBS_PER_ENTITY > least ? room * BLOBS_PER_ENTITY : least;
+    for (size_t i = 0; i < most && batch->bytes.len < BATCH_BYTES_MAX; i++) {
+        if (!shard_take_saving(shard, &ref, &is_held))
+            break;
+        if (is_held) {
+            shard_read(shard, ref, row);
+            batch_add(batch, shard, checkpoint->fence, ref, row, wall_ms);
+        }
+        add_blob(checkpoint, batch, ref);
+    }
+}
+
+static void add_view_progress(struct checkpoint *checkpoint, size_t view, size_t *count)
+{
+    const struct shard *shard = checkpoint->shard;
+    const struct kept *kept = &checkpoint->kept[view];
+    const char *name = shard->topic->views[view]->name;
+    add_field(checkpoint, name, "prog", count);
+    add_number(checkpoint, kept->saved, count);
+    add_field(checkpoint, name, "clock", count);
+    add_number(checkpoint, shard->clock_ms[view], count);
+    add_field(checkpoint, name, "cover", count);
+    add_number(checkpoint, kept->cover_ms, count);
+    if (!shard->is_live || shard->is_behind[view] || shard->said_ms[view] < 0)
+        return;
+    add_field(checkpoint, name, "said", count);
+    add_number(checkpoint, shard->said_ms[view], count);
+}
+
+static void add_progress(struct checkpoint *checkpoint, struct batch *batch, int64_t wall_ms)
+{
+    const struct shard *shard = checkpoint->shard;
+    size_t count = 0;
+    begin_words(checkpoint, &count);
+    add_word(checkpoint, "HSET", &count);
+    add_word(checkpoint, checkpoint->fence->meta_key, &count);
+    for (size_t i = 0; i < shard->topic->view_count; i++)
+        add_view_progress(checkpoint, i, &count);
+    add_word(checkpoint, "saved", &count);
+    add_number(checkpoint, wall_ms, &count);
+    add_word(checkpoint, "clock", &count);
+    add_number(checkpoint, shard->wall_ms, &count);
+    add_word(checkpoint, "try", &count);
+    add_number(checkpoint, 0, &count);
+    if (checkpoint->saved_anchor.offset >= 0) {
+        add_word(checkpoint, "anchor", &count);
+        size_t begin = checkpoint->text.len;
+        meta_anchor_write(&checkpoint->saved_anchor, &checkpoint->text);
+        end_word(checkpoint, begin, &count);
+    }
+    end_words(checkpoint, batch, count);
+    begin_words(checkpoint, &count);
+    add_word(checkpoint, "HDEL", &count);
+    add_word(checkpoint, checkpoint->fence->meta_key, &count);
+    add_word(checkpoint, "trying", &count);
+    end_words(checkpoint, batch, count);
+    close_item(checkpoint, batch, ITEM_UNIT, (struct entity_ref){0, 0}, UNIT_PROGRESS);
+}
+
+/* While a unit is silent nothing of it is written but blobs, and all of them say that they are owed. */
+static bool is_flushed(const struct checkpoint *checkpoint)
+{
+    const struct shard *shard = checkpoint->shard;
+    return !shard->is_live || ledger_durable(&shard->ledger) >= checkpoint->position;
+}
+
+static bool has_blobs_left(const struct checkpoint *checkpoint)
+{
+    return checkpoint->shard->saving_next < checkpoint->shard->saving.count;
+}
+
+void checkpoint_gather(struct checkpoint *checkpoint, struct batch *batch, size_t entities_max,
+                       struct row *row, int64_t wall_ms)
+{
+    if (checkpoint->in_flight > 0)
+        return;
+    if (checkpoint->phase == CHECKPOINT_FLUSH && is_flushed(checkpoint))
+        checkpoint->phase = CHECKPOINT_BLOBS;
+    if (checkpoint->phase == CHECKPOINT_FLUSH)
+        failpoint(FAIL_FLUSHED_SOME);
+    if (checkpoint->phase == CHECKPOINT_BLOBS && has_blobs_left(checkpoint)) {
+        gather_blobs(checkpoint, batch, entities_max, row, wall_ms);
+    } else if (checkpoint->phase == CHECKPOINT_BLOBS) {
+        failpoint(FAIL_BLOBS_ALL);
+        checkpoint->phase = CHECKPOINT_PROGRESS;
+        add_progress(checkpoint, batch, wall_ms);
+    }
+}
+
+bool checkpoint_answered(struct checkpoint *checkpoint, const struct item *item)
+{
+    if (item->kind == ITEM_BLOB) {
+        checkpoint->in_flight--;
+        shard_saved(checkpoint->shard, item->entity);
+        if (checkpoint->in_flight == 0 && has_blobs_left(checkpoint))
+            failpoint(FAIL_BLOBS_SOME);
+        return false;
+    }
+    if (item->kind != ITEM_UNIT || item->tag != UNIT_PROGRESS)
+        return false;
+    checkpoint->in_flight--;
+    checkpoint->phase = CHECKPOINT_IDLE;
+    checkpoint->progress = checkpoint->position;
+    return true;
+}
+
+/* ---- resets ---- */
+
+static void add_empty_hashes(struct checkpoint *checkpoint, struct batch *batch, uint32_t view)
+{
+    size_t count = 0;
+    begin_words(checkpoint, &count);
+    add_word(checkpoint, "UNLINK", &count); /* a hash of a life that was lost, under the same number */
+    for (unsigned k = 0; k < META_HASHES; k++)
+        add_blob_key(checkpoint, view, k, &count);
+    end_words(checkpoint, batch, count);
+    for (unsigned k = 0; k < META_HASHES; k++) {
+        begin_words(checkpoint, &count);
+        add_word(checkpoint, "HSET", &count);
+        add_blob_key(checkpoint, view, k, &count);
+        add_word(checkpoint, META_SENTINEL, &count);
+        add_word(checkpoint, "1", &count);
+        end_words(checkpoint, batch, count);
+    }
+}
+
+static void add_old(struct checkpoint *checkpoint, const char *view, const struct kept *kept,
+                    size_t *count)
+{
+    char what[NUMBER_MAX + 8] = "old:";
+    what[4 + num_format_int64(kept->old_gen, what + 4)] = '\0';
+    add_field(checkpoint, view, what, count);
+    add_word(checkpoint, kept->old_output != NULL ? kept->old_output : "", count);
+}
+
+static void add_view_reset(struct checkpoint *checkpoint, size_t view, size_t *count)
+{
+    const struct shard *shard = checkpoint->shard;
+    struct kept *kept = &checkpoint->kept[view];
+    const char *name = shard->topic->views[view]->name;
+    add_field(checkpoint, name, "def", count);
+    add_word(checkpoint, kept->definition, count);
+    add_field(checkpoint, name, "out", count);
+    add_word(checkpoint, kept->output, count);
+    add_field(checkpoint, name, "gen", count);
+    add_number(checkpoint, kept->gen, count);
+    add_field(checkpoint, name, "prog", count);
+    add_number(checkpoint, kept->position, count);
+    add_field(checkpoint, name, "clock", count);
+    add_number(checkpoint, shard->clock_ms[view], count);
+    add_field(checkpoint, name, "cover", count);
+    add_number(checkpoint, kept->cover_ms, count);
+    if (kept->old_gen >= 0)
+        add_old(checkpoint, name, kept, count);
+}
+
+static void add_unit_reset(struct checkpoint *checkpoint, const char *cluster,
+                           int32_t partition_count, size_t *count)
+{
+    add_word(checkpoint, "fmt", count);
+    add_number(checkpoint, META_FORMAT, count);
+    add_word(checkpoint, "topo", count);
+    size_t begin = checkpoint->text.len;
+    buf_printf(&checkpoint->text, "%s %d", cluster[0] != '\0' ? cluster : "-", partition_count);
+    end_word(checkpoint, begin, count);
+}
+
+/* What says that a view is live, and where the log was, is not true of the new state. */
+static void add_forgotten(struct checkpoint *checkpoint, struct batch *batch, bool is_whole)
+{
+    size_t count = 0;
+    begin_words(checkpoint, &count);
+    add_word(checkpoint, "HDEL", &count);
+    add_word(checkpoint, checkpoint->fence->meta_key, &count);
+    for (size_t i = 0; i < checkpoint->shard->topic->view_count; i++)
+        if (checkpoint->kept[i].is_reset)
+            add_field(checkpoint, checkpoint->shard->topic->views[i]->name, "said", &count);
+    if (is_whole)
+        add_word(checkpoint, "anchor", &count);
+    end_words(checkpoint, batch, count);
+}
+
+void checkpoint_add_reset(struct checkpoint *checkpoint, struct batch *batch, const char *cluster,
+                          int32_t partition_count, bool is_whole)
+{
+    size_t view_count = checkpoint->shard->topic->view_count;
+    for (uint32_t i = 0; i < view_count; i++)
+        if (checkpoint->kept[i].is_reset)
+            add_empty_hashes(checkpoint, batch, i);
+    size_t count = 0;
+    begin_words(checkpoint, &count);
+    add_word(checkpoint, "HSET", &count);
+    add_word(checkpoint, checkpoint->fence->meta_key, &count);
+    add_unit_reset(checkpoint, cluster, partition_count, &count);
+    for (size_t i = 0; i < view_count; i++)
+        if (checkpoint->kept[i].is_reset)
+            add_view_reset(checkpoint, i, &count);
+    end_words(checkpoint, batch, count);
+    add_forgotten(checkpoint, batch, is_whole);
+    struct item *item = batch_close(batch, ITEM_UNIT, checkpoint->shard, checkpoint->fence);
+    item->tag = UNIT_RESET;
+}

@@ -1,0 +1,50 @@
+/* clean: what an earlier definition has left in Redis, and its end.
+ *
+ *     old generation --HSCAN--> entities --> HDEL of the fields that nobody writes any more
+ *                                        \-> known to the view that took its place, if only as empty
+ *     ... then UNLINK of its blobs, and of its note in the meta
+ *
+ * A view that is not configured any more is cleaned away at once; one that has changed only when its new
+ * state is published. The note stays until all is done, so that a crash begins it again.
+ *
+ * Floor: 4. Owner: the worker's thread.
+ */
+#ifndef TIDEWHEEL_RUN_CLEAN_H
+#define TIDEWHEEL_RUN_CLEAN_H
+
+#include "tidewheel/loader.h"
+#include "tidewheel/output.h"
+
+struct tenure;
+
+/* One generation that is to go. */
+struct leftover {
+    char *view;
+    int64_t gen;
+    bool is_removed; /* the view is not configured any more; else only this generation is old */
+    struct output output; /* with those fields only that nobody writes */
+    bool has_output;
+};
+
+struct cleaning {
+    struct leftover *list;
+    size_t count;
+    size_t cap;
+    unsigned k;           /* the hash of list[0] that is being cleaned */
+    bool is_running;      /* its entities are being read, or written */
+    bool is_in_flight;    /* an item of it is not acknowledged */
+    struct buf identities; /* each with a newline behind it */
+    size_t identity_next;
+    struct load load;
+    struct load_view load_view;
+};
+
+/* Looks for what is to be cleaned, after a claim or a reset. */
+void clean_look(struct tenure *tenure);
+void clean_drop(struct tenure *tenure); /* the memory of it; the notes in Redis stay */
+
+/* Adds what comes next to the batch. */
+void clean_gather(struct tenure *tenure);
+void clean_answered(struct tenure *tenure);
+
+#endif

@@ -1,0 +1,546 @@
+#include "run/tenure.h"
+
+#include <stdlib.h>
+
+#include "run/tenure_judge.h"
+#include "tidewheel/failpoint.h"
+#include "tidewheel/log.h"
+#include "tidewheel/mem.h"
+
+enum {
+    REST_MS_MIN = 200,
+    REST_MS_MAX = 1000,
+};
+
+static const char *const state_names[] = {
+    [TENURE_CLAIMING] = "claiming", [TENURE_LOADING] = "loading", [TENURE_RESETTING] = "resetting",
+    [TENURE_RUNNING] = "running",   [TENURE_RESTING] = "resting", [TENURE_PARKED] = "parked",
+};
+
+static void set_state(struct tenure *tenure, enum tenure_state state)
+{
+    const struct unit *unit = tenure->unit;
+    const struct shard *shard = unit->shard;
+    log_info("unit", "worker=%d topic=%s partition=%d state=%s was=%s position=%lld entities=%zu%s%s%s",
+             tenure->worker->setup.number, unit->topic->name, unit->partition, state_names[state],
+             state_names[tenure->state],
+             shard != NULL ? (long long)shard->ledger.position : -1LL,
+             shard != NULL ? shard_count(shard) : 0, tenure->reason != NULL ? " why=\"" : "",
+             tenure->reason != NULL ? tenure->reason : "", tenure->reason != NULL ? "\"" : "");
+    tenure->state = state;
+}
+
+/* ---- memory ---- */
+
+static void drop_memory(struct tenure *tenure)
+{
+    struct worker *worker = tenure->worker;
+    loader_cancel(worker->loader, &tenure->load);
+    loader_forget(worker->loader, &tenure->fence);
+    if (worker->reader != NULL)
+        worker->reader->ops->hold(worker->reader, tenure->unit);
+    clean_drop(tenure);
+    checkpoint_fini(&tenure->checkpoint);
+    if (tenure->unit->shard != NULL)
+        unit_remove(worker, tenure->unit);
+    tenure->commit_due = -1;
+    tenure->is_reset_sent = false;
+    tenure->is_damaged = false;
+}
+
+static void make_memory(struct tenure *tenure)
+{
+    struct worker *worker = tenure->worker;
+    drop_memory(tenure);
+    struct shard *shard = unit_add(worker, tenure->unit);
+    shard->keeps_blobs = true;
+    shard_go_silent(shard, INT64_MAX); /* whatever it is: not before it runs */
+    checkpoint_init(&tenure->checkpoint, shard, &tenure->fence, buf_text(&tenure->prefix));
+    for (size_t i = 0; i < tenure->unit->topic->view_count; i++) {
+        const struct view *view = tenure->unit->topic->views[i];
+        tenure->checkpoint.kept[i].definition = worker->definitions[view->index].digits;
+        tenure->checkpoint.kept[i].output = buf_text(&worker->definitions[view->index].output);
+    }
+}
+
+/* ---- running ---- */
+
+static void read_behind(struct tenure *tenure)
+{
+    const struct shard *shard = tenure->unit->shard;
+    struct source *reader = tenure->worker->reader;
+    int64_t start = INT64_MAX;
+    for (size_t i = 0; i < tenure->unit->topic->view_count; i++) {
+        struct kept *kept = &tenure->checkpoint.kept[i];
+        if (!shard->is_behind[i] || kept->is_reset)
+            continue;
+        if (kept->position < tenure->plan.log_start)
+            kept->position = tenure->plan.log_start;
+        start = kept->position < start ? kept->position : start;
+    }
+    if (start < INT64_MAX)
+        reader->ops->begin(reader, tenure->unit, start);
+}
+
+/* The windows of these views lack what the log has lost: how far back they do is told by the first
+ * record. */
+static void open_cover(struct tenure *tenure, bool is_behind)
+{
+    const struct shard *shard = tenure->unit->shard;
+    for (size_t i = 0; i < tenure->unit->topic->view_count; i++) {
+        struct kept *kept = &tenure->checkpoint.kept[i];
+        if (shard->is_behind[i] != is_behind)
+            continue;
+        kept->cover_ms = tenure->worker->wall_ms;
+        kept->is_cover_open = true;
+    }
+}
+
+static int64_t skip_what_is_lost(struct tenure *tenure, int64_t position)
+{
+    if (position >= tenure->plan.log_start)
+        return position;
+    log_error("missing",
+              "worker=%d topic=%s partition=%d from=%lld to=%lld why=\"the log has lost records that "
+              "were not read yet\" then=\"windows lack them\"",
+              tenure->worker->setup.number, tenure->unit->topic->name, tenure->unit->partition,
+              (long long)position, (long long)tenure->plan.log_start);
+    open_cover(tenure, false);
+    return tenure->plan.log_start;
+}
+
+/* From here on records come. position: the first one to apply. */
+static void run_from(struct tenure *tenure, int64_t position, bool is_live)
+{
+    struct worker *worker = tenure->worker;
+    struct shard *shard = tenure->unit->shard;
+    position = skip_what_is_lost(tenure, position);
+    shard->ledger.position = position;
+    shard->ledger.committed = tenure->plan.is_reset ? -1 : tenure->plan.commit_at_least;
+    shard->live_at = tenure->plan.live_at;
+    shard->own_from = INT64_MAX; /* until the first record has come */
+    if (is_live && !shard->is_live)
+        shard_go_live(shard);
+    int64_t begin = position;
+    if (tenure->expected.offset >= tenure->plan.log_start && tenure->expected.offset < position)
+        begin = tenure->expected.offset;
+    else
+        tenure->expected.offset = -1;
+    tenure->checkpoint_ms = worker->mono_ms + worker->setup.options->checkpoint_interval_ms;
+    set_state(tenure, TENURE_RUNNING);
+    tenure->reason = NULL;
+    worker->source->ops->begin(worker->source, tenure->unit, begin);
+    read_behind(tenure);
+}
+
+/* ---- resetting ---- */
+
+static void begin_reset(struct tenure *tenure, const char *reason)
+{
+    struct worker *worker = tenure->worker;
+    worker->source->ops->hold(worker->source, tenure->unit);
+    make_memory(tenure);
+    tenure->reason = reason;
+    tenure->expected.offset = -1;
+    struct shard *shard = tenure->unit->shard;
+    shard_tell(shard, worker->wall_ms);
+    for (size_t i = 0; i < tenure->unit->topic->view_count; i++)
+        judge_reset(&tenure->fence.found, tenure->unit->topic->views[i]->name, tenure->plan.again,
+                    &tenure->checkpoint.kept[i]);
+    if (tenure->plan.wanted < tenure->plan.log_start) {
+        warn_of_gaps(tenure->unit, &tenure->plan);
+        open_cover(tenure, false);
+    }
+    set_state(tenure, TENURE_RESETTING);
+}
+
+void tenure_was_reset(struct tenure *tenure)
+{
+    failpoint(FAIL_RESET);
+    bool is_whole = tenure->state == TENURE_RESETTING;
+    bool is_wish = tenure->plan.is_reset;
+    for (size_t i = 0; i < tenure->unit->topic->view_count; i++)
+        tenure->checkpoint.kept[i].is_reset = false;
+    clean_look(tenure);
+    for (size_t i = 0; i < tenure->unit->topic->view_count; i++)
+        tenure->checkpoint.kept[i].old_gen = -1;
+    tenure->is_reset_sent = false;
+    if (!is_whole) {
+        read_behind(tenure);
+        return;
+    }
+    trial_begin(tenure);
+    run_from(tenure, tenure->plan.again, false);
+    if (is_wish) /* it is done, and must not be found again */
+        tenure->commit_due = tenure->unit->shard->ledger.position;
+}
+
+/* ---- loading ---- */
+
+static void on_load_begun(void *arg)
+{
+    struct tenure *tenure = arg;
+    struct shard *shard = tenure->unit->shard;
+    for (uint32_t i = 0; i < tenure->unit->topic->view_count; i++)
+        shard_clear(shard, i);
+    tenure->is_damaged = false;
+}
+
+static void on_blob(void *arg, size_t number, struct slice identity, struct slice blob)
+{
+    struct tenure *tenure = arg;
+    if (tenure->is_damaged)
+        return;
+    uint32_t view = tenure->load_numbers[number];
+    const struct kept *kept = &tenure->checkpoint.kept[view];
+    const struct meta_view *found =
+        meta_view_of(&tenure->fence.found, tenure->unit->topic->views[view]->name);
+    struct err err;
+    if (shard_restore(tenure->unit->shard, view, kept->definition, identity, blob, found->said_ms,
+                      worker_is_nearly_full(tenure->worker), &err) == 0)
+        return;
+    log_warn("blob", "worker=%d topic=%s partition=%d view=%s why=\"%s\"",
+             tenure->worker->setup.number, tenure->unit->topic->name, tenure->unit->partition,
+             tenure->unit->topic->views[view]->name, err.text);
+    tenure->is_damaged = true;
+}
+
+static void begin_load(struct tenure *tenure)
+{
+    struct worker *worker = tenure->worker;
+    const struct topic *topic = tenure->unit->topic;
+    make_memory(tenure);
+    struct shard *shard = tenure->unit->shard;
+    tenure->load = (struct load){
+        .fence = &tenure->fence,
+        .prefix = buf_text(&tenure->prefix),
+        .views = tenure->load_views,
+        .arg = tenure,
+        .begun = on_load_begun,
+        .blob = on_blob,
+    };
+    int64_t joined = judge_joined(&tenure->fence.found, topic, worker->definitions);
+    for (uint32_t i = 0; i < topic->view_count; i++) {
+        struct kept *kept = &tenure->checkpoint.kept[i];
+        if (!judge_view(&tenure->fence.found, &worker->definitions[topic->views[i]->index], joined,
+                        shard, i, kept)) {
+            judge_reset(&tenure->fence.found, topic->views[i]->name, tenure->plan.again, kept);
+            shard->is_behind[i] = true;
+            continue;
+        }
+        tenure->load_numbers[tenure->load.view_count] = i;
+        tenure->load_views[tenure->load.view_count++] =
+            (struct load_view){topic->views[i]->name, kept->gen, 0, META_HASHES, true};
+    }
+    shard_tell(shard, worker->wall_ms);
+    tenure->expected = tenure->fence.found.anchor;
+    tenure->checkpoint.anchor = tenure->expected;
+    tenure->checkpoint.progress = joined;
+    set_state(tenure, TENURE_LOADING);
+    loader_add(worker->loader, &tenure->load);
+}
+
+static void on_loaded(struct tenure *tenure)
+{
+    failpoint(FAIL_LOADED);
+    log_info("loaded", "worker=%d topic=%s partition=%d blobs=%llu bytes=%llu",
+             tenure->worker->setup.number, tenure->unit->topic->name, tenure->unit->partition,
+             (unsigned long long)tenure->load.blobs, (unsigned long long)tenure->load.bytes);
+    clean_look(tenure);
+    trial_begin(tenure);
+    run_from(tenure, tenure->checkpoint.progress, judge_is_live(tenure));
+}
+
+/* ---- what was dropped from memory ---- */
+
+static void on_fetched(void *arg, uint64_t tag, struct slice blob)
+{
+    struct tenure *tenure = arg;
+    struct entity_ref ref = {(uint32_t)(tag >> 32), (uint32_t)tag};
+    struct err err = {0, "its blob is gone"};
+    if (blob.ptr != NULL && shard_warm(tenure->unit->shard, ref,
+                                       tenure->checkpoint.kept[ref.view].definition, blob, &err) == 0)
+        return;
+    log_warn("blob", "worker=%d topic=%s partition=%d view=%s why=\"%s\"",
+             tenure->worker->setup.number, tenure->unit->topic->name, tenure->unit->partition,
+             tenure->unit->topic->views[ref.view]->name, err.text);
+    tenure->is_damaged = true;
+}
+
+static void fetch(struct tenure *tenure)
+{
+    struct worker *worker = tenure->worker;
+    struct shard *shard = tenure->unit->shard;
+    struct entity_ref ref;
+    struct buf key = {NULL, 0, 0};
+    while (loader_can_fetch(worker->loader) && shard_take_wanted(shard, &ref)) {
+        const struct entity *entity = entity_at(&shard->views[ref.view], ref.number);
+        struct slice identity = {entity->identity, entity->identity_len};
+        buf_reset(&key);
+        meta_blob_key(&key, buf_text(&tenure->prefix), tenure->unit->topic->views[ref.view]->name,
+                      tenure->checkpoint.kept[ref.view].gen, meta_blob_hash(identity));
+        loader_fetch(worker->loader, &tenure->fence, buf_slice(&key), identity,
+                     (uint64_t)ref.view << 32 | ref.number, on_fetched, tenure);
+    }
+    buf_fini(&key);
+}
+
+/* ---- every turn, while it loads or runs ---- */
+
+static void tend_run(struct tenure *tenure)
+{
+    if (tenure->is_damaged)
+        begin_reset(tenure, "a blob is damaged, or gone");
+    else
+        fetch(tenure);
+}
+
+static void tend_load(struct tenure *tenure)
+{
+    if (tenure->load.state == LOAD_DAMAGED || tenure->is_damaged)
+        begin_reset(tenure, tenure->is_damaged ? "a blob is damaged" : "a part of the state is gone");
+    else if (tenure->load.state == LOAD_DONE)
+        on_loaded(tenure);
+}
+
+/* ---- claiming ---- */
+
+/* What we remember is what Redis has: on we go. */
+static void resume(struct tenure *tenure)
+{
+    struct shard *shard = tenure->unit->shard;
+    bool is_live = shard->is_live;
+    int64_t committed = shard->ledger.committed;
+    tenure->expected.offset = -1;
+    run_from(tenure, shard->ledger.position, is_live);
+    if (committed > shard->ledger.committed)
+        shard->ledger.committed = committed;
+}
+
+static int on_claimed(struct tenure *tenure, struct err *err)
+{
+    struct worker *worker = tenure->worker;
+    int rc = judge_place(tenure, worker->source->ops->cluster(worker->source), err);
+    if (rc < 0)
+        return rc;
+    bool is_known = tenure->unit->shard != NULL && tenure->fence.is_unchanged &&
+                    tenure->unit->shard->ledger.position <= tenure->plan.live_at;
+    const char *reason = judge_rebuild(tenure);
+    if (reason != NULL)
+        begin_reset(tenure, reason);
+    else if (is_known)
+        resume(tenure);
+    else
+        begin_load(tenure);
+    return 0;
+}
+
+void tenure_assigned(struct worker *worker, struct unit *unit, const struct plan *plan)
+{
+    struct tenure *tenure = unit->tenure;
+    if (tenure == NULL) {
+        tenure = mem_zalloc(sizeof *tenure);
+        *tenure = (struct tenure){.worker = worker, .unit = unit, .commit_due = -1};
+        const char *group = worker->setup.options->kafka_group_id;
+        meta_prefix(&tenure->prefix, group, unit->topic->name, unit->partition);
+        meta_key(&tenure->meta_key, group, unit->topic->name, unit->partition);
+        tenure->fence.meta_key = mem_strdup(buf_text(&tenure->meta_key));
+        tenure->load_views = mem_zalloc(unit->topic->view_count * sizeof *tenure->load_views);
+        tenure->load_numbers = mem_zalloc(unit->topic->view_count * sizeof *tenure->load_numbers);
+        unit->tenure = tenure;
+        worker->tenures = mem_grow(worker->tenures, worker->tenure_count, &worker->tenure_cap,
+                                   sizeof *worker->tenures);
+        worker->tenures[worker->tenure_count++] = tenure;
+    }
+    if (tenure->state == TENURE_RUNNING) /* planned again: the log has lost its records under us */
+        tenure_park(tenure);
+    tenure->plan = *plan;
+    set_state(tenure, TENURE_CLAIMING);
+    worker->store->ops->claim(worker->store, &tenure->fence, worker->who);
+}
+
+/* ---- losing ---- */
+
+void tenure_park(struct tenure *tenure)
+{
+    if (tenure->state != TENURE_RUNNING && tenure->state != TENURE_PARKED)
+        drop_memory(tenure);
+    if (tenure->unit->shard != NULL && tenure->worker->reader != NULL)
+        tenure->worker->reader->ops->hold(tenure->worker->reader, tenure->unit);
+    set_state(tenure, TENURE_PARKED);
+}
+
+static void rest(struct tenure *tenure)
+{
+    struct worker *worker = tenure->worker;
+    bool is_parked = tenure->state == TENURE_PARKED;
+    drop_memory(tenure);
+    if (is_parked)
+        return;
+    tenure->reason = "the fence says no";
+    worker->source->ops->hold(worker->source, tenure->unit);
+    tenure->retry_ms = worker->mono_ms + REST_MS_MIN +
+                       (int64_t)(worker->setup.random(worker->setup.random_arg) %
+                                 (REST_MS_MAX - REST_MS_MIN));
+    set_state(tenure, TENURE_RESTING);
+    tenure->reason = NULL;
+}
+
+void tenure_free(struct tenure *tenure)
+{
+    struct worker *worker = tenure->worker;
+    drop_memory(tenure);
+    worker->store->ops->release(worker->store, &tenure->fence);
+    size_t i = 0;
+    while (worker->tenures[i] != tenure)
+        i++;
+    worker->tenures[i] = worker->tenures[--worker->tenure_count];
+    tenure->unit->tenure = NULL;
+    meta_fini(&tenure->fence.found);
+    free(tenure->fence.meta_key);
+    buf_fini(&tenure->prefix);
+    buf_fini(&tenure->meta_key);
+    free(tenure->load_views);
+    free(tenure->load_numbers);
+    free(tenure);
+}
+
+void tenures_restart(struct worker *worker)
+{
+    for (size_t i = 0; i < worker->tenure_count; i++) {
+        drop_memory(worker->tenures[i]);
+        set_state(worker->tenures[i], TENURE_PARKED);
+    }
+}
+
+/* ---- every turn ---- */
+
+static int tend(struct tenure *tenure, struct err *err)
+{
+    struct worker *worker = tenure->worker;
+    if (tenure->fence.state == FENCE_LOST && tenure->state != TENURE_RESTING)
+        rest(tenure);
+    switch (tenure->state) {
+    case TENURE_CLAIMING:
+        return tenure->fence.state == FENCE_HELD ? on_claimed(tenure, err) : 0;
+    case TENURE_LOADING:
+        tend_load(tenure);
+        return 0;
+    case TENURE_RUNNING:
+        tend_run(tenure);
+        return 0;
+    case TENURE_RESTING:
+        if (worker->mono_ms >= tenure->retry_ms) {
+            tenure->retry_ms = INT64_MAX; /* assigned() comes again, or revoked() */
+            worker->source->ops->restart(worker->source, tenure->unit, INT64_MAX);
+        }
+        return 0;
+    default:
+        return 0;
+    }
+}
+
+int tenures_tend(struct worker *worker, struct err *err)
+{
+    for (size_t i = 0; i < worker->tenure_count; i++) {
+        int rc = tend(worker->tenures[i], err);
+        if (rc < 0)
+            return rc;
+    }
+    return 0;
+}
+
+/* ---- records ---- */
+
+static void note_cover(struct tenure *tenure, const struct record *record, bool is_behind)
+{
+    const struct shard *shard = tenure->unit->shard;
+    for (size_t i = 0; i < tenure->unit->topic->view_count; i++) {
+        struct kept *kept = &tenure->checkpoint.kept[i];
+        if (!kept->is_cover_open || shard->is_behind[i] != is_behind)
+            continue;
+        kept->is_cover_open = false;
+        if (record->timestamp_ms >= 0 && record->timestamp_ms < kept->cover_ms)
+            kept->cover_ms = record->timestamp_ms;
+    }
+}
+
+/* The views that are behind have seen everything before offset. */
+static void join(struct tenure *tenure, int64_t offset)
+{
+    struct worker *worker = tenure->worker;
+    struct shard *shard = tenure->unit->shard;
+    if (offset < shard->ledger.position)
+        return;
+    for (uint32_t i = 0; i < tenure->unit->topic->view_count; i++) {
+        if (!shard->is_behind[i] || tenure->checkpoint.kept[i].is_reset)
+            continue;
+        log_info("joined", "worker=%d topic=%s partition=%d view=%s position=%lld",
+                 worker->setup.number, tenure->unit->topic->name, tenure->unit->partition,
+                 tenure->unit->topic->views[i]->name, (long long)shard->ledger.position);
+        shard_join(shard, i);
+    }
+    worker->reader->ops->hold(worker->reader, tenure->unit);
+}
+
+bool tenure_wants(const struct tenure *tenure, uint32_t view, int64_t offset)
+{
+    const struct kept *kept = &tenure->checkpoint.kept[view];
+    return tenure->unit->shard->is_behind[view] && !kept->is_reset && kept->position <= offset;
+}
+
+bool tenure_take_behind(struct tenure *tenure, const struct record *record)
+{
+    if (tenure == NULL || tenure->state != TENURE_RUNNING)
+        return false;
+    if (record->offset >= tenure->unit->shard->ledger.position) {
+        join(tenure, record->offset);
+        return false;
+    }
+    note_cover(tenure, record, true);
+    return true;
+}
+
+void tenure_reached_behind(struct tenure *tenure, int64_t offset)
+{
+    if (tenure == NULL || tenure->state != TENURE_RUNNING)
+        return;
+    for (uint32_t i = 0; i < tenure->unit->topic->view_count; i++)
+        if (tenure_wants(tenure, i, offset))
+            tenure->checkpoint.kept[i].position = offset;
+    join(tenure, offset);
+}
+
+/* Who had the unit before may have read on until our claim; a record that came after it brings an end
+ * of the log that lies behind all that. */
+static void note_own(struct tenure *tenure)
+{
+    struct shard *shard = tenure->unit->shard;
+    struct source *source = tenure->worker->source;
+    if (shard->own_from < INT64_MAX)
+        return;
+    int64_t end = source->ops->end(source, tenure->unit);
+    shard->own_from = end > tenure->plan.live_at ? end : tenure->plan.live_at;
+}
+
+bool tenure_take(struct tenure *tenure, const struct record *record)
+{
+    struct anchor seen = {record->offset, record->timestamp_ms, meta_checksum(record->value)};
+    if (tenure->state != TENURE_RUNNING)
+        return false;
+    note_own(tenure);
+    if (record->offset == tenure->expected.offset) {
+        bool is_same = seen.timestamp_ms == tenure->expected.timestamp_ms &&
+                       seen.checksum == tenure->expected.checksum;
+        tenure->expected.offset = -1;
+        if (!is_same) {
+            begin_reset(tenure, "the log is another than the one that was read");
+            return false;
+        }
+    }
+    if (record->offset < tenure->unit->shard->ledger.position || !trial_take(tenure, record))
+        return false;
+    tenure->checkpoint.anchor = seen;
+    note_cover(tenure, record, false);
+    return true;
+}

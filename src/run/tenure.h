@@ -1,0 +1,119 @@
+/* tenure: a worker's hold of one unit in the checkpointed form, from claim to loss (recovery.md).
+ *
+ *     CLAIMING --> LOADING --> RUNNING --fence says no--> RESTING --> planned again --> CLAIMING
+ *         |           |           ^ |
+ *         +--> RESETTING ---------+ +--revoked--> PARKED --assigned--> CLAIMING
+ *
+ *     CLAIMING   the store makes the unit ours, and tells what it finds
+ *     LOADING    blobs are read; nothing is delivered, nothing is written
+ *     RESETTING  what was found is of no use: a new generation begins, durably, before anything is read
+ *     RUNNING    events are applied, batches and checkpoints go out
+ *     RESTING    somebody else has claimed it, or Redis went back: memory is dropped
+ *     PARKED     taken away in a rebalance that is not over: state is still in memory
+ *
+ * Floor: 4. Owner: the worker's thread.
+ */
+#ifndef TIDEWHEEL_RUN_TENURE_H
+#define TIDEWHEEL_RUN_TENURE_H
+
+#include "run/clean.h"
+#include "run/worker_private.h"
+#include "tidewheel/checkpoint.h"
+#include "tidewheel/loader.h"
+
+enum tenure_state {
+    TENURE_CLAIMING,
+    TENURE_LOADING,
+    TENURE_RESETTING,
+    TENURE_RUNNING,
+    TENURE_RESTING,
+    TENURE_PARKED,
+};
+
+/* Events are tried one at a time, each noted durably before it is applied, once claims have found no
+ * progress three times: one that ends the process whenever it is tried is skipped. */
+struct trial {
+    bool is_on;
+    bool is_sent;    /* the note is in a batch */
+    int64_t offset;  /* that is being noted; -1: none */
+    int64_t allowed; /* noted: it may be applied; -1: none */
+    int64_t deaths;  /* of owners that had noted `died_at` */
+    int64_t died_at; /* -1: none */
+};
+
+struct tenure {
+    struct worker *worker;
+    struct unit *unit;
+    enum tenure_state state;
+    struct plan plan;
+    struct fence fence;
+    struct buf prefix;
+    struct buf meta_key;
+    struct checkpoint checkpoint; /* of unit->shard; nothing without one */
+    struct cleaning cleaning;
+    struct load load;
+    struct load_view *load_views;
+    uint32_t *load_numbers; /* of the topic's views, by load_views */
+    const char *reason;     /* of the rebuild; NULL: none */
+    struct anchor expected; /* the record that the state ends with, if it is still there */
+    bool is_reset_sent;
+    bool is_damaged; /* a blob was none */
+    bool has_ended;  /* a drain: its last checkpoint is written */
+    struct trial trial;
+    int64_t checkpoint_ms; /* the next one; this and the following by the monotonic clock */
+    int64_t retry_ms;
+    int64_t commit_due; /* may be committed; -1: nothing */
+};
+
+static inline struct tenure *tenure_of(struct fence *fence)
+{
+    return (struct tenure *)((char *)fence - offsetof(struct tenure, fence));
+}
+
+/* What the source's handler is told. */
+void tenure_assigned(struct worker *worker, struct unit *unit, const struct plan *plan);
+void tenure_park(struct tenure *tenure);
+void tenure_free(struct tenure *tenure); /* dropped */
+
+/* Once a turn: moves on what waits. ERR_FATAL: Redis holds the state of something else. */
+int tenures_tend(struct worker *worker, struct err *err) MUST_CHECK;
+
+/* Every tenure's shard and records are void, as after a restart of the process. */
+void tenures_restart(struct worker *worker);
+
+/* A record is about to be applied. False: it is not to be, or the unit has just been given up. */
+bool tenure_take(struct tenure *tenure, const struct record *record);
+
+/* The same of the second consumer's: for views that are behind. */
+bool tenure_take_behind(struct tenure *tenure, const struct record *record);
+bool tenure_wants(const struct tenure *tenure, uint32_t view, int64_t offset);
+/* It has handed out everything before offset; those who wanted it have it. */
+void tenure_reached_behind(struct tenure *tenure, int64_t offset);
+
+/* ---- trial.c ---- */
+
+void trial_begin(struct tenure *tenure); /* after a load: is one needed? */
+/* May the record be applied now? If not, it comes again, or is skipped. */
+bool trial_take(struct tenure *tenure, const struct record *record);
+void trial_gather(struct tenure *tenure);
+void trial_answered(struct tenure *tenure);
+
+/* ---- */
+
+void tenure_was_reset(struct tenure *tenure); /* the reset is acknowledged */
+
+/* Memory is short: drops what is clean of so many entities, and sees to it that more is soon. */
+void tenure_cool(struct tenure *tenure, size_t looks);
+
+/* Adds what tenures have to say to the batch: resets, checkpoints, signs of life. */
+void tenures_gather(struct worker *worker);
+bool tenures_have_urgent(const struct worker *worker);
+
+/* An item that is not an entity's features was acknowledged. */
+void tenure_answered(struct tenure *tenure, const struct item *item);
+
+/* Last checkpoints: asks each for one, and tells whether all are written. */
+void tenures_begin_ending(struct worker *worker);
+bool tenures_have_ended(const struct worker *worker);
+
+#endif

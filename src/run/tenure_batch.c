@@ -1,0 +1,134 @@
+#include "run/tenure.h"
+#include "tidewheel/failpoint.h"
+
+enum { BEAT_MS = 5000 }; /* a rollback or an eviction is noticed without traffic */
+
+/* ---- what goes into a batch ---- */
+
+static void add_reset(struct tenure *tenure, bool is_whole)
+{
+    struct worker *worker = tenure->worker;
+    checkpoint_add_reset(&tenure->checkpoint, &worker->batch,
+                         worker->source->ops->cluster(worker->source),
+                         tenure->unit->partition_count, is_whole);
+    tenure->is_reset_sent = true;
+}
+
+static bool has_reset_to_send(const struct tenure *tenure)
+{
+    if (tenure->is_reset_sent || tenure->unit->shard == NULL)
+        return false;
+    if (tenure->state == TENURE_RESETTING)
+        return true;
+    for (size_t i = 0; i < tenure->unit->topic->view_count; i++)
+        if (tenure->state == TENURE_RUNNING && tenure->checkpoint.kept[i].is_reset)
+            return true;
+    return false;
+}
+
+static void gather_checkpoint(struct tenure *tenure)
+{
+    struct worker *worker = tenure->worker;
+    struct checkpoint *checkpoint = &tenure->checkpoint;
+    bool is_time = worker->mono_ms >= tenure->checkpoint_ms && checkpoint_is_due(checkpoint);
+    bool is_last = worker->is_ending && !tenure->has_ended;
+    if (checkpoint->phase == CHECKPOINT_IDLE && (is_time || is_last)) {
+        tenure->checkpoint_ms =
+            worker->mono_ms + worker->setup.options->checkpoint_interval_ms;
+        checkpoint_begin(checkpoint, worker->mono_ms);
+    }
+    checkpoint_gather(checkpoint, &worker->batch,
+                      (size_t)worker->setup.options->flush_entities_max, &worker->row,
+                      worker->wall_ms);
+}
+
+static void beat(struct tenure *tenure)
+{
+    struct worker *worker = tenure->worker;
+    if (worker->mono_ms - tenure->fence.touched_ms < BEAT_MS)
+        return;
+    struct item *item =
+        batch_close(&worker->batch, ITEM_UNIT, tenure->unit->shard, &tenure->fence);
+    item->tag = UNIT_BEAT;
+}
+
+void tenures_gather(struct worker *worker)
+{
+    for (size_t i = 0; i < worker->tenure_count; i++) {
+        struct tenure *tenure = worker->tenures[(worker->unit_first + i) % worker->tenure_count];
+        if (tenure->fence.state != FENCE_HELD)
+            continue;
+        if (has_reset_to_send(tenure))
+            add_reset(tenure, tenure->state == TENURE_RESETTING);
+        if (tenure->unit->shard != NULL)
+            beat(tenure); /* also while it is being loaded, from a server that may have lost our claim */
+        if (tenure->state != TENURE_RUNNING)
+            continue;
+        gather_checkpoint(tenure);
+        clean_gather(tenure);
+        trial_gather(tenure);
+    }
+}
+
+/* While blobs are being written it is not known which of them can be read back. */
+void tenure_cool(struct tenure *tenure, size_t looks)
+{
+    if (tenure->state != TENURE_RUNNING)
+        return;
+    enum checkpoint_phase phase = tenure->checkpoint.phase;
+    if (phase == CHECKPOINT_IDLE)
+        tenure->checkpoint_ms = tenure->worker->mono_ms;
+    if (phase == CHECKPOINT_IDLE || phase == CHECKPOINT_FLUSH)
+        (void)shard_cool(tenure->unit->shard, looks);
+}
+
+bool tenures_have_urgent(const struct worker *worker)
+{
+    for (size_t i = 0; i < worker->tenure_count; i++)
+        if (worker->tenures[i]->state == TENURE_RESETTING ||
+            (worker->tenures[i]->state == TENURE_RUNNING &&
+             worker->tenures[i]->checkpoint.phase != CHECKPOINT_IDLE))
+            return true;
+    return false;
+}
+
+void tenure_answered(struct tenure *tenure, const struct item *item)
+{
+    if (item->kind == ITEM_UNIT && item->tag == UNIT_RESET) {
+        tenure_was_reset(tenure);
+        return;
+    }
+    if (item->kind == ITEM_UNIT && item->tag == UNIT_CLEAN) {
+        clean_answered(tenure);
+        return;
+    }
+    if (item->kind == ITEM_UNIT && item->tag == UNIT_TRY) {
+        trial_answered(tenure);
+        return;
+    }
+    if (!checkpoint_answered(&tenure->checkpoint, item))
+        return;
+    failpoint(FAIL_PROGRESS_WRITTEN);
+    tenure->trial.is_on = false;
+    const struct shard *shard = tenure->unit->shard;
+    tenure->commit_due = tenure->checkpoint.progress;
+    tenure->has_ended = tenure->worker->is_ending && shard->dirty.count == 0 &&
+                        tenure->checkpoint.progress == shard->ledger.position;
+}
+
+/* ---- ending ---- */
+
+void tenures_begin_ending(struct worker *worker)
+{
+    worker->is_ending = true;
+    for (size_t i = 0; i < worker->tenure_count; i++)
+        worker->tenures[i]->has_ended = worker->tenures[i]->state != TENURE_RUNNING;
+}
+
+bool tenures_have_ended(const struct worker *worker)
+{
+    for (size_t i = 0; i < worker->tenure_count; i++)
+        if (worker->tenures[i]->fence.state == FENCE_HELD && !worker->tenures[i]->has_ended)
+            return false; /* of what is lost nothing can be written */
+    return true;
+}

@@ -1,0 +1,34 @@
+/* shard_private: what shard.c (applying, lanes, answers) and shard_save.c (blobs) share.
+ *
+ * Floor: 2. Owner: the worker that owns the shard.
+ */
+#ifndef TIDEWHEEL_STATE_SHARD_PRIVATE_H
+#define TIDEWHEEL_STATE_SHARD_PRIVATE_H
+
+#include "tidewheel/shard.h"
+
+static inline struct entity *entity_of(const struct shard *shard, struct entity_ref ref)
+{
+    return entity_at(&shard->views[ref.view], ref.number);
+}
+
+static inline bool has_unsaid(const struct shard *shard, const struct entity *entity)
+{
+    return (entity->flags & ENTITY_UNSAID) != 0 || entity->generation != shard->generation;
+}
+
+/* Its blob is to be written, or deleted. Nothing in the plain form. */
+void shard_mark_dirty(struct shard *shard, struct entity_ref ref);
+
+/* Its buckets are in memory; if not, they are asked for. */
+bool shard_has_buckets(struct shard *shard, struct entity_ref ref);
+
+bool shard_cool_one(struct shard *shard, struct entity_ref ref); /* false: it is not clean */
+
+/* When time alone next changes a value, as seen from now_ms. */
+int64_t entity_next_change(const struct view *view, const struct entity *entity, int64_t now_ms);
+
+/* It is in the batch that is gathered. */
+void shard_mark_sent(struct shard *shard, struct entity_ref ref);
+
+#endif
