@@ -175,7 +175,6 @@ static void apply_record(struct worker *worker, const struct unit *unit,
 {
     struct shard *shard = unit->shard;
     const struct topic *topic = unit->topic;
-    bool is_again = is_behind || !shard->is_live || record->offset < shard->live_at;
     struct event event;
     enum verdict verdict = decode(worker->decoder, topic, record, &event);
     for (uint32_t i = 0; i < topic->view_count; i++) {
@@ -195,7 +194,7 @@ static void apply_record(struct worker *worker, const struct unit *unit,
             tally_add(tally, VERDICT_DUPLICATE_KEY, event.duplicates);
         check_key(worker, view, unit, &routed, record);
         shard_apply(shard, i, &routed, event.values, record->offset,
-                    is_again ? KNOW_MATCHED : KNOW_FED);
+                    record->offset >= shard->own_from && !is_behind ? KNOW_FED : KNOW_MATCHED);
     }
     atomic_store_explicit(&worker->records, worker_records(worker) + 1, memory_order_relaxed);
 }

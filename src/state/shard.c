@@ -197,8 +197,8 @@ void shard_apply(struct shard *shard, uint32_t view_number, const struct routed 
     shard_mark_dirty(shard, ref);
     if (has_fed && entity->newest_ms < routed->ts_ms)
         entity->newest_ms = routed->ts_ms;
-    /* An event that is read again, and has become late since then, may still be in what the owner of
-     * that time has published. */
+    /* An event that has become late while somebody else owned the unit may still be in what that owner
+     * has published. */
     if (has_fed || know == KNOW_MATCHED)
         mark_changed(shard, ref, offset);
 }
