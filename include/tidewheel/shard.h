@@ -83,6 +83,7 @@ struct shard {
     size_t saving_next;
     struct refs wanted; /* cold entities, in the order in which they are needed */
     size_t wanted_next;
+    size_t wanted_count; /* that are not back yet */
     struct entity_ref hand; /* where shard_cool() goes on */
     struct aside *aside;    /* refused entities, the oldest first */
     size_t aside_first;
@@ -135,6 +136,7 @@ size_t shard_cool(struct shard *shard, size_t looks);
 /* The next cold entity that is needed: its blob is to be fetched, and given to shard_warm(). ERR_INPUT
  * as shard_restore(). */
 bool shard_take_wanted(struct shard *shard, struct entity_ref *ret);
+void shard_want_again(struct shard *shard); /* what was asked for is not answered any more */
 int shard_warm(struct shard *shard, struct entity_ref ref, const char *definition,
                struct slice blob, struct err *err) MUST_CHECK;
 

@@ -335,7 +335,9 @@ static bool take_due(struct shard *shard, size_t *looks, struct entity_ref *ret)
         for (; *looks > 0 && !shard->is_behind[view]; --*looks) {
             uint32_t number = expire_take(entities->expire, shard->clock_ms[view]);
             if (number == EXPIRE_NONE) {
-                shard->drained_ms[view] = shard->clock_ms[view];
+                /* One that is away may be due, and has nobody to say so until it is back. */
+                if (shard->wanted_count == 0)
+                    shard->drained_ms[view] = floor_to(shard->clock_ms[view], EXPIRE_TICK_MS);
                 break;
             }
             const struct entity *entity = entity_at(entities, number);

@@ -39,6 +39,13 @@ size_t shard_cool(struct shard *shard, size_t looks)
 
 /* ---- and back ---- */
 
+static void add_wanted(struct shard *shard, struct entity_ref ref)
+{
+    struct refs *wanted = &shard->wanted;
+    wanted->refs = mem_grow(wanted->refs, wanted->count, &wanted->cap, sizeof *wanted->refs);
+    wanted->refs[wanted->count++] = ref;
+}
+
 bool shard_has_buckets(struct shard *shard, struct entity_ref ref)
 {
     struct entity *entity = entity_of(shard, ref);
@@ -47,10 +54,20 @@ bool shard_has_buckets(struct shard *shard, struct entity_ref ref)
     if ((entity->flags & ENTITY_WANTED) != 0)
         return false;
     entity->flags |= ENTITY_WANTED;
-    struct refs *wanted = &shard->wanted;
-    wanted->refs = mem_grow(wanted->refs, wanted->count, &wanted->cap, sizeof *wanted->refs);
-    wanted->refs[wanted->count++] = ref;
+    shard->wanted_count++;
+    add_wanted(shard, ref);
     return false;
+}
+
+void shard_want_again(struct shard *shard)
+{
+    shard->wanted.count = shard->wanted_next = 0;
+    for (uint32_t view = 0; view < shard->topic->view_count; view++)
+        for (uint32_t number = 0; number < shard->views[view].end; number++) {
+            struct entity_ref ref = {view, number};
+            if ((entity_of(shard, ref)->flags & ENTITY_WANTED) != 0)
+                add_wanted(shard, ref);
+        }
 }
 
 bool shard_take_wanted(struct shard *shard, struct entity_ref *ret)
@@ -74,10 +91,13 @@ int shard_warm(struct shard *shard, struct entity_ref ref, const char *definitio
                            shard->slab, entity->series, &snapshot, err);
     if (rc < 0)
         return rc;
+    shard->wanted_count -= (entity->flags & ENTITY_WANTED) != 0;
     entity->flags &= (uint16_t) ~(ENTITY_COLD | ENTITY_WANTED);
-    /* Its timer may have gone off while it was away. */
+    /* Its timer may have gone off while it was away; it stays until that is said. */
     int64_t next_ms = entity_next_change(entities->view, entity, entity->published_ms);
-    int64_t clock_ms = shard->clock_ms[ref.view];
-    expire_set(entities->expire, ref.number, next_ms < clock_ms ? clock_ms : next_ms);
+    bool is_nothing = next_ms == INT64_MAX;
+    if (is_nothing || next_ms <= shard->clock_ms[ref.view])
+        entity->flags |= ENTITY_UNSAID;
+    expire_set(entities->expire, ref.number, is_nothing ? 0 : next_ms);
     return 0;
 }

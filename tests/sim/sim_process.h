@@ -32,6 +32,7 @@ struct process {
     bool is_frozen;
     bool is_stopping;
     bool is_started; /* its stack is in use */
+    bool is_short_of_memory; /* of the checkpointed form */
     struct worker *worker;
     struct worker_ends ends;
     struct sim_source *source;

@@ -105,8 +105,10 @@ void world_init(struct world *world, uint64_t seed, enum form form, const struct
     world->lag_every = ONE_OF(world, 1, 10, 100);
     process_strike = faults_at;
     process_strike_arg = world;
+    bool is_short = form == FORM_CHECKPOINTED && rng_one_in(&world->rng, 3);
     for (int i = 0; i < world->process_count; i++) {
         process_init(&world->processes[i], i);
+        world->processes[i].is_short_of_memory = is_short;
         world_start(world, &world->processes[i]);
     }
 }
