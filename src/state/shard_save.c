@@ -116,12 +116,11 @@ static void resume(struct shard *shard, struct entity_ref ref, bool is_owed, int
     entity->published_ms = is_owed ? -1 : said_ms;
     if (is_owed || is_due)
         entity->flags |= ENTITY_UNSAID;
-    expire_set(entities->expire, ref.number, is_due ? shard->clock_ms[ref.view] : next_ms);
+    expire_set(entities->expire, ref.number, next_ms == INT64_MAX ? said_ms : next_ms);
 }
 
-int shard_restore(struct shard *shard, uint32_t view, const char *definition,
-                  struct slice identity, struct slice blob, int64_t said_ms, bool stays_cold,
-                  struct err *err)
+int shard_restore(struct shard *shard, uint32_t view, const char *definition, struct slice identity,
+                  struct slice blob, int64_t said_ms, bool stays_cold, struct err *err)
 {
     struct entities *entities = &shard->views[view];
     if (entities_find(entities, identity) != ENTITY_NONE)
