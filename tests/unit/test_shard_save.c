@@ -536,6 +536,27 @@ START_TEST(said_stays_where_not_all_that_was_due_was_gathered)
 }
 END_TEST
 
+START_TEST(said_does_not_move_past_what_a_restart_has_to_say)
+{
+    struct entity_ref ref;
+    size_t looks = 1;
+    desk_open(&desk);
+    (void)desk_kept(&desk, slice_of("a")); /* the pass comes to it first */
+    see_and_write("b", "1");
+    desk_pass_ms(&desk, 5000);
+    see_and_write("a", "1");
+    save("b a");
+    int64_t said_ms = desk.wall_ms;
+    desk.wall_ms += 6005; /* not a moment at which timers go off */
+    restart_live(said_ms, 2);
+    if (shard_take_decay(desk.shard, desk.wall_ms, &looks, &ref))
+        desk_put(&desk, ref);
+    desk_acknowledge(&desk);
+    ck_assert(desk.shard->said_ms[0] == said_ms || desk_served(&desk, "b") == 0);
+    desk_close(&desk);
+}
+END_TEST
+
 /* ---- views that are behind, and strangers ---- */
 
 START_TEST(a_view_that_is_behind_says_nothing_until_it_joins)
@@ -609,6 +630,7 @@ UNIT_MAIN("shard_save", an_event_that_is_in_already_changes_nothing_and_is_writt
           what_changes_before_its_turn_is_saved_with_its_features,
           who_is_on_two_lists_is_saved_and_forgotten_once, said_moves_only_with_acknowledgements,
           said_stays_where_not_all_that_was_due_was_gathered,
+          said_does_not_move_past_what_a_restart_has_to_say,
           a_view_that_is_behind_says_nothing_until_it_joins,
           a_stranger_is_published_as_empty_and_forgotten,
           a_stranger_that_was_not_published_yet_is_owed)
