@@ -15,6 +15,7 @@
 #include "unit.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
 #include "tidewheel/mem.h"
 #include "tidewheel/num.h"
@@ -51,6 +52,40 @@ static inline struct catalog *kit_catalog(const char *more)
     struct catalog *catalog = kit_catalog_of(buf_slice(&text));
     buf_fini(&text);
     return catalog;
+}
+
+static const char KIT_OTHER_VIEW[] = "view: w\n"
+                                     "source: {topic: t, timestamp: {field: ts, unit: ms}}\n"
+                                     "entity: {type: user, keys: [{field: id, type: string}]}\n"
+                                     "features:\n"
+                                     "  - {name: met, aggregates: [count], windows: [10s]}\n";
+
+/* More than one view has to come from files: these are gone when it returns. */
+static inline struct catalog *kit_catalog_of_files(const char *const *texts, size_t count)
+{
+    char names[4][32];
+    const char *files[4];
+    struct buf report = {NULL, 0, 0};
+    struct catalog *catalog = NULL;
+    for (size_t i = 0; i < count; i++) {
+        (void)snprintf(names[i], sizeof names[i], "/tmp/tidewheel-view-XXXXXX.yaml");
+        int fd = mkstemps(names[i], 5);
+        ck_assert_int_ge(fd, 0);
+        ck_assert_int_eq(write(fd, texts[i], strlen(texts[i])), (ssize_t)strlen(texts[i]));
+        (void)close(fd);
+        files[i] = names[i];
+    }
+    int rc = pipeline_load(files, count, &report, &catalog);
+    for (size_t i = 0; i < count; i++)
+        (void)unlink(names[i]);
+    ck_assert_msg(rc == 0, "%s", buf_text(&report));
+    buf_fini(&report);
+    return catalog;
+}
+
+static inline struct catalog *kit_catalog_of_two(void)
+{
+    return kit_catalog_of_files((const char *const[]){KIT_VIEW, KIT_OTHER_VIEW}, 2);
 }
 
 static inline struct shard *kit_shard(const struct catalog *catalog, struct tally *tallies)
