@@ -15,7 +15,6 @@
 #include "unit.h"
 
 #include <stdio.h>
-#include <unistd.h>
 
 #include "tidewheel/mem.h"
 #include "tidewheel/num.h"
@@ -69,15 +68,15 @@ static inline struct catalog *kit_catalog_of_files(const char *const *texts, siz
     struct catalog *catalog = NULL;
     for (size_t i = 0; i < count; i++) {
         (void)snprintf(names[i], sizeof names[i], "/tmp/tidewheel-view-XXXXXX.yaml");
-        int fd = mkstemps(names[i], 5);
-        ck_assert_int_ge(fd, 0);
-        ck_assert_int_eq(write(fd, texts[i], strlen(texts[i])), (ssize_t)strlen(texts[i]));
-        (void)close(fd);
+        FILE *file = fdopen(mkstemps(names[i], 5), "w");
+        ck_assert_ptr_nonnull(file);
+        ck_assert_int_ge(fputs(texts[i], file), 0);
+        ck_assert_int_eq(fclose(file), 0);
         files[i] = names[i];
     }
     int rc = pipeline_load(files, count, &report, &catalog);
     for (size_t i = 0; i < count; i++)
-        (void)unlink(names[i]);
+        (void)remove(names[i]);
     ck_assert_msg(rc == 0, "%s", buf_text(&report));
     buf_fini(&report);
     return catalog;
