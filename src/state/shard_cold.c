@@ -39,7 +39,7 @@ size_t shard_cool(struct shard *shard, size_t looks)
 
 /* ---- and back ---- */
 
-static void add_wanted(struct shard *shard, struct entity_ref ref)
+static void want(struct shard *shard, struct entity_ref ref)
 {
     struct refs *wanted = &shard->wanted;
     wanted->refs = mem_grow(wanted->refs, wanted->count, &wanted->cap, sizeof *wanted->refs);
@@ -54,20 +54,9 @@ bool shard_has_buckets(struct shard *shard, struct entity_ref ref)
     if ((entity->flags & ENTITY_WANTED) != 0)
         return false;
     entity->flags |= ENTITY_WANTED;
-    shard->wanted_count++;
-    add_wanted(shard, ref);
+    shard->asked++;
+    want(shard, ref);
     return false;
-}
-
-void shard_want_again(struct shard *shard)
-{
-    shard->wanted.count = shard->wanted_next = 0;
-    for (uint32_t view = 0; view < shard->topic->view_count; view++)
-        for (uint32_t number = 0; number < shard->views[view].end; number++) {
-            struct entity_ref ref = {view, number};
-            if ((entity_of(shard, ref)->flags & ENTITY_WANTED) != 0)
-                add_wanted(shard, ref);
-        }
 }
 
 bool shard_take_wanted(struct shard *shard, struct entity_ref *ret)
@@ -78,6 +67,18 @@ bool shard_take_wanted(struct shard *shard, struct entity_ref *ret)
     }
     *ret = shard->wanted.refs[shard->wanted_next++];
     return true;
+}
+
+void shard_want_again(struct shard *shard)
+{
+    shard->wanted.count = shard->wanted_next = 0;
+    for (uint32_t view = 0; view < shard->topic->view_count; view++) {
+        const struct entities *entities = &shard->views[view];
+        shard->draining[view].asked = shard->asked; /* they come in another order now */
+        for (uint32_t number = 0; number < entities->end; number++)
+            if ((entity_at(entities, number)->flags & ENTITY_WANTED) != 0)
+                want(shard, (struct entity_ref){view, number});
+    }
 }
 
 int shard_warm(struct shard *shard, struct entity_ref ref, const char *definition,
@@ -91,8 +92,8 @@ int shard_warm(struct shard *shard, struct entity_ref ref, const char *definitio
                            shard->slab, entity->series, &snapshot, err);
     if (rc < 0)
         return rc;
-    shard->wanted_count -= (entity->flags & ENTITY_WANTED) != 0;
     entity->flags &= (uint16_t) ~(ENTITY_COLD | ENTITY_WANTED);
+    shard->warmed++;
     /* Its timer may have gone off while it was away; it stays until that is said. */
     int64_t next_ms = entity_next_change(entities->view, entity, entity->published_ms);
     bool is_nothing = next_ms == INT64_MAX;
