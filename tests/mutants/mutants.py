@@ -25,6 +25,10 @@ def histories(count):
     return "build/tidewheel", ["python3", "tests/model/histories.py", "--count", str(count), "--seed", "1"]
 
 
+def sim(count):
+    return "build/tests/sim", ["build/tests/sim", "--form", "checkpointed", "--count", str(count)]
+
+
 # name, file, what stands there, what is put in its place, (what to build, the test that must fail)
 MUTANTS = [
     ("tail by one hop", "include/tidewheel/window.h",
@@ -160,6 +164,39 @@ MUTANTS = [
      "        return VERDICT_FUTURE;", "        (void)0;", unit("decode")),
     ("of a name given twice the last counts", "src/json/event_reader.c",
      "    reader->seen[node->seen] = reader->event;", "", unit("event_reader")),
+    ("sim: reading goes on where Kafka says", "src/run/tenure.c",
+     "    run_from(tenure, tenure->checkpoint.progress, judge_is_live(tenure));",
+     "    run_from(tenure, tenure->plan.commit_at_least, judge_is_live(tenure));", sim(1000)),
+    ("sim: no fence", "src/sink/fenced_take.c",
+     "    fence->own[0] = '\\0';\n    if (fence->state != FENCE_HELD)\n",
+     "    if (fence->state == FENCE_HELD)\n", sim(1000)),
+    ("sim: nothing is watched", "src/sink/fenced_ask.c",
+     "    words[0] = \"WATCH\";", "    words[0] = \"EXISTS\";", sim(4000)),
+    ("sim: a fence without a sequence", "src/sink/fenced_take.c",
+     "    else if (seq == fence->seq)\n", "    else if (seq >= 0)\n", sim(4000)),
+    ("sim: no verification on reconnect", "src/sink/fenced_ask.c",
+     "    if (!fenced->is_verified && ask_verify(fenced, mono_ms))\n        return;",
+     "    (void)ask_verify;", sim(4000)),
+    ("sim: blobs before features", "src/commit/checkpoint.c",
+     "return !shard->is_live || ledger_durable(&shard->ledger) >= checkpoint->position;",
+     "return shard != NULL;", sim(1000)),
+    ("sim: a counter for a nonce", "src/sink/fenced_ask.c",
+     "(unsigned long long)high,\n                   (unsigned long long)low);",
+     "(unsigned long long)(high & low & 0),\n                   (unsigned long long)slot->fence->seq);",
+     sim(1000)),
+    ("sim: a rebuild without a reset", "src/run/tenure_batch.c",
+     "    checkpoint_add_reset(&tenure->checkpoint, &worker->batch,\n"
+     "                         worker->source->ops->cluster(worker->source),\n"
+     "                         tenure->unit->partition_count, is_whole);\n",
+     "    (void)is_whole;\n    batch_close(&worker->batch, ITEM_UNIT, tenure->unit->shard, "
+     "&tenure->fence)->tag = UNIT_RESET;\n", sim(1000)),
+    ("sim: what is counted already is not said again", "src/state/shard.c",
+     "    mark_changed(shard, (struct entity_ref){passage->view, passage->number}, offset);\n"
+     "    return true;", "    return true;", sim(4000)),
+    ("sim: what was applied is not remembered", "src/state/shard.c",
+     "    if (entity == NULL || offset > entity->applied)\n", "    if (true)\n", sim(1000)),
+    ("sim: a hash that is gone is not missed", "src/sink/loader_scan.c",
+     "    bool is_whole = scan->has_sentinel || ", "    bool is_whole = true || ", sim(4000)),
     ("keys are not encoded", "src/route/key.c",
      "            to[used++] = '%';", "            to[used++] = '_';", unit("key")),
 ]
