@@ -47,8 +47,11 @@ static void on_written(void *arg, struct slice key)
     struct world *world = arg;
     if (world->err.code != 0)
         return;
-    (void)oracle_check_prefix(&world->oracle, key, db_find(world->redis.primary, key, sim_wall_ms),
-                              &world->err);
+    struct db *db = world->redis.primary;
+    int rc = oracle_check_prefix(&world->oracle, key, db_find(db, key, sim_wall_ms), &world->err);
+    if (rc == 0 && world->form == FORM_CHECKPOINTED)
+        (void)invariants_check(&world->invariants, db, key, world->redis.writer, sim_wall_ms,
+                               &world->err);
 }
 
 /* ---- begin and end ---- */
