@@ -28,6 +28,7 @@ enum strike { STRIKE_NOT, STRIKE_KILL, STRIKE_FREEZE };
 
 struct process {
     int number;
+    int version; /* the world's: of the views that it runs */
     bool is_alive;
     bool is_frozen;
     bool is_stopping;
