@@ -241,10 +241,14 @@ struct source_handler worker_reader_handler(struct worker *worker)
     return (struct source_handler){.arg = worker, .reached = on_reached_behind};
 }
 
+/* While Redis is asked for something, its answers are looked for every millisecond. */
 static int64_t wait_for(const struct worker *worker)
 {
+    bool is_asking = worker->loader != NULL && loader_is_busy(worker->loader);
+    if (is_asking || (worker->is_sent && !worker->store->ops->is_ready(worker->store)))
+        return 1;
     if (!worker->store->ops->is_ready(worker->store))
-        return worker->is_sent ? 1 : IDLE_WAIT_MS;
+        return IDLE_WAIT_MS;
     if (!units_have_arrivals(worker))
         return IDLE_WAIT_MS;
     int64_t due_ms = worker->sent_at_ms + worker->setup.options->flush_interval_ms;
