@@ -19,14 +19,15 @@
 #include "tidewheel/mem.h"
 #include "tidewheel/options.h"
 
-enum { UNITS = 12, TEXT_MAX = 128, POOL = 1 << 20, CROWD = 100000, GIVEN_UP_S = 300, WARM_S = 5 };
+enum { UNITS = 12, TEXT_MAX = 128, POOL = 1 << 20, CROWD = 100000, TS_DIGITS = 13 };
+enum { GIVEN_UP_S = 600, WARM_S = 4 };
 
 /* ---- a log that is made up as it is read ---- */
 
 struct text {
     char bytes[TEXT_MAX];
     uint8_t len;
-    uint8_t ts_at; /* of its 13 digits */
+    uint8_t ts_at; /* of its TS_DIGITS */
     uint8_t unit;
 };
 
@@ -42,7 +43,7 @@ struct fake {
     /* Restart: an event of a key is the same whenever it is read. */
     int64_t keys_of_unit;
     int64_t now_ms;
-    char text[TEXT_MAX];
+    char text[TEXT_MAX]; /* or the digits of now_ms */
     /* Steady: texts that only the time is missing in. */
     struct text *pool;
     uint64_t made;
@@ -110,7 +111,8 @@ static int poll_old(struct fake *fake, int64_t timeout_ms, struct unit **ret_uni
         int64_t offset = fake->next[unit];
         if (offset < 0 || offset >= fake->ends[unit])
             continue;
-        uint64_t random = (uint64_t)(offset * UNITS + (int64_t)unit + 1) * UINT64_C(0x9e3779b97f4a7c15);
+        uint64_t random =
+            (uint64_t)(offset * UNITS + (int64_t)unit + 1) * UINT64_C(0x9e3779b97f4a7c15);
         (void)random_next(&random);
         int64_t ts_ms = fake->now_ms - (int64_t)random_below(&random, WEEK_MS);
         uint64_t user = (uint64_t)(offset % fake->keys_of_unit) * UNITS + unit;
@@ -137,11 +139,11 @@ static int poll_new(struct fake *fake, int64_t timeout_ms, struct unit **ret_uni
         return nothing(fake, timeout_ms);
     if (fake->rate > 0 && !is_due(fake))
         return nothing(fake, timeout_ms < 1 ? timeout_ms : 1);
-    if (fake->made % 256 == 0)
+    if (fake->made % 256 == 0) {
         fake->now_ms = clock_wall_ms();
-    char digits[24];
-    (void)snprintf(digits, sizeof digits, "%lld", (long long)fake->now_ms);
-    memcpy(text->bytes + text->ts_at, digits, 13);
+        (void)snprintf(fake->text, sizeof fake->text, "%lld", (long long)fake->now_ms);
+    }
+    memcpy(text->bytes + text->ts_at, fake->text, TS_DIGITS);
     lend(fake, text->unit, text->bytes, text->len, fake->now_ms, ret);
     fake->next[text->unit]++;
     fake->made++;
@@ -259,14 +261,12 @@ static void rig_start(struct rig *rig)
         fake->units[i] =
             (struct unit){rig->catalog->topics[0], (int32_t)i, UNITS, false, NULL, NULL};
     }
-    worker_begin(rig->worker, &(struct worker_ends){
-                                  .source = &fake->source,
-                                  .store = is_fenced ? fenced_store_new(&setup)
-                                                     : plain_store_new(&setup),
-                                  .loader = is_fenced ? loader_new(wire_socket_new(&rig->url),
-                                                                   &rig->url)
-                                                      : NULL,
-                              });
+    worker_begin(rig->worker,
+                 &(struct worker_ends){
+                     .source = &fake->source,
+                     .store = is_fenced ? fenced_store_new(&setup) : plain_store_new(&setup),
+                     .loader = is_fenced ? loader_new(wire_socket_new(&rig->url), &rig->url) : NULL,
+                 });
 }
 
 /* As by kill -9: nothing is drained. */
@@ -468,7 +468,7 @@ static void make_pool(struct fake *fake)
         uint64_t user = 1 + (uint64_t)(share * share * CROWD);
         text->unit = (uint8_t)(user % UNITS);
         text->len = (uint8_t)make_text(text->bytes, &random, user, fake->now_ms);
-        text->ts_at = (uint8_t)(text->len - 14);
+        text->ts_at = (uint8_t)(text->len - TS_DIGITS - 1);
     }
 }
 
