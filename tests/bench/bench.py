@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What it costs: one line each, with its goal (design.md, section 10) where there is one.
 
-    make bench                     about 12 minutes; EVENTS=2000000
+    make bench                     about 12 minutes; EVENTS=2000000 KEYS=1000000
     make bench ONLY=state,decode   of: decode state recover sink latency restart
 
 A cost is CPU time, and a ratio is of two figures of the same run: what else the machine does
@@ -33,7 +33,7 @@ USERS = 100_000
 DAY_MS = 86_400_000
 LATENCY_S = 12
 RATE = 10_000
-KEYS = 1_000_000
+KEYS = int(os.environ.get("KEYS", "1000000"))
 STEADY_S = 10  # as long as a checkpoint interval: one falls into it, wherever it begins
 STEADY_ROUNDS = 3
 PROBES = 48
@@ -47,6 +47,7 @@ pipelines: ["{pipeline}"]
 workers: {workers}
 checkpoint: {{interval: {interval}}}
 """
+FORM = "checkpoint: {{interval: {}}}"
 FORMS = {"plain": "off", "fenced": "1h", "checkpointed": "10s"}
 
 
@@ -270,12 +271,13 @@ def bench_writes(stage):
         line("    beside the bare writer", on_ns / bare_ns, "ratio")
 
 
-def bench_latency(stage):
-    topic = stage.topic("latency")
+def bench_latency(stage, form):
+    topic = stage.topic(f"latency-{form}")
     stage.redis.call("FLUSHALL")
     alone = run("probe", stage.redis.socket, 3)
     pipeline = (stage.path / f"{topic}.yaml").read_text(encoding="utf-8")
-    worker = Worker(stage.kafka, stage.redis, f"latency-{os.getpid()}", [pipeline])
+    worker = Worker(stage.kafka, stage.redis, f"latency-{form}-{os.getpid()}", [pipeline],
+                    extra=FORM.format(FORMS[form]))
     until(lambda: worker.live_units() == PARTITIONS, 60, "the workers are live")
     crowd = Process([BUILD / "tidewheel-generate", "-b", stage.kafka.servers, "-t", topic, "--rate",
                      RATE, "--users", USERS, "--seconds", LATENCY_S + 4], name="generate")
@@ -283,7 +285,7 @@ def bench_latency(stage):
     beside = run("probe", stage.redis.socket, LATENCY_S, stage.kafka.servers, topic)
     crowd.wait(60)
     worker.drain()
-    rate = f"{RATE:,} events/s"
+    rate = f"{RATE:,} events/s, {form} form"
     line(f"from produce to visible at {rate}, p50", beside["visible_p50_ms"], "ms")
     line(f"from produce to visible at {rate}, p99", beside["visible_p99_ms"], "ms", 25)
     line("a reader alone, p99", alone["reader_p99_us"] / 1000, "ms")
@@ -303,7 +305,6 @@ class Restart:
         self.group = f"restart-{os.getpid()}"
         self.rounds = 0
         stage.redis.call("FLUSHALL")
-        stage.begun_ms = time.time_ns() // 1_000_000 - DAY_MS // 2
         users = iter(range(KEYS))
         stage.fill(self.topic, KEYS, lambda dice: next(users))
         self.start()
@@ -311,7 +312,7 @@ class Restart:
     def start(self):
         pipeline = (self.stage.path / f"{self.topic}.yaml").read_text(encoding="utf-8")
         self.worker = Worker(self.stage.kafka, self.stage.redis, self.group, [pipeline],
-                             session_ms=SESSION_MS)
+                             session_ms=SESSION_MS, extra=FORM.format(FORMS["checkpointed"]))
 
     def progress(self):
         """The records that the units' checkpoints hold, once all of them are live."""
@@ -387,7 +388,8 @@ def bench_kafka(only, costs):
         bench_on(stage, topic, "checkpointed")
         bench_writes(stage)
     if "latency" in only:
-        bench_latency(stage)
+        bench_latency(stage, "plain")
+        bench_latency(stage, "checkpointed")
     if "restart" in only:
         bench_restart(stage)
 
