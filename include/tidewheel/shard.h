@@ -30,8 +30,9 @@
 
 /* From which event on is an entity known? */
 enum know {
-    KNOW_FED,      /* one that fed a feature: the running worker */
-    KNOW_MATCHED,  /* one that matched a feature, though it was late: reading again (recovery.md) */
+    KNOW_FED,     /* one that fed a feature: the running worker */
+    KNOW_MATCHED, /* one that matched a feature, though it was late: reading again (recovery.md). It
+                      is written, too: somebody may have published it before it was late */
     KNOW_ACCEPTED, /* any accepted one: eval */
 };
 
@@ -67,6 +68,7 @@ struct shard {
     bool is_live;
     int64_t live_at;         /* silent until the position has reached it */
     int64_t committed_at_ms; /* monotonic clock; 0: never */
+    int64_t own_from;        /* offsets before may have been published by somebody else */
     int64_t started_at;      /* the offset where reading began: nothing before it is held back */
     uint8_t generation;      /* goes up when all that was published may be lost */
     struct entity_ref pass;  /* where the pass is */
@@ -82,7 +84,7 @@ struct shard {
     struct refs wanted; /* cold entities, in the order in which they are needed */
     size_t wanted_next;
     struct entity_ref hand; /* where shard_cool() goes on */
-    struct aside *aside; /* refused entities, the oldest first */
+    struct aside *aside;    /* refused entities, the oldest first */
     size_t aside_first;
     size_t aside_count; /* with those before the first */
     size_t aside_cap;
@@ -122,9 +124,8 @@ void shard_refused(struct shard *shard, struct entity_ref ref, int64_t wall_ms);
 
 /* Puts a blob's entity in, as it was; A must have been told. said_ms: every change by time up to then
  * was published. ERR_INPUT: not a blob of this view and entity. */
-int shard_restore(struct shard *shard, uint32_t view, const char *definition,
-                  struct slice identity, struct slice blob, int64_t said_ms, bool stays_cold,
-                  struct err *err) MUST_CHECK;
+int shard_restore(struct shard *shard, uint32_t view, const char *definition, struct slice identity,
+                  struct slice blob, int64_t said_ms, bool stays_cold, struct err *err) MUST_CHECK;
 
 /* Drops the buckets of clean entities, while no checkpoint is writing blobs: looks at so many, and goes
  * on there the next time. Their timers stay, and whoever needs one of them waits for it. Returns how

@@ -8,7 +8,6 @@
 
 enum {
     BLOBS_PER_ENTITY = 4, /* what a blob costs Redis, beside an entity's features */
-    BLOBS_MIN = 50,       /* of a batch that arrivals have filled already */
     NUMBER_MAX = 24,
 };
 
@@ -47,8 +46,8 @@ static void begin_words(struct checkpoint *checkpoint, size_t *count)
 
 static void end_word(struct checkpoint *checkpoint, size_t begin, size_t *count)
 {
-    checkpoint->words = mem_grow(checkpoint->words, *count, &checkpoint->word_cap,
-                                 sizeof *checkpoint->words);
+    checkpoint->words =
+        mem_grow(checkpoint->words, *count, &checkpoint->word_cap, sizeof *checkpoint->words);
     checkpoint->words[(*count)++] = (struct slice){NULL, checkpoint->text.len - begin};
 }
 
@@ -161,7 +160,8 @@ static void gather_blobs(struct checkpoint *checkpoint, struct batch *batch, siz
     struct entity_ref ref;
     bool is_held = false;
     size_t room = batch->entity_count < entities_max ? entities_max - batch->entity_count : 0;
-    size_t most = room * BLOBS_PER_ENTITY > BLOBS_MIN ? room * BLOBS_PER_ENTITY : BLOBS_MIN;
+    size_t least = entities_max / 2 + 1; /* though arrivals have filled the batch */
+    size_t most = room * BLOBS_PER_ENTITY > least ? room * BLOBS_PER_ENTITY : least;
     for (size_t i = 0; i < most && batch->bytes.len < BATCH_BYTES_MAX; i++) {
         if (!shard_take_saving(shard, &ref, &is_held))
             break;
@@ -273,7 +273,8 @@ static void add_empty_hashes(struct checkpoint *checkpoint, struct batch *batch,
 {
     size_t count = 0;
     begin_words(checkpoint, &count);
-    add_word(checkpoint, "UNLINK", &count); /* a hash of a life that was lost, under the same number */
+    add_word(checkpoint, "UNLINK",
+             &count); /* a hash of a life that was lost, under the same number */
     for (unsigned k = 0; k < META_HASHES; k++)
         add_blob_key(checkpoint, view, k, &count);
     end_words(checkpoint, batch, count);

@@ -15,7 +15,7 @@ enum {
     TURN_EVENTS_MAX = 1000,
     COOL_LOOKS = 1000,   /* entities of a unit, a turn, when memory is short */
     FULL_MS_MAX = 60000, /* without room, though all that is clean was dropped */
-    BEHIND_MAX = 500, /* records for views that are behind, of a turn */
+    BEHIND_MAX = 500,    /* records for views that are behind, of a turn */
     TURN_MS_MAX = 5,
     PUMP_EVERY = 32,       /* events; a pump is one system call */
     IDLE_WAIT_MS = 10,     /* decays are due on multiples of 10 ms */
@@ -194,7 +194,7 @@ static void apply_record(struct worker *worker, const struct unit *unit,
             tally_add(tally, VERDICT_DUPLICATE_KEY, event.duplicates);
         check_key(worker, view, unit, &routed, record);
         shard_apply(shard, i, &routed, event.values, record->offset,
-                    shard->is_live && !is_behind ? KNOW_FED : KNOW_MATCHED);
+                    record->offset >= shard->own_from && !is_behind ? KNOW_FED : KNOW_MATCHED);
     }
     atomic_store_explicit(&worker->records, worker_records(worker) + 1, memory_order_relaxed);
 }
@@ -241,14 +241,12 @@ struct source_handler worker_reader_handler(struct worker *worker)
     return (struct source_handler){.arg = worker, .reached = on_reached_behind};
 }
 
-/* While Redis is asked for something, its answers are looked for every millisecond. */
 static int64_t wait_for(const struct worker *worker)
 {
-    bool is_asking = worker->loader != NULL && loader_is_busy(worker->loader);
-    if (is_asking || (worker->is_sent && !worker->store->ops->is_ready(worker->store)))
-        return 1;
+    if (worker->loader != NULL && loader_is_busy(worker->loader))
+        return 1; /* every page is asked for by a pump */
     if (!worker->store->ops->is_ready(worker->store))
-        return IDLE_WAIT_MS;
+        return worker->is_sent ? 1 : IDLE_WAIT_MS;
     if (!units_have_arrivals(worker))
         return IDLE_WAIT_MS;
     int64_t due_ms = worker->sent_at_ms + worker->setup.options->flush_interval_ms;
@@ -441,8 +439,8 @@ void worker_end(struct worker *worker, int rc)
             worker->setup.number);
     worker->store->ops->close(worker->store);
     if (worker->reader != NULL)
-        worker->has_left = worker->reader->ops->close(worker->reader, timeout_ms / DRAIN_PART) &&
-                           worker->has_left;
+        worker->has_left =
+            worker->reader->ops->close(worker->reader, timeout_ms / DRAIN_PART) && worker->has_left;
     loader_free(worker->loader);
 }
 
