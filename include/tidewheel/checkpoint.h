@@ -40,6 +40,8 @@ struct kept {
     const char *old_output;
 };
 
+struct blob;
+
 struct checkpoint {
     struct shard *shard;
     struct fence *fence;
@@ -54,9 +56,12 @@ struct checkpoint {
     int64_t progress; /* as acknowledged; -1: none yet */
     uint64_t blobs;   /* written since the beginning */
     uint64_t bytes;
-    struct buf text; /* scratch, as the next two */
+    struct buf text; /* scratch, as all that follows */
+    struct buf key;
     struct slice *words;
     size_t word_cap;
+    struct blob *chunk;
+    size_t chunk_cap;
 };
 
 /* prefix must outlive it. Views are as the topic's; the caller fills kept. */
