@@ -40,6 +40,7 @@ kafka: {{brokers: "{servers}", group_id: "{group}"}}
 redis: {{url: "{redis}"}}
 pipelines: ["{pipeline}"]
 workers: {workers}
+checkpoint: {{interval: off}}
 """
 
 
@@ -203,7 +204,8 @@ def bench_latency(stage):
     stage.redis.call("FLUSHALL")
     alone = run("probe", stage.redis.socket, 3)
     pipeline = (stage.path / f"{topic}.yaml").read_text(encoding="utf-8")
-    worker = Worker(stage.kafka, stage.redis, f"latency-{os.getpid()}", [pipeline])
+    worker = Worker(stage.kafka, stage.redis, f"latency-{os.getpid()}", [pipeline],
+                    checkpoint="10s")
     until(lambda: worker.live_units() == PARTITIONS, 60, "the workers are live")
     crowd = Process([BUILD / "tidewheel-generate", "-b", stage.kafka.servers, "-t", topic, "--rate",
                      RATE, "--users", USERS, "--seconds", LATENCY_S + 4], name="generate")
