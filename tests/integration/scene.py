@@ -38,11 +38,9 @@ TESTS = []
 CRASH = re.compile(r"Sanitizer|runtime error:|at=bug")
 
 
-class Skip(Exception):
-    """The test cannot run here; the text says why."""
-
-
 FORMS = {"checkpointed": "1s", "plain": "off"}  # checkpoint.interval
+BOTH = tuple(FORMS)
+PLAIN = ("plain",)
 
 
 class Test:
