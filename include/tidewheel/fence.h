@@ -19,7 +19,7 @@ enum fence_state { FENCE_OPEN, FENCE_CLAIMING, FENCE_HELD, FENCE_LOST };
 struct fence {
     char *meta_key;
     enum fence_state state;
-    char own[META_OWN_LEN + 1]; /* of our last claim that succeeded; "": none yet, or lost */
+    char own[META_OWN_LEN + 1]; /* of our last claim that succeeded; "": none that holds */
     int64_t seq;                /* as of the last batch that was acknowledged */
     struct meta
         found; /* what the claim has found, from before it: owner and seq of whoever came before */

@@ -31,7 +31,8 @@
 /* From which event on is an entity known? */
 enum know {
     KNOW_FED,      /* one that fed a feature: the running worker */
-    KNOW_MATCHED,  /* one that matched a feature, though it was late: reading again (recovery.md) */
+    KNOW_MATCHED,  /* one that matched a feature, though it was late: reading again (recovery.md). It
+                      is written, too: somebody may have published it before it was late */
     KNOW_ACCEPTED, /* any accepted one: eval */
 };
 
@@ -67,6 +68,7 @@ struct shard {
     bool is_live;
     int64_t live_at;         /* silent until the position has reached it */
     int64_t committed_at_ms; /* monotonic clock; 0: never */
+    int64_t own_from;        /* offsets before may have been published by somebody else */
     int64_t started_at;      /* the offset where reading began: nothing before it is held back */
     uint8_t generation;      /* goes up when all that was published may be lost */
     struct entity_ref pass;  /* where the pass is */

@@ -8,7 +8,6 @@
 
 enum {
     BLOBS_PER_ENTITY = 4, /* what a blob costs Redis, beside an entity's features */
-    BLOBS_MIN = 50,       /* of a batch that arrivals have filled already */
     NUMBER_MAX = 24,
 };
 
@@ -161,7 +160,8 @@ static void gather_blobs(struct checkpoint *checkpoint, struct batch *batch, siz
     struct entity_ref ref;
     bool is_held = false;
     size_t room = batch->entity_count < entities_max ? entities_max - batch->entity_count : 0;
-    size_t most = room * BLOBS_PER_ENTITY > BLOBS_MIN ? room * BLOBS_PER_ENTITY : BLOBS_MIN;
+    size_t least = entities_max / 2 + 1; /* though arrivals have filled the batch */
+    size_t most = room * BLOBS_PER_ENTITY > least ? room * BLOBS_PER_ENTITY : least;
     for (size_t i = 0; i < most && batch->bytes.len < BATCH_BYTES_MAX; i++) {
         if (!shard_take_saving(shard, &ref, &is_held))
             break;

@@ -118,6 +118,7 @@ static void run_from(struct tenure *tenure, int64_t position, bool is_live)
     shard->ledger.position = position;
     shard->ledger.committed = tenure->plan.is_reset ? -1 : tenure->plan.commit_at_least;
     shard->live_at = tenure->plan.live_at;
+    shard->own_from = INT64_MAX; /* until the first record has come */
     if (is_live && !shard->is_live)
         shard_go_live(shard);
     int64_t begin = position;
@@ -510,11 +511,24 @@ void tenure_reached_behind(struct tenure *tenure, int64_t offset)
     join(tenure, offset);
 }
 
+/* Who had the unit before may have read on until our claim; a record that came after it brings an end
+ * of the log that lies behind all that. */
+static void note_own(struct tenure *tenure)
+{
+    struct shard *shard = tenure->unit->shard;
+    struct source *source = tenure->worker->source;
+    if (shard->own_from < INT64_MAX)
+        return;
+    int64_t end = source->ops->end(source, tenure->unit);
+    shard->own_from = end > tenure->plan.live_at ? end : tenure->plan.live_at;
+}
+
 bool tenure_take(struct tenure *tenure, const struct record *record)
 {
     struct anchor seen = {record->offset, record->timestamp_ms, meta_checksum(record->value)};
     if (tenure->state != TENURE_RUNNING)
         return false;
+    note_own(tenure);
     if (record->offset == tenure->expected.offset) {
         bool is_same = seen.timestamp_ms == tenure->expected.timestamp_ms &&
                        seen.checksum == tenure->expected.checksum;

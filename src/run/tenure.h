@@ -34,8 +34,10 @@ enum tenure_state {
  * progress three times: one that ends the process whenever it is tried is skipped. */
 struct trial {
     bool is_on;
-    bool is_sent;    /* the note is in a batch */
-    int64_t offset;  /* that is being noted; -1: none */
+    bool is_sent;    /* a note, or that it is taken back, is in a batch */
+    bool has_survived; /* the event that was allowed is applied */
+    int64_t offset;  /* that is to be noted; -1: none */
+    int64_t noting;  /* of the note that is in a batch; -1: it is taken back */
     int64_t allowed; /* noted: it may be applied; -1: none */
     int64_t deaths;  /* of owners that had noted `died_at` */
     int64_t died_at; /* -1: none */

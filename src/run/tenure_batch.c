@@ -60,12 +60,13 @@ void tenures_gather(struct worker *worker)
             continue;
         if (has_reset_to_send(tenure))
             add_reset(tenure, tenure->state == TENURE_RESETTING);
+        if (tenure->unit->shard != NULL)
+            beat(tenure); /* also while it is being loaded, from a server that may have lost our claim */
         if (tenure->state != TENURE_RUNNING)
             continue;
         gather_checkpoint(tenure);
         clean_gather(tenure);
         trial_gather(tenure);
-        beat(tenure);
     }
 }
 

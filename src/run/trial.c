@@ -4,7 +4,7 @@
 
 enum {
     TRIES_MAX = 3,  /* claims without progress */
-    DEATHS_MAX = 2, /* of a single event: once may be anybody's kill -9 */
+    DEATHS_MAX = 3, /* of a single event: one or two may be anybody's kill -9 */
 };
 
 void trial_begin(struct tenure *tenure)
@@ -40,8 +40,12 @@ bool trial_take(struct tenure *tenure, const struct record *record)
 {
     struct trial *trial = &tenure->trial;
     struct worker *worker = tenure->worker;
-    if (!trial->is_on || trial->allowed == record->offset)
+    if (!trial->is_on)
         return true;
+    if (trial->allowed == record->offset) {
+        trial->has_survived = true; /* once what it changed is written */
+        return true;
+    }
     if (trial->died_at == record->offset && trial->deaths >= DEATHS_MAX) {
         skip(tenure, record);
         return false;
@@ -53,23 +57,34 @@ bool trial_take(struct tenure *tenure, const struct record *record)
     return false;
 }
 
-/* The note of an event is the next one's; that of the last goes with the checkpoint. */
-void trial_gather(struct tenure *tenure)
+static void say(struct tenure *tenure, const struct slice *words, size_t count)
 {
-    struct trial *trial = &tenure->trial;
-    if (trial->offset < 0 || trial->is_sent)
-        return;
-    char note[2 * NUM_TEXT_MAX];
-    size_t len = num_format_int64(trial->offset, note);
-    note[len++] = ' ';
-    len += num_format_int64(trial->deaths, note + len);
-    const struct slice words[] = {slice_of("HSET"), slice_of(tenure->fence.meta_key),
-                                  slice_of("trying"), {note, len}};
-    batch_command(&tenure->worker->batch, words, sizeof words / sizeof *words);
+    batch_command(&tenure->worker->batch, words, count);
     struct item *item =
         batch_close(&tenure->worker->batch, ITEM_UNIT, tenure->unit->shard, &tenure->fence);
     item->tag = UNIT_TRY;
-    trial->is_sent = true;
+    tenure->trial.is_sent = true;
+    tenure->trial.noting = tenure->trial.offset;
+}
+
+/* The note of the next event takes the place of the last one's; without a next one it is taken back, so
+ * that nobody who dies later dies of it. */
+void trial_gather(struct tenure *tenure)
+{
+    struct trial *trial = &tenure->trial;
+    const struct slice key = slice_of(tenure->fence.meta_key);
+    if (trial->is_sent)
+        return;
+    if (trial->offset >= 0) {
+        char note[2 * NUM_TEXT_MAX];
+        size_t len = num_format_int64(trial->offset, note);
+        note[len++] = ' ';
+        len += num_format_int64(trial->deaths, note + len);
+        say(tenure, (const struct slice[]){slice_of("HSET"), key, slice_of("trying"), {note, len}}, 4);
+    } else if (trial->has_survived) {
+        say(tenure, (const struct slice[]){slice_of("HDEL"), key, slice_of("trying")}, 3);
+    }
+    trial->has_survived = false;
 }
 
 void trial_answered(struct tenure *tenure)
@@ -77,8 +92,9 @@ void trial_answered(struct tenure *tenure)
     struct trial *trial = &tenure->trial;
     struct worker *worker = tenure->worker;
     trial->is_sent = false;
-    trial->allowed = trial->offset;
-    trial->offset = -1;
+    trial->allowed = trial->noting;
+    if (trial->offset == trial->noting)
+        trial->offset = -1;
     if (trial->allowed >= 0)
         worker->source->ops->begin(worker->source, tenure->unit, trial->allowed);
 }

@@ -135,6 +135,7 @@ static void on_assigned(void *arg, struct unit *unit, const struct plan *plan)
         go_on(unit, plan);
     }
     shard_go_silent(shard, plan->live_at);
+    shard->own_from = plan->live_at;
     log_unit(worker, unit, "silent");
     worker->source->ops->begin(worker->source, unit, shard->ledger.position);
 }

@@ -194,7 +194,7 @@ static void apply_record(struct worker *worker, const struct unit *unit,
             tally_add(tally, VERDICT_DUPLICATE_KEY, event.duplicates);
         check_key(worker, view, unit, &routed, record);
         shard_apply(shard, i, &routed, event.values, record->offset,
-                    shard->is_live && !is_behind ? KNOW_FED : KNOW_MATCHED);
+                    record->offset >= shard->own_from && !is_behind ? KNOW_FED : KNOW_MATCHED);
     }
     atomic_store_explicit(&worker->records, worker_records(worker) + 1, memory_order_relaxed);
 }

@@ -149,6 +149,9 @@ static void fenced_release(struct store *store, struct fence *fence)
     fenced->is_arm_stale = true;
     if (fenced->batch != NULL)
         batch_forget_fence(fenced->batch, fence);
+    if (fence
+            ->is_in_batch) /* nobody will be told what of it is written: the unit is to be loaded */
+        fence->own[0] = '\0';
     fence->is_in_batch = false;
     fence->state = FENCE_OPEN;
 }

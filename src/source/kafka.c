@@ -30,6 +30,7 @@ void kafka_begin_unit(struct kafka_source *source, struct kafka_unit *unit, int6
     if (!unit->unit.is_assigned || unit->waits_lookup || (unit->has_begun && unit->next == start))
         return;
     unit->next = start;
+    unit->is_doubted = false;
     unit->has_begun = source->is_dirty = true;
 }
 
@@ -88,6 +89,18 @@ static void read_again(struct kafka_source *source, struct kafka_unit *unit, con
         await_lookup(source, unit);
 }
 
+/* Each assign() with a position that is not in the log makes such an error, and these outlive the
+ * assignment, which records do not. So one about another position may be an old one: assigning once
+ * more tells. */
+static void out_of_range(struct kafka_source *source, struct kafka_unit *unit,
+                         const rd_kafka_message_t *message)
+{
+    if (message->offset != unit->next && !unit->is_doubted)
+        unit->is_doubted = source->is_dirty = true;
+    else
+        read_again(source, unit, rd_kafka_message_errstr(message));
+}
+
 static bool is_readable(const struct kafka_source *source, const struct kafka_unit *unit)
 {
     return unit != NULL && unit->has_begun && !source->is_paused;
@@ -105,7 +118,7 @@ static void on_signal(struct kafka_source *source, const rd_kafka_message_t *mes
         source->handler.reached(source->handler.arg, unit->lent, message->offset);
     } else if (message->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET) {
         if (is_readable(source, unit))
-            read_again(source, unit, rd_kafka_message_errstr(message));
+            out_of_range(source, unit, message);
     } else {
         const char *text = rd_kafka_message_errstr(message);
         kafka_error(source, message->err, text != NULL ? text : rd_kafka_err2str(message->err));

@@ -107,12 +107,26 @@ void kafka_drop_all(struct kafka_source *source)
     drop_where(source, true);
 }
 
+/* Librdkafka 2.0 aborts the process when a partition is taken away whose fetcher is still stopping: it
+ * is stopped a second time, and the second answer finds it stopped. Stops and their answers go through
+ * the one queue of librdkafka's main thread, as this question does: the first comes back behind the
+ * stops, the second behind their answers. */
+static void await_stops(struct kafka_source *source)
+{
+    for (int i = 0; i < 2; i++) {
+        rd_kafka_topic_partition_list_t *partitions = NULL;
+        if (rd_kafka_assignment(source->handle, &partitions) == RD_KAFKA_RESP_ERR_NO_ERROR)
+            rd_kafka_topic_partition_list_destroy(partitions);
+    }
+}
+
 static void tell_librdkafka(struct kafka_source *source,
                             const rd_kafka_topic_partition_list_t *partitions)
 {
     rd_kafka_resp_err_t code = rd_kafka_assign(source->handle, partitions);
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
         kafka_error(source, code, "assign() was refused");
+    await_stops(source);
 }
 
 void kafka_assign(struct kafka_source *source)

@@ -51,6 +51,7 @@ struct kafka_unit {
     bool waits_lookup;
     bool waits_probe; /* before its lookup a commit tells whether we are a member */
     bool has_begun;   /* the handler has said from where on it wants records */
+    bool is_doubted;  /* an error about another position was not believed; the next one is */
 };
 
 struct kafka_topic {

@@ -199,7 +199,7 @@ void shard_apply(struct shard *shard, uint32_t view_number, const struct routed 
         entity->newest_ms = routed->ts_ms;
     /* An event that has become late while somebody else owned the unit may still be in what that owner
      * has published. */
-    if (has_fed || is_silent(shard, view_number))
+    if (has_fed || know == KNOW_MATCHED)
         mark_changed(shard, ref, offset);
 }
 

@@ -100,7 +100,11 @@ class Agent:
         return f"{worker.name} (partitions {units}), starts again after {pause:.1f} s"
 
     def start(self):
-        self.tell(f"{self.world.start(self.chance.choice([1, 2])).name} starts")
+        self.tell(f"{self.start_one().name} starts")
+
+    def start_one(self):
+        """Small batches make a checkpoint long, and so likely to be cut short."""
+        return self.world.start(self.chance.choice([1, 2]), self.chance.choice([1, 3, 10, 100]))
 
     def stop(self):
         worker = self.worker(is_awake=True)
@@ -120,7 +124,7 @@ class Agent:
         if len(self.world.workers) >= WORKERS_MAX:
             return None
         self.world.on_fault()
-        return self.world.start(self.chance.choice([1, 2])).name
+        return self.start_one().name
 
     def leave(self):
         worker = self.worker(is_awake=True)

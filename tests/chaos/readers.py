@@ -17,7 +17,7 @@ import streams
 USERS_AT_ONCE = 12
 PAUSE_S = 0.025
 HISTORY = 12      # values that are kept of each hash
-WRONG_MAX = 20    # are described
+WRONG_MAX = 20    # users whose values are described
 RECOVERY_MAX_S = 60
 HOT_USERS = 8     # of each partition, looked at to see it recover
 
@@ -61,6 +61,7 @@ class Readers:
         self.begun = time.monotonic()
         self.samples = self.absent = self.older = self.wrong_count = 0
         self.wrong = []
+        self.told = set()  # users
         self.history = collections.defaultdict(lambda: collections.deque(maxlen=HISTORY))
         self.seen = [0] * streams.USERS
         self.stopped = threading.Event()
@@ -100,7 +101,9 @@ class Readers:
         """LOADING and the like pass; whatever else is said is no way to answer HGETALL."""
         if not str(error).startswith(("LOADING", "MASTERDOWN", "BUSY")):
             self.wrong_count += 1
-            self.wrong.append(f"HGETALL was answered by: {error}")
+            sentence = f"HGETALL was answered by: {error}"
+            if sentence not in self.wrong:
+                self.wrong.append(sentence)
 
     def _shop_faults(self, user, fields):
         purchases = streams.number(fields, f"purchase_{streams.LONGEST}_count") or 0
@@ -114,7 +117,8 @@ class Readers:
 
     def _tell(self, user, faults):
         self.wrong_count += 1
-        if len(self.wrong) < WRONG_MAX:
+        if user not in self.told and len(self.told) < WRONG_MAX:
+            self.told.add(user)
             self.wrong.append("\n    ".join(
                 [f"user {user}, partition {streams.partition_of(user)}, "
                  f"{time.monotonic() - self.begun:.2f} s: {'; '.join(faults)}", *self.lines_of(user)]))

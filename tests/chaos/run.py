@@ -41,7 +41,7 @@ DECAY_LAG_MS = 500  # at the end, when the short windows are long over
 PROBLEMS_MAX = 20
 TOPIC = "chaos"
 USER = re.compile(r"(?:user|life):(\d+)")
-FORMS = {"plain": "off", "checkpointed": "2s"}  # checkpoint.interval
+FORMS = {"plain": "off", "checkpointed": "1s"}  # checkpoint.interval
 
 
 def now_ms():
@@ -79,7 +79,7 @@ class Run:
 
     def go(self):
         for _ in range(WORKERS):
-            self.world.start(self.agent.chance.choice([1, 2]))
+            self.agent.start_one()
         until(lambda: self.pair.call("DBSIZE") > streams.USERS, 60, "the first values are there")
         self.agent.run(self.faults)
         self.note(f"{self.agent.seconds():8.2f} s  no more faults")

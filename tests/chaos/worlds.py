@@ -22,10 +22,12 @@ class World:
         self.all = []
         self.faults = []    # of workers: sentences
 
-    def start(self, threads):
+    def start(self, threads, entities_max=100):
+        """threads of its own, and how many entities it writes at once."""
         number = len(self.all) + 1
         one = worker.Worker(self.kafka, self.pair, self.group, self.views, workers=threads,
-                            session_ms=self.session_ms, flags=self.flags, name=f"worker-{number}")
+                            session_ms=self.session_ms, name=f"worker-{number}",
+                            flags=[*self.flags, "-s", f"flush.entities_max={entities_max}"])
         one.is_frozen = False
         self.workers.append(one)
         self.all.append(one)

@@ -1,6 +1,7 @@
 #include "sim_process.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "sim_time.h"
 #include "tidewheel/mem.h"
@@ -27,6 +28,13 @@ static int64_t tell_mono(void)
 static uint64_t draw(void *arg)
 {
     return rng_next(arg);
+}
+
+/* In place of the system's: a claim says which process made it, and a seed must not depend on how many
+ * digits that has. */
+pid_t getpid(void)
+{
+    return 4711;
 }
 
 /* ---- between the stacks ---- */
@@ -114,6 +122,8 @@ void process_start(struct process *process, const struct process_setup *setup)
         .stop = &never,
         .wall_ms = tell_wall,
         .mono_ms = tell_mono,
+        .random = draw,
+        .random_arg = setup->rng,
     });
     struct source_handler handler = worker_handler(process->worker);
     process->source =

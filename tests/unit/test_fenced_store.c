@@ -232,6 +232,13 @@ static void claim_theirs(struct server *server, const char *key)
     freeReplyObject(reply);
 }
 
+static unsigned reached[FAILPOINTS];
+
+static void reach(enum failpoint failpoint)
+{
+    reached[failpoint]++;
+}
+
 /* ---- claims ---- */
 
 START_TEST(a_claim_shows_what_was_there_before_it)
@@ -430,6 +437,13 @@ START_TEST(of_twelve_units_the_one_that_was_claimed_away_is_lost_alone)
     }
     is_answer(&server, "HGET " M4 " own", THEIRS);
     is_answer(&server, "HGET " M4 " seq", "2");
+    until(&writer, is_ready);
+    is_answer(&server, "HINCRBY " M4 " seq 1", "3"); /* what becomes of it is nothing to us */
+    failpoint_hook = reach;
+    write_value(&writer, 0, "a", "1");
+    failpoint_hook = NULL;
+    ck_assert_uint_eq(reached[FAIL_BATCH_SENT], 1);
+    until(&writer, is_ready);
     claim(&writer, 4);
     until(&writer, is_fence_news);
     ck_assert_int_eq(fence_of(&writer, 4)->state, FENCE_HELD);
@@ -779,6 +793,34 @@ START_TEST(one_more_than_we_left_is_only_right_for_a_batch_in_doubt)
 }
 END_TEST
 
+START_TEST(a_unit_that_is_lost_is_forgotten_before_the_batch_is_sent_again)
+{
+    SCENE(2);
+    begin(&writer);
+    add(&writer, 0, "x");
+    add(&writer, 1, "y");
+    writer.tap->is_held = true;
+    send(&writer);
+    writer.tap->is_cut = true;
+    writer.tap->is_closed = true;
+    until(&writer, is_broken);
+    claim_theirs(&server, M0);
+    writer.tap->is_closed = false;
+    writer.tap->deaf_on = "HGETALL";
+    writer.store->ops->claim(writer.store, fence_of(&writer, 2), "x"); /* comes first */
+    until(&writer, is_deaf);
+    ck_assert(is_fence_news(&writer) && !is_written(&writer));
+    ck_assert_ptr_null(writer.batch.items[0].shard);
+    ck_assert_ptr_nonnull(writer.batch.items[1].shard);
+    writer.tap->deaf_on = NULL;
+    writer.tap->is_deaf = false;
+    until(&writer, is_written);
+    is_answer(&server, "EXISTS features:user:x", "0");
+    is_answer(&server, "EXISTS features:user:y", "1");
+    SCENE_END;
+}
+END_TEST
+
 START_TEST(a_restart_of_an_empty_redis_loses_every_unit)
 {
     SCENE(2);
@@ -837,7 +879,8 @@ START_TEST(a_unit_released_in_doubt_is_not_sent_again)
     is_answer(&server, "HGET " M0 " seq", "1");
     claim(&writer, 0);
     until(&writer, is_fence_news);
-    ck_assert(fence_of(&writer, 0)->is_unchanged);
+    ck_assert_int_eq(fence_of(&writer, 0)->found.seq, 1);
+    ck_assert(!fence_of(&writer, 0)->is_unchanged); /* of what was not said nobody knows */
     SCENE_END;
 }
 END_TEST
@@ -859,15 +902,21 @@ END_TEST
 
 /* ---- anything, in any order ---- */
 
-/* Two workers, three units, and per unit a list in Redis to which every batch adds "<count> <tag>" in
- * the transaction that writes the unit. A worker that has claimed a unit goes on at the count that it
- * finds last, unless it is told that what it remembers holds. Whatever breaks: each line of the list is
- * one more than the line before, or, sent again, that very line. */
+/* Two workers, three units, and per unit a list in Redis to which every batch adds "<count> <line>" in
+ * the transaction that writes the unit. Memory runs ahead of Redis: the count goes up when a batch is
+ * made. A worker that has claimed a unit begins a new line at what it finds last, unless it is told that
+ * what it remembers holds. Whatever breaks: each entry of the list is the one before, sent again; or a
+ * later one of its line; or the first of a line that has begun at exactly the one before. */
 enum { RANDOM_UNITS = 3, RANDOM_STEPS = 3000, RANDOM_SEEDS = 20 };
+
+struct entry {
+    long long count;
+    long long line;
+};
 
 struct player {
     struct writer writer;
-    long long count[RANDOM_UNITS]; /* what it remembers */
+    struct entry memory[RANDOM_UNITS];
     bool is_loaded[RANDOM_UNITS];
 };
 
@@ -875,7 +924,9 @@ struct game {
     struct server server;
     struct player players[2];
     uint64_t draws;
-    long long tag;
+    struct entry *begun; /* by line: where */
+    size_t line_count;
+    size_t line_cap;
     size_t written;
     size_t lost;
     size_t parked;
@@ -901,12 +952,22 @@ static void do_only(struct game *game, const char *format, int unit)
     freeReplyObject(do_ask(game, format, unit));
 }
 
-static long long last_count(struct game *game, int unit)
+static struct entry read_entry(const redisReply *reply)
+{
+    struct entry entry = {0, 0};
+    if (reply->type == REDIS_REPLY_STRING)
+        ck_assert_int_eq(sscanf(reply->str, "%lld %lld", &entry.count, &entry.line), 2);
+    return entry;
+}
+
+static struct entry load_entry(struct game *game, int unit)
 {
     redisReply *reply = do_ask(game, "LINDEX list:%d -1", unit);
-    long long count = reply->type == REDIS_REPLY_STRING ? atoll(reply->str) : 0;
+    struct entry last = read_entry(reply);
     freeReplyObject(reply);
-    return count;
+    game->begun = mem_grow(game->begun, game->line_count, &game->line_cap, sizeof *game->begun);
+    game->begun[game->line_count] = last;
+    return (struct entry){last.count, (long long)game->line_count++};
 }
 
 /* As the tenure does it. */
@@ -919,7 +980,7 @@ static void hear_of_fences(struct game *game, struct player *player)
         if (fence->state == FENCE_HELD && !player->is_loaded[i]) {
             game->parked += fence->is_unchanged;
             if (!fence->is_unchanged)
-                player->count[i] = last_count(game, i);
+                player->memory[i] = load_entry(game, i);
         }
         player->is_loaded[i] = fence->state == FENCE_HELD;
     }
@@ -932,13 +993,8 @@ static void play_pump(struct game *game, struct player *player)
     writer->mono_ms += is_away(writer) ? 100 : 5;
     pump(writer);
     if (is_written(writer))
-        for (size_t i = 0; i < writer->batch.item_count; i++) {
-            const struct item *item = &writer->batch.items[i];
-            if (item->shard == NULL)
-                continue;
-            player->count[item->entity.view] = (long long)item->tag;
-            game->written++;
-        }
+        for (size_t i = 0; i < writer->batch.item_count; i++)
+            game->written += writer->batch.items[i].shard != NULL;
     if (is_fence_news(writer))
         hear_of_fences(game, player);
     if (roll(game, 2) == 0)
@@ -952,24 +1008,21 @@ static void play_send(struct game *game, struct player *player)
         return;
     begin(writer);
     for (int i = 0; i < RANDOM_UNITS; i++) {
-        char line[48];
+        char entry[48];
         if (!player->is_loaded[i] || fence_of(writer, i)->state != FENCE_HELD || roll(game, 3) == 0)
             continue;
         char key[16];
         (void)snprintf(key, sizeof key, "list:%d", i);
-        (void)snprintf(line, sizeof line, "%lld %lld", player->count[i] + 1, ++game->tag);
-        const struct slice words[] = {slice_of("RPUSH"), slice_of(key), slice_of(line)};
+        (void)snprintf(entry, sizeof entry, "%lld %lld", ++player->memory[i].count,
+                       player->memory[i].line);
+        const struct slice words[] = {slice_of("RPUSH"), slice_of(key), slice_of(entry)};
         batch_command(&writer->batch, words, 3);
-        struct item *item =
-            batch_close(&writer->batch, ITEM_UNIT, writer->units[i].shard, fence_of(writer, i));
-        item->entity.view = (uint32_t)i;
-        item->tag = (uint64_t)(player->count[i] + 1);
+        (void)batch_close(&writer->batch, ITEM_UNIT, writer->units[i].shard, fence_of(writer, i));
     }
     if (writer->batch.item_count > 0)
         send(writer);
 }
 
-/* What a released unit had in a batch is of no concern any more: whether it landed shows in seq. */
 static void play_claim(struct game *game, struct player *player, bool is_release)
 {
     struct writer *writer = &player->writer;
@@ -1068,15 +1121,25 @@ static void play_step(struct game *game)
         play_failover(game);
 }
 
+static bool may_follow(const struct game *game, struct entry before, struct entry entry)
+{
+    if (entry.line == before.line)
+        return entry.count >= before.count;
+    struct entry begun = game->begun[entry.line];
+    return begun.line == before.line && begun.count == before.count;
+}
+
 static void check_list(struct game *game, int unit, uint64_t seed)
 {
     redisReply *list = do_ask(game, "LRANGE list:%d 0 -1", unit);
+    struct entry before = {0, 0};
     for (size_t i = 0; i < list->elements; i++) {
-        const char *line = list->element[i]->str;
-        const char *before = i == 0 ? "0 0" : list->element[i - 1]->str;
-        ck_assert_msg(strcmp(line, before) == 0 || atoll(line) == atoll(before) + 1,
-                      "seed %llu, unit %d: \"%s\" follows \"%s\"", (unsigned long long)seed, unit,
-                      line, before);
+        struct entry entry = read_entry(list->element[i]);
+        ck_assert_msg(may_follow(game, before, entry),
+                      "SEED=%llu, unit %d: count %lld of line %lld follows %lld of %lld",
+                      (unsigned long long)seed, unit, entry.count, entry.line, before.count,
+                      before.line);
+        before = entry;
     }
     freeReplyObject(list);
 }
@@ -1084,9 +1147,10 @@ static void check_list(struct game *game, int unit, uint64_t seed)
 static void play(struct game *game, uint64_t seed)
 {
     game->draws = seed;
+    game->line_count = 1; /* the first is nobody's */
     do_only(game, "FLUSHALL", 0);
     for (int i = 0; i < 2; i++) {
-        game->players[i] = (struct player){.count = {0}};
+        game->players[i] = (struct player){.is_loaded = {false}};
         writer_open(&game->players[i].writer, &game->server, seed * 2 + (uint64_t)i);
     }
     for (int i = 0; i < RANDOM_STEPS; i++)
@@ -1102,12 +1166,13 @@ static void play(struct game *game, uint64_t seed)
 
 START_TEST(whatever_breaks_no_write_is_doubled_nor_undone)
 {
-    struct game game = {.written = 0};
+    struct game game = {.line_count = 1};
     if (!has_server("fenced_store"))
         return;
     const char *text = getenv("SEED");
     uint64_t first = text != NULL ? strtoull(text, NULL, 10) : (uint64_t)clock_mono_ms() % 1000000;
     printf("random  seed=%llu\n", (unsigned long long)first);
+    game.begun = mem_grow(NULL, 0, &game.line_cap, sizeof *game.begun);
     server_open(&game.server, NO_OPTIONS);
     for (uint64_t i = 0; i < RANDOM_SEEDS; i++)
         play(&game, first + i);
@@ -1115,31 +1180,25 @@ START_TEST(whatever_breaks_no_write_is_doubled_nor_undone)
            game.parked, game.haunted);
     ck_assert_uint_gt(game.written, 200);
     ck_assert_uint_gt(game.lost, 20);
+    free(game.begun);
     server_close(&game.server);
 }
 END_TEST
 
 /* ---- failpoints ---- */
 
-static unsigned reached;
-
-static void reach(enum failpoint failpoint)
-{
-    reached |= 1u << failpoint;
-}
-
 START_TEST(claims_and_batches_pass_their_failpoints)
 {
     SCENE(0);
     failpoint_hook = reach;
-    reached = 0;
     claim_all(&writer, 1);
-    ck_assert_uint_eq(reached, 1u << FAIL_CLAIMED);
+    ck_assert_uint_eq(reached[FAIL_CLAIMED], 1);
+    ck_assert_uint_eq(reached[FAIL_BATCH_SENT], 0);
     begin(&writer);
     add(&writer, 0, "x");
-    reached = 0;
     send(&writer);
-    ck_assert_uint_eq(reached, 1u << FAIL_BATCH_SENT);
+    ck_assert_uint_eq(reached[FAIL_CLAIMED], 1);
+    ck_assert_uint_eq(reached[FAIL_BATCH_SENT], 1);
     failpoint_hook = NULL;
     until(&writer, is_written);
     SCENE_END;
@@ -1170,6 +1229,7 @@ UNIT_MAIN("fenced_store", a_claim_shows_what_was_there_before_it,
           bytes_that_land_between_the_comparison_and_the_batch_fail_the_batch,
           an_older_redis_loses_the_units_whose_state_has_gone_back,
           one_more_than_we_left_is_only_right_for_a_batch_in_doubt,
+          a_unit_that_is_lost_is_forgotten_before_the_batch_is_sent_again,
           a_restart_of_an_empty_redis_loses_every_unit,
           a_unit_released_in_flight_is_told_of_no_answer,
           a_unit_released_in_doubt_is_not_sent_again,

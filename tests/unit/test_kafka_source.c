@@ -460,8 +460,7 @@ START_TEST(beginning_when_assigned_tells_librdkafka_once)
     ck_assert_int_eq(rd_kafka_assignment(source->handle, &list), 0);
     ck_assert_int_eq(list->cnt, PARTITIONS - 1);
     rd_kafka_topic_partition_list_destroy(list);
-    worker.source->ops->begin(worker.source, worker.units[2], 10);
-    POLL_UNTIL(worker.position[2] == 10, &worker);
+    POLL_UNTIL(worker.reached[2] == 10, &worker);
     worker.source->ops->begin(worker.source, worker.units[2], 10);
     ck_assert(!source->is_dirty); /* it is there already */
     worker_close(&worker);
@@ -800,6 +799,32 @@ START_TEST(records_lost_behind_our_back_are_noticed_and_reading_goes_on)
 }
 END_TEST
 
+/* Each assign() with a position that the log does not hold makes an error of its own, and librdkafka
+ * does not throw these away with the records of an assignment that is over. */
+START_TEST(an_error_about_an_earlier_position_plans_nothing_again)
+{
+    struct cluster *cluster = cluster_open();
+    produce(cluster, 0, 0, 12000, 1000); /* the mock keeps 5 MiB of a partition */
+    produce(cluster, 1, 0, 10, 0);
+    struct worker worker;
+    worker_open(&worker, cluster, 1);
+    POLL_UNTIL(worker.position[0] == 12000, &worker);
+    for (int round = 0; round < 3; round++) {
+        worker.assigned = 0;
+        begin_at(&worker, 0, 10 + round);
+        for (int i = 0; worker.assigned == 0; i++) {
+            ck_assert_int_lt(i, 10000);
+            begin_at(&worker, 1, i % 9);
+            (void)worker_poll(&worker, i % 4);
+        }
+        POLL_UNTIL(worker.position[0] == 12000, &worker);
+        ck_assert_int_eq(worker.assigned, 1);
+    }
+    worker_close(&worker);
+    cluster_close(cluster);
+}
+END_TEST
+
 START_TEST(a_topic_that_is_not_there_yet_is_waited_for)
 {
     struct cluster *cluster = cluster_open();
@@ -958,6 +983,7 @@ int main(void)
         a_lookup_that_fails_is_tried_again_and_never_taken_for_an_answer,
         a_rebalance_in_the_middle_of_a_lookup_starts_it_over,
         records_lost_behind_our_back_are_noticed_and_reading_goes_on,
+        an_error_about_an_earlier_position_plans_nothing_again,
         a_topic_that_is_not_there_yet_is_waited_for,
         a_topic_that_we_may_not_read_is_fatal,
         a_topic_that_grows_is_fatal,
