@@ -31,30 +31,30 @@ struct kept {
     const char *definition; /* 32 hex digits; lent, as output (output.h) */
     const char *output;
     int64_t gen;
-    int64_t position;     /* behind: where its reader is; else as the unit's */
-    int64_t saved;        /* the position of the checkpoint under way */
-    int64_t cover_ms;     /* windows that begin earlier may lack events; 0: none does */
-    bool is_cover_open;   /* the next record says how much earlier */
-    bool is_reset;        /* its state is begun anew by the next reset */
-    int64_t old_gen;      /* and this one is to be cleaned away; -1: there is none */
+    int64_t position;   /* behind: where its reader is; else as the unit's */
+    int64_t saved;      /* the position of the checkpoint under way */
+    int64_t cover_ms;   /* windows that begin earlier may lack events; 0: none does */
+    bool is_cover_open; /* the next record says how much earlier */
+    bool is_reset;      /* its state is begun anew by the next reset */
+    int64_t old_gen;    /* and this one is to be cleaned away; -1: there is none */
     const char *old_output;
 };
 
 struct checkpoint {
     struct shard *shard;
     struct fence *fence;
-    const char *prefix; /* of the unit's keys; lent */
-    struct kept *kept;  /* of each view of the topic */
+    const char *prefix;   /* of the unit's keys; lent */
+    struct kept *kept;    /* of each view of the topic */
     struct anchor anchor; /* the last record that was applied */
     enum checkpoint_phase phase;
     int64_t position; /* P */
     struct anchor saved_anchor;
-    size_t in_flight;  /* items that are not acknowledged */
-    int64_t begun_ms;  /* monotonic clock */
-    int64_t progress;  /* as acknowledged; -1: none yet */
-    uint64_t blobs;    /* written since the beginning */
+    size_t in_flight; /* items that are not acknowledged */
+    int64_t begun_ms; /* monotonic clock */
+    int64_t progress; /* as acknowledged; -1: none yet */
+    uint64_t blobs;   /* written since the beginning */
     uint64_t bytes;
-    struct buf text;   /* scratch, as the next two */
+    struct buf text; /* scratch, as the next two */
     struct slice *words;
     size_t word_cap;
 };

@@ -19,13 +19,13 @@ enum { ENTITY_NONE = UINT32_MAX };
 
 enum entity_flag {
     ENTITY_IN_USE = 1,
-    ENTITY_HELD = 2,    /* an event has changed it: the ledger holds it for a write */
-    ENTITY_SENT = 4,    /* it is in the batch that is not acknowledged yet */
-    ENTITY_ASIDE = 8,   /* Redis refused its key (WRONGTYPE): it waits for its next try */
-    ENTITY_UNSAID = 16, /* it has changed in silence: the next pass writes it */
-    ENTITY_GONE = 32,   /* published as empty: kept a little longer, lest Redis loses just that */
-    ENTITY_DIRTY = 64,  /* its blob lacks something: the next checkpoint has it on its list */
-    ENTITY_COLD = 128,  /* its buckets are in its blob, but for those of events since */
+    ENTITY_HELD = 2,     /* an event has changed it: the ledger holds it for a write */
+    ENTITY_SENT = 4,     /* it is in the batch that is not acknowledged yet */
+    ENTITY_ASIDE = 8,    /* Redis refused its key (WRONGTYPE): it waits for its next try */
+    ENTITY_UNSAID = 16,  /* it has changed in silence: the next pass writes it */
+    ENTITY_GONE = 32,    /* published as empty: kept a little longer, lest Redis loses just that */
+    ENTITY_DIRTY = 64,   /* its blob lacks something: the next checkpoint has it on its list */
+    ENTITY_COLD = 128,   /* its buckets are in its blob, but for those of events since */
     ENTITY_WANTED = 256, /* and are to be read back */
 };
 

@@ -7,6 +7,7 @@
 
 #include <stdint.h>
 
-uint64_t entropy_draw(void *arg); /* arg: nothing; it is there for those who are given a source of it */
+uint64_t
+entropy_draw(void *arg); /* arg: nothing; it is there for those who are given a source of it */
 
 #endif

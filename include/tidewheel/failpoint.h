@@ -11,16 +11,16 @@
 #include <stddef.h>
 
 enum failpoint {
-    FAIL_APPLIED,            /* events are applied, nothing of them is sent */
-    FAIL_BATCH_SENT,         /* a batch is sent, its answer is not there */
-    FAIL_FLUSHED_SOME,       /* a checkpoint waits for features, some are written */
-    FAIL_BLOBS_SOME,         /* features are written, and some of the blobs */
-    FAIL_BLOBS_ALL,          /* all blobs are written, the progress is not */
-    FAIL_PROGRESS_WRITTEN,   /* and the progress, but Kafka does not know */
-    FAIL_COMMITTED,          /* Kafka knows, too */
-    FAIL_CLAIMED,            /* a unit is claimed, its state is not loaded */
-    FAIL_LOADED,             /* it is loaded, nothing has been written yet */
-    FAIL_RESET,              /* a rebuild has begun: its reset is written */
+    FAIL_APPLIED,          /* events are applied, nothing of them is sent */
+    FAIL_BATCH_SENT,       /* a batch is sent, its answer is not there */
+    FAIL_FLUSHED_SOME,     /* a checkpoint waits for features, some are written */
+    FAIL_BLOBS_SOME,       /* features are written, and some of the blobs */
+    FAIL_BLOBS_ALL,        /* all blobs are written, the progress is not */
+    FAIL_PROGRESS_WRITTEN, /* and the progress, but Kafka does not know */
+    FAIL_COMMITTED,        /* Kafka knows, too */
+    FAIL_CLAIMED,          /* a unit is claimed, its state is not loaded */
+    FAIL_LOADED,           /* it is loaded, nothing has been written yet */
+    FAIL_RESET,            /* a rebuild has begun: its reset is written */
     FAILPOINTS
 };
 

@@ -30,8 +30,8 @@
 
 /* From which event on is an entity known? */
 enum know {
-    KNOW_FED,      /* one that fed a feature: the running worker */
-    KNOW_MATCHED,  /* one that matched a feature, though it was late: reading again (recovery.md). It
+    KNOW_FED,     /* one that fed a feature: the running worker */
+    KNOW_MATCHED, /* one that matched a feature, though it was late: reading again (recovery.md). It
                       is written, too: somebody may have published it before it was late */
     KNOW_ACCEPTED, /* any accepted one: eval */
 };
@@ -84,7 +84,7 @@ struct shard {
     struct refs wanted; /* cold entities, in the order in which they are needed */
     size_t wanted_next;
     struct entity_ref hand; /* where shard_cool() goes on */
-    struct aside *aside; /* refused entities, the oldest first */
+    struct aside *aside;    /* refused entities, the oldest first */
     size_t aside_first;
     size_t aside_count; /* with those before the first */
     size_t aside_cap;
@@ -124,9 +124,8 @@ void shard_refused(struct shard *shard, struct entity_ref ref, int64_t wall_ms);
 
 /* Puts a blob's entity in, as it was; A must have been told. said_ms: every change by time up to then
  * was published. ERR_INPUT: not a blob of this view and entity. */
-int shard_restore(struct shard *shard, uint32_t view, const char *definition,
-                  struct slice identity, struct slice blob, int64_t said_ms, bool stays_cold,
-                  struct err *err) MUST_CHECK;
+int shard_restore(struct shard *shard, uint32_t view, const char *definition, struct slice identity,
+                  struct slice blob, int64_t said_ms, bool stays_cold, struct err *err) MUST_CHECK;
 
 /* Drops the buckets of clean entities, while no checkpoint is writing blobs: looks at so many, and goes
  * on there the next time. Their timers stay, and whoever needs one of them waits for it. Returns how

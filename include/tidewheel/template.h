@@ -48,7 +48,7 @@ void template_fini(struct template *template);
 
 /* One word, for keeping: literal text percent-encoded, `{id}` for the entity's identity, `{n}` for its
  * part number n: features%3Auser%3A{id}. template_read() leaves no source; false: it is no such word. */
-void template_write(const struct template *template, struct buf *ret); /* adds */
+void template_write(const struct template *template, struct buf *ret);      /* adds */
 bool template_is_equal(const struct template *a, const struct template *b); /* the same keys */
 bool template_read(struct slice word, struct template *ret) MUST_CHECK;
 

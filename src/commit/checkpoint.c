@@ -46,8 +46,8 @@ static void begin_words(struct checkpoint *checkpoint, size_t *count)
 
 static void end_word(struct checkpoint *checkpoint, size_t begin, size_t *count)
 {
-    checkpoint->words = mem_grow(checkpoint->words, *count, &checkpoint->word_cap,
-                                 sizeof *checkpoint->words);
+    checkpoint->words =
+        mem_grow(checkpoint->words, *count, &checkpoint->word_cap, sizeof *checkpoint->words);
     checkpoint->words[(*count)++] = (struct slice){NULL, checkpoint->text.len - begin};
 }
 
@@ -273,7 +273,8 @@ static void add_empty_hashes(struct checkpoint *checkpoint, struct batch *batch,
 {
     size_t count = 0;
     begin_words(checkpoint, &count);
-    add_word(checkpoint, "UNLINK", &count); /* a hash of a life that was lost, under the same number */
+    add_word(checkpoint, "UNLINK",
+             &count); /* a hash of a life that was lost, under the same number */
     for (unsigned k = 0; k < META_HASHES; k++)
         add_blob_key(checkpoint, view, k, &count);
     end_words(checkpoint, batch, count);

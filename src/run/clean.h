@@ -30,9 +30,9 @@ struct cleaning {
     struct leftover *list;
     size_t count;
     size_t cap;
-    unsigned k;           /* the hash of list[0] that is being cleaned */
-    bool is_running;      /* its entities are being read, or written */
-    bool is_in_flight;    /* an item of it is not acknowledged */
+    unsigned k;            /* the hash of list[0] that is being cleaned */
+    bool is_running;       /* its entities are being read, or written */
+    bool is_in_flight;     /* an item of it is not acknowledged */
     struct buf identities; /* each with a newline behind it */
     size_t identity_next;
     struct load load;

@@ -117,8 +117,8 @@ static int member_open_sources(const struct fleet *fleet, struct member *member,
     if (rc < 0 || fleet->options->checkpoint_interval_ms == 0)
         return rc;
     handler = worker_reader_handler(member->worker);
-    return kafka_reader_open(fleet->options, fleet->catalog, number, &handler,
-                             &member->ends.reader, err);
+    return kafka_reader_open(fleet->options, fleet->catalog, number, &handler, &member->ends.reader,
+                             err);
 }
 
 /* What was opened for a worker that will not run. */

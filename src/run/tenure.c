@@ -21,10 +21,10 @@ static void set_state(struct tenure *tenure, enum tenure_state state)
 {
     const struct unit *unit = tenure->unit;
     const struct shard *shard = unit->shard;
-    log_info("unit", "worker=%d topic=%s partition=%d state=%s was=%s position=%lld entities=%zu%s%s%s",
+    log_info("unit",
+             "worker=%d topic=%s partition=%d state=%s was=%s position=%lld entities=%zu%s%s%s",
              tenure->worker->setup.number, unit->topic->name, unit->partition, state_names[state],
-             state_names[tenure->state],
-             shard != NULL ? (long long)shard->ledger.position : -1LL,
+             state_names[tenure->state], shard != NULL ? (long long)shard->ledger.position : -1LL,
              shard != NULL ? shard_count(shard) : 0, tenure->reason != NULL ? " why=\"" : "",
              tenure->reason != NULL ? tenure->reason : "", tenure->reason != NULL ? "\"" : "");
     tenure->state = state;
@@ -100,11 +100,12 @@ static int64_t skip_what_is_lost(struct tenure *tenure, int64_t position)
 {
     if (position >= tenure->plan.log_start)
         return position;
-    log_error("missing",
-              "worker=%d topic=%s partition=%d from=%lld to=%lld why=\"the log has lost records that "
-              "were not read yet\" then=\"windows lack them\"",
-              tenure->worker->setup.number, tenure->unit->topic->name, tenure->unit->partition,
-              (long long)position, (long long)tenure->plan.log_start);
+    log_error(
+        "missing",
+        "worker=%d topic=%s partition=%d from=%lld to=%lld why=\"the log has lost records that "
+        "were not read yet\" then=\"windows lack them\"",
+        tenure->worker->setup.number, tenure->unit->topic->name, tenure->unit->partition,
+        (long long)position, (long long)tenure->plan.log_start);
     open_cover(tenure, false);
     return tenure->plan.log_start;
 }
@@ -135,7 +136,7 @@ static void run_from(struct tenure *tenure, int64_t position, bool is_live)
 
 /* ---- resetting ---- */
 
-static void begin_reset(struct tenure *tenure, const char *reason)
+void tenure_rebuild(struct tenure *tenure, const char *reason)
 {
     struct worker *worker = tenure->worker;
     worker->source->ops->hold(worker->source, tenure->unit);
@@ -258,8 +259,9 @@ static void on_fetched(void *arg, uint64_t tag, struct slice blob)
     struct tenure *tenure = arg;
     struct entity_ref ref = {(uint32_t)(tag >> 32), (uint32_t)tag};
     struct err err = {0, "its blob is gone"};
-    if (blob.ptr != NULL && shard_warm(tenure->unit->shard, ref,
-                                       tenure->checkpoint.kept[ref.view].definition, blob, &err) == 0)
+    if (blob.ptr != NULL &&
+        shard_warm(tenure->unit->shard, ref, tenure->checkpoint.kept[ref.view].definition, blob,
+                   &err) == 0)
         return;
     log_warn("blob", "worker=%d topic=%s partition=%d view=%s why=\"%s\"",
              tenure->worker->setup.number, tenure->unit->topic->name, tenure->unit->partition,
@@ -290,7 +292,7 @@ static void fetch(struct tenure *tenure)
 static void tend_run(struct tenure *tenure)
 {
     if (tenure->is_damaged)
-        begin_reset(tenure, "a blob is damaged, or gone");
+        tenure_rebuild(tenure, "a blob is damaged, or gone");
     else
         fetch(tenure);
 }
@@ -298,7 +300,8 @@ static void tend_run(struct tenure *tenure)
 static void tend_load(struct tenure *tenure)
 {
     if (tenure->load.state == LOAD_DAMAGED || tenure->is_damaged)
-        begin_reset(tenure, tenure->is_damaged ? "a blob is damaged" : "a part of the state is gone");
+        tenure_rebuild(tenure,
+                       tenure->is_damaged ? "a blob is damaged" : "a part of the state is gone");
     else if (tenure->load.state == LOAD_DONE)
         on_loaded(tenure);
 }
@@ -327,7 +330,7 @@ static int on_claimed(struct tenure *tenure, struct err *err)
                     tenure->unit->shard->ledger.position <= tenure->plan.live_at;
     const char *reason = judge_rebuild(tenure);
     if (reason != NULL)
-        begin_reset(tenure, reason);
+        tenure_rebuild(tenure, reason);
     else if (is_known)
         resume(tenure);
     else
@@ -379,9 +382,9 @@ static void rest(struct tenure *tenure)
         return;
     tenure->reason = "the fence says no";
     worker->source->ops->hold(worker->source, tenure->unit);
-    tenure->retry_ms = worker->mono_ms + REST_MS_MIN +
-                       (int64_t)(worker->setup.random(worker->setup.random_arg) %
-                                 (REST_MS_MAX - REST_MS_MIN));
+    tenure->retry_ms =
+        worker->mono_ms + REST_MS_MIN +
+        (int64_t)(worker->setup.random(worker->setup.random_arg) % (REST_MS_MAX - REST_MS_MIN));
     set_state(tenure, TENURE_RESTING);
     tenure->reason = NULL;
 }
@@ -448,99 +451,4 @@ int tenures_tend(struct worker *worker, struct err *err)
             return rc;
     }
     return 0;
-}
-
-/* ---- records ---- */
-
-static void note_cover(struct tenure *tenure, const struct record *record, bool is_behind)
-{
-    const struct shard *shard = tenure->unit->shard;
-    for (size_t i = 0; i < tenure->unit->topic->view_count; i++) {
-        struct kept *kept = &tenure->checkpoint.kept[i];
-        if (!kept->is_cover_open || shard->is_behind[i] != is_behind)
-            continue;
-        kept->is_cover_open = false;
-        if (record->timestamp_ms >= 0 && record->timestamp_ms < kept->cover_ms)
-            kept->cover_ms = record->timestamp_ms;
-    }
-}
-
-/* The views that are behind have seen everything before offset. */
-static void join(struct tenure *tenure, int64_t offset)
-{
-    struct worker *worker = tenure->worker;
-    struct shard *shard = tenure->unit->shard;
-    if (offset < shard->ledger.position)
-        return;
-    for (uint32_t i = 0; i < tenure->unit->topic->view_count; i++) {
-        if (!shard->is_behind[i] || tenure->checkpoint.kept[i].is_reset)
-            continue;
-        log_info("joined", "worker=%d topic=%s partition=%d view=%s position=%lld",
-                 worker->setup.number, tenure->unit->topic->name, tenure->unit->partition,
-                 tenure->unit->topic->views[i]->name, (long long)shard->ledger.position);
-        shard_join(shard, i);
-    }
-    worker->reader->ops->hold(worker->reader, tenure->unit);
-}
-
-bool tenure_wants(const struct tenure *tenure, uint32_t view, int64_t offset)
-{
-    const struct kept *kept = &tenure->checkpoint.kept[view];
-    return tenure->unit->shard->is_behind[view] && !kept->is_reset && kept->position <= offset;
-}
-
-bool tenure_take_behind(struct tenure *tenure, const struct record *record)
-{
-    if (tenure == NULL || tenure->state != TENURE_RUNNING)
-        return false;
-    if (record->offset >= tenure->unit->shard->ledger.position) {
-        join(tenure, record->offset);
-        return false;
-    }
-    note_cover(tenure, record, true);
-    return true;
-}
-
-void tenure_reached_behind(struct tenure *tenure, int64_t offset)
-{
-    if (tenure == NULL || tenure->state != TENURE_RUNNING)
-        return;
-    for (uint32_t i = 0; i < tenure->unit->topic->view_count; i++)
-        if (tenure_wants(tenure, i, offset))
-            tenure->checkpoint.kept[i].position = offset;
-    join(tenure, offset);
-}
-
-/* Who had the unit before may have read on until our claim; a record that came after it brings an end
- * of the log that lies behind all that. */
-static void note_own(struct tenure *tenure)
-{
-    struct shard *shard = tenure->unit->shard;
-    struct source *source = tenure->worker->source;
-    if (shard->own_from < INT64_MAX)
-        return;
-    int64_t end = source->ops->end(source, tenure->unit);
-    shard->own_from = end > tenure->plan.live_at ? end : tenure->plan.live_at;
-}
-
-bool tenure_take(struct tenure *tenure, const struct record *record)
-{
-    struct anchor seen = {record->offset, record->timestamp_ms, meta_checksum(record->value)};
-    if (tenure->state != TENURE_RUNNING)
-        return false;
-    note_own(tenure);
-    if (record->offset == tenure->expected.offset) {
-        bool is_same = seen.timestamp_ms == tenure->expected.timestamp_ms &&
-                       seen.checksum == tenure->expected.checksum;
-        tenure->expected.offset = -1;
-        if (!is_same) {
-            begin_reset(tenure, "the log is another than the one that was read");
-            return false;
-        }
-    }
-    if (record->offset < tenure->unit->shard->ledger.position || !trial_take(tenure, record))
-        return false;
-    tenure->checkpoint.anchor = seen;
-    note_cover(tenure, record, false);
-    return true;
 }

@@ -34,13 +34,13 @@ enum tenure_state {
  * progress three times: one that ends the process whenever it is tried is skipped. */
 struct trial {
     bool is_on;
-    bool is_sent;    /* a note, or that it is taken back, is in a batch */
+    bool is_sent;      /* a note, or that it is taken back, is in a batch */
     bool has_survived; /* the event that was allowed is applied */
-    int64_t offset;  /* that is to be noted; -1: none */
-    int64_t noting;  /* of the note that is in a batch; -1: it is taken back */
-    int64_t allowed; /* noted: it may be applied; -1: none */
-    int64_t deaths;  /* of owners that had noted `died_at` */
-    int64_t died_at; /* -1: none */
+    int64_t offset;    /* that is to be noted; -1: none */
+    int64_t noting;    /* of the note that is in a batch; -1: it is taken back */
+    int64_t allowed;   /* noted: it may be applied; -1: none */
+    int64_t deaths;    /* of owners that had noted `died_at` */
+    int64_t died_at;   /* -1: none */
 };
 
 struct tenure {
@@ -102,6 +102,8 @@ void trial_answered(struct tenure *tenure);
 
 /* ---- */
 
+/* What is known is of no use: it is built anew from plan.again on. */
+void tenure_rebuild(struct tenure *tenure, const char *reason);
 void tenure_was_reset(struct tenure *tenure); /* the reset is acknowledged */
 
 /* Memory is short: drops what is clean of so many entities, and sees to it that more is soon. */

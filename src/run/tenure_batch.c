@@ -33,13 +33,11 @@ static void gather_checkpoint(struct tenure *tenure)
     bool is_time = worker->mono_ms >= tenure->checkpoint_ms && checkpoint_is_due(checkpoint);
     bool is_last = worker->is_ending && !tenure->has_ended;
     if (checkpoint->phase == CHECKPOINT_IDLE && (is_time || is_last)) {
-        tenure->checkpoint_ms =
-            worker->mono_ms + worker->setup.options->checkpoint_interval_ms;
+        tenure->checkpoint_ms = worker->mono_ms + worker->setup.options->checkpoint_interval_ms;
         checkpoint_begin(checkpoint, worker->mono_ms);
     }
-    checkpoint_gather(checkpoint, &worker->batch,
-                      (size_t)worker->setup.options->flush_entities_max, &worker->row,
-                      worker->wall_ms);
+    checkpoint_gather(checkpoint, &worker->batch, (size_t)worker->setup.options->flush_entities_max,
+                      &worker->row, worker->wall_ms);
 }
 
 static void beat(struct tenure *tenure)
@@ -47,8 +45,7 @@ static void beat(struct tenure *tenure)
     struct worker *worker = tenure->worker;
     if (worker->mono_ms - tenure->fence.touched_ms < BEAT_MS)
         return;
-    struct item *item =
-        batch_close(&worker->batch, ITEM_UNIT, tenure->unit->shard, &tenure->fence);
+    struct item *item = batch_close(&worker->batch, ITEM_UNIT, tenure->unit->shard, &tenure->fence);
     item->tag = UNIT_BEAT;
 }
 
@@ -61,7 +58,8 @@ void tenures_gather(struct worker *worker)
         if (has_reset_to_send(tenure))
             add_reset(tenure, tenure->state == TENURE_RESETTING);
         if (tenure->unit->shard != NULL)
-            beat(tenure); /* also while it is being loaded, from a server that may have lost our claim */
+            beat(
+                tenure); /* also while it is being loaded, from a server that may have lost our claim */
         if (tenure->state != TENURE_RUNNING)
             continue;
         gather_checkpoint(tenure);

@@ -22,17 +22,18 @@ int judge_place(const struct tenure *tenure, const char *cluster, struct err *er
                        topic, (long long)found->format, META_FORMAT);
     if (found->cluster != NULL && strcmp(found->cluster, "-") != 0 && cluster[0] != '\0' &&
         strcmp(found->cluster, cluster) != 0)
-        return err_set(err, ERR_FATAL,
-                       "topic %s: its state in Redis was made from Kafka cluster %s, and this is %s: "
-                       "correct kafka.brokers, or use another kafka.group_id",
-                       topic, found->cluster, cluster);
+        return err_set(
+            err, ERR_FATAL,
+            "topic %s: its state in Redis was made from Kafka cluster %s, and this is %s: "
+            "correct kafka.brokers, or use another kafka.group_id",
+            topic, found->cluster, cluster);
     if (found->partition_count >= 0 && found->partition_count != unit->partition_count)
-        return err_set(err, ERR_FATAL,
-                       "topic %s has %d partitions, and its state in Redis was made from %lld: keys "
-                       "have moved, and what they had counted would be missing; stop all workers, "
-                       "delete the keys {tw:%s:%s:*}:m and start again: all of it is read again",
-                       topic, (int)unit->partition_count, (long long)found->partition_count, group,
-                       topic);
+        return err_set(
+            err, ERR_FATAL,
+            "topic %s has %d partitions, and its state in Redis was made from %lld: keys "
+            "have moved, and what they had counted would be missing; stop all workers, "
+            "delete the keys {tw:%s:%s:*}:m and start again: all of it is read again",
+            topic, (int)unit->partition_count, (long long)found->partition_count, group, topic);
     return 0;
 }
 
@@ -64,8 +65,7 @@ static bool is_clock_ahead(const struct tenure *tenure)
 const char *judge_rebuild(const struct tenure *tenure)
 {
     const struct meta *found = &tenure->fence.found;
-    int64_t joined =
-        judge_joined(found, tenure->unit->topic, tenure->worker->definitions);
+    int64_t joined = judge_joined(found, tenure->unit->topic, tenure->worker->definitions);
     if (!found->is_found)
         return "Redis has no state of it";
     if (tenure->plan.is_reset)

@@ -18,20 +18,22 @@ void trial_begin(struct tenure *tenure)
     tenure->trial.is_on =
         found->tries >= TRIES_MAX && tenure->plan.live_at > tenure->checkpoint.progress;
     if (tenure->trial.is_on)
-        log_warn("trial",
-                 "worker=%d topic=%s partition=%d tries=%lld why=\"its owners died without progress\" "
-                 "then=\"events are tried one at a time\"",
-                 tenure->worker->setup.number, tenure->unit->topic->name, tenure->unit->partition,
-                 (long long)found->tries);
+        log_warn(
+            "trial",
+            "worker=%d topic=%s partition=%d tries=%lld why=\"its owners died without progress\" "
+            "then=\"events are tried one at a time\"",
+            tenure->worker->setup.number, tenure->unit->topic->name, tenure->unit->partition,
+            (long long)found->tries);
 }
 
 static void skip(struct tenure *tenure, const struct record *record)
 {
-    log_error("poison",
-              "worker=%d topic=%s partition=%d offset=%lld deaths=%lld bytes=%zu why=\"it ended the "
-              "process each time\" then=\"it is skipped\"",
-              tenure->worker->setup.number, tenure->unit->topic->name, tenure->unit->partition,
-              (long long)record->offset, (long long)tenure->trial.deaths, record->value.len);
+    log_error(
+        "poison",
+        "worker=%d topic=%s partition=%d offset=%lld deaths=%lld bytes=%zu why=\"it ended the "
+        "process each time\" then=\"it is skipped\"",
+        tenure->worker->setup.number, tenure->unit->topic->name, tenure->unit->partition,
+        (long long)record->offset, (long long)tenure->trial.deaths, record->value.len);
     tenure->unit->shard->ledger.position = record->offset + 1;
     tenure->checkpoint_ms = tenure->worker->mono_ms; /* never again */
 }
@@ -80,7 +82,8 @@ void trial_gather(struct tenure *tenure)
         size_t len = num_format_int64(trial->offset, note);
         note[len++] = ' ';
         len += num_format_int64(trial->deaths, note + len);
-        say(tenure, (const struct slice[]){slice_of("HSET"), key, slice_of("trying"), {note, len}}, 4);
+        say(tenure, (const struct slice[]){slice_of("HSET"), key, slice_of("trying"), {note, len}},
+            4);
     } else if (trial->has_survived) {
         say(tenure, (const struct slice[]){slice_of("HDEL"), key, slice_of("trying")}, 3);
     }

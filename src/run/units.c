@@ -372,8 +372,8 @@ void write_changes(struct worker *worker, size_t looks)
 /* ---- commits ---- */
 
 /* The offset to commit; -1: none is due. Of a checkpointed unit it is the progress that was written. */
-static int64_t commit_due(const struct worker *worker, const struct unit *unit,
-                          int64_t interval_ms, int64_t idle_ms)
+static int64_t commit_due(const struct worker *worker, const struct unit *unit, int64_t interval_ms,
+                          int64_t idle_ms)
 {
     const struct shard *shard = unit->shard;
     int64_t since_ms = worker->mono_ms - shard->committed_at_ms;

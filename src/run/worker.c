@@ -15,7 +15,7 @@ enum {
     TURN_EVENTS_MAX = 1000,
     COOL_LOOKS = 1000,   /* entities of a unit, a turn, when memory is short */
     FULL_MS_MAX = 60000, /* without room, though all that is clean was dropped */
-    BEHIND_MAX = 500, /* records for views that are behind, of a turn */
+    BEHIND_MAX = 500,    /* records for views that are behind, of a turn */
     TURN_MS_MAX = 5,
     PUMP_EVERY = 32,       /* events; a pump is one system call */
     IDLE_WAIT_MS = 10,     /* decays are due on multiples of 10 ms */
@@ -243,6 +243,8 @@ struct source_handler worker_reader_handler(struct worker *worker)
 
 static int64_t wait_for(const struct worker *worker)
 {
+    if (worker->loader != NULL && loader_is_busy(worker->loader))
+        return 1; /* every page is asked for by a pump */
     if (!worker->store->ops->is_ready(worker->store))
         return worker->is_sent ? 1 : IDLE_WAIT_MS;
     if (!units_have_arrivals(worker))
@@ -437,8 +439,8 @@ void worker_end(struct worker *worker, int rc)
             worker->setup.number);
     worker->store->ops->close(worker->store);
     if (worker->reader != NULL)
-        worker->has_left = worker->reader->ops->close(worker->reader, timeout_ms / DRAIN_PART) &&
-                           worker->has_left;
+        worker->has_left =
+            worker->reader->ops->close(worker->reader, timeout_ms / DRAIN_PART) && worker->has_left;
     loader_free(worker->loader);
 }
 

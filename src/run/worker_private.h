@@ -55,8 +55,8 @@ struct worker {
     bool has_failed; /* nothing is written or committed any more */
     /* The checkpointed form. */
     bool is_fenced;
-    bool is_ending; /* last checkpoints are being written */
-    bool is_full;         /* of memory: intake waits for what can be dropped */
+    bool is_ending;        /* last checkpoints are being written */
+    bool is_full;          /* of memory: intake waits for what can be dropped */
     int64_t full_since_ms; /* monotonic clock */
     char *who;
     struct definition *definitions;

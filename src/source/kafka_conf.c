@@ -35,6 +35,7 @@ static const struct pair DEFAULTS[] = {
     {"queued.max.messages.kbytes",         "65536"},
     {"fetch.max.bytes",                    "16777216"},
     {"fetch.queue.backoff.ms",             "10"}, /* librdkafka < 2.2 has none */
+    {"fetch.wait.max.ms",                  "100"}, /* a lookup waits behind a fetch that finds nothing */
     {"topic.metadata.refresh.interval.ms", "10000"}, /* a topic that appears or grows is seen soon */
     {"socket.keepalive.enable",            "true"},
     {"log.connection.close",               "false"},

@@ -110,10 +110,11 @@ void kafka_drop_all(struct kafka_source *source)
 /* Librdkafka 2.0 aborts the process when a partition is taken away whose fetcher is still stopping: it
  * is stopped a second time, and the second answer finds it stopped. Stops and their answers go through
  * the one queue of librdkafka's main thread, as this question does: the first comes back behind the
- * stops, the second behind their answers. */
+ * stops, the second behind their answers. While the group is being left nothing is assigned any more,
+ * and a question may stay without an answer for ever. */
 static void await_stops(struct kafka_source *source)
 {
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 2 && !source->is_closing; i++) {
         rd_kafka_topic_partition_list_t *partitions = NULL;
         if (rd_kafka_assignment(source->handle, &partitions) == RD_KAFKA_RESP_ERR_NO_ERROR)
             rd_kafka_topic_partition_list_destroy(partitions);

@@ -107,8 +107,8 @@ static int64_t question(struct kafka_source *source, enum lookup_step step,
 }
 
 /* Whether we are a member still: the broker takes a commit from nobody else. What was committed last
- * is committed once more, so that nothing changes; a person's offset is left alone, lest it becomes
- * ours. Our own commits have to be through, or this one would undo them. */
+ * is committed once more, so that nothing changes; a person's offset is left alone. Our own commits
+ * have to be through, or this one would undo them. */
 static rd_kafka_resp_err_t probe_membership(struct kafka_source *source)
 {
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(4);

@@ -6,17 +6,9 @@
 #include "tidewheel/mem.h"
 #include "tidewheel/route.h"
 
-enum {
-    RETRY_MS = 30 * 1000, /* of a refused key */
-    GONE_MS = 30 * 1000,  /* more than what a crash or a failover of Redis loses */
-};
+enum { GONE_MS = 30 * 1000 }; /* more than what a crash or a failover of Redis loses */
 
 enum { FETCH_RECORD = 8, FETCH_BUCKETS = 4, FETCH_SERIES_MAX = 4, FETCH_WORDS_MAX = 32 };
-
-struct aside {
-    struct entity_ref entity;
-    int64_t retry_ms; /* wall clock */
-};
 
 struct shard *shard_new(const struct topic *topic, struct tally *tallies, uint64_t seed,
                         int64_t now_ms)
@@ -302,35 +294,6 @@ bool shard_take_arrival(struct shard *shard, struct entity_ref *ret)
 
 enum { WRITE_PENDING = ENTITY_HELD | ENTITY_SENT | ENTITY_ASIDE };
 
-/* The list is moved up only when half of it has been taken: it may be long. */
-static struct entity_ref aside_take(struct shard *shard)
-{
-    struct entity_ref entity = shard->aside[shard->aside_first++].entity;
-    if (shard->aside_first * 2 < shard->aside_count)
-        return entity;
-    shard->aside_count -= shard->aside_first;
-    memmove(shard->aside, shard->aside + shard->aside_first,
-            shard->aside_count * sizeof *shard->aside);
-    shard->aside_first = 0;
-    return entity;
-}
-
-static bool take_refused(struct shard *shard, int64_t wall_ms, struct entity_ref *ret)
-{
-    while (shard->aside_first < shard->aside_count &&
-           shard->aside[shard->aside_first].retry_ms <= wall_ms) {
-        *ret = aside_take(shard);
-        struct entity *entity = entity_of(shard, *ret);
-        shard_mark_dirty(shard, *ret);
-        /* Whatever it has to say, its offsets have gone. */
-        entity->flags &= (uint16_t) ~(ENTITY_ASIDE | ENTITY_UNSAID);
-        entity->generation = shard->generation;
-        if ((entity->flags & (ENTITY_HELD | ENTITY_SENT)) == 0)
-            return true;
-    }
-    return false;
-}
-
 /* Has time changed any value since the last acknowledged write? The buckets are still those of
  * then: an arrival would have marked the entity, and only a write or an arrival tidies. */
 static bool has_decayed(const struct shard *shard, uint32_t view_number, uint32_t number,
@@ -420,7 +383,7 @@ bool shard_take_decay(struct shard *shard, int64_t wall_ms, size_t *looks, struc
 {
     if (!shard->is_live)
         return false;
-    if (!take_refused(shard, wall_ms, ret) && !take_due(shard, looks, ret) &&
+    if (!shard_take_refused(shard, wall_ms, ret) && !take_due(shard, looks, ret) &&
         !take_unsaid(shard, looks, ret))
         return false;
     shard_mark_sent(shard, *ret);
@@ -480,20 +443,6 @@ void shard_written(struct shard *shard, struct entity_ref ref, int64_t as_of_ms,
     }
     for (size_t i = 0; i < entities->view->feature_count; i++)
         series_tidy(&entity->series[i], &entities->view->features[i].series, shard->slab, as_of_ms);
-}
-
-void shard_refused(struct shard *shard, struct entity_ref ref, int64_t wall_ms)
-{
-    struct entity *entity = entity_of(shard, ref);
-    entity->flags &= (uint16_t)~ENTITY_SENT;
-    entity->published_ms = -1; /* the next try is a first write again */
-    if ((entity->flags & ENTITY_ASIDE) != 0)
-        return;
-    entity->flags |= ENTITY_ASIDE;
-    shard_mark_dirty(shard, ref);
-    shard->aside =
-        mem_grow(shard->aside, shard->aside_count, &shard->aside_cap, sizeof *shard->aside);
-    shard->aside[shard->aside_count++] = (struct aside){ref, wall_ms + RETRY_MS};
 }
 
 int64_t shard_durable(const struct shard *shard)

@@ -3,8 +3,8 @@
 #include "tidewheel/snapshot.h"
 
 enum {
-    NOT_CLEAN = ENTITY_HELD | ENTITY_SENT | ENTITY_ASIDE | ENTITY_UNSAID | ENTITY_GONE | ENTITY_DIRTY |
-                ENTITY_COLD
+    NOT_CLEAN = ENTITY_HELD | ENTITY_SENT | ENTITY_ASIDE | ENTITY_UNSAID | ENTITY_GONE |
+                ENTITY_DIRTY | ENTITY_COLD
 };
 
 /* ---- away ---- */

@@ -28,6 +28,9 @@ bool shard_cool_one(struct shard *shard, struct entity_ref ref); /* false: it is
 /* When time alone next changes a value, as seen from now_ms. */
 int64_t entity_next_change(const struct view *view, const struct entity *entity, int64_t now_ms);
 
+/* A refused entity whose time has come to be tried again. */
+bool shard_take_refused(struct shard *shard, int64_t wall_ms, struct entity_ref *ret);
+
 /* It is in the batch that is gathered. */
 void shard_mark_sent(struct shard *shard, struct entity_ref ref);
 

@@ -119,9 +119,8 @@ static void resume(struct shard *shard, struct entity_ref ref, bool is_owed, int
     expire_set(entities->expire, ref.number, is_due ? shard->clock_ms[ref.view] : next_ms);
 }
 
-int shard_restore(struct shard *shard, uint32_t view, const char *definition,
-                  struct slice identity, struct slice blob, int64_t said_ms, bool stays_cold,
-                  struct err *err)
+int shard_restore(struct shard *shard, uint32_t view, const char *definition, struct slice identity,
+                  struct slice blob, int64_t said_ms, bool stays_cold, struct err *err)
 {
     struct entities *entities = &shard->views[view];
     if (entities_find(entities, identity) != ENTITY_NONE)
@@ -129,7 +128,10 @@ int shard_restore(struct shard *shard, uint32_t view, const char *definition,
     struct entity_ref ref = {view, entities_add(entities, identity)};
     struct entity *entity = entity_of(shard, ref);
     struct snapshot snapshot;
-    if (said_ms < 0) /* nothing was: its blobs are owed, all of them */
+    /* While the first pass is under way some blobs are owed, and what time has changed of the others is
+     * not known to be said. */
+    bool is_said = said_ms >= 0;
+    if (!is_said)
         said_ms = shard->clock_ms[view];
     int rc = snapshot_read(blob, entities->view, definition, identity, said_ms, shard->slab,
                            entity->series, &snapshot, err);
@@ -139,7 +141,7 @@ int shard_restore(struct shard *shard, uint32_t view, const char *definition,
     }
     entity->applied = snapshot.applied;
     entity->newest_ms = snapshot.newest_ms;
-    resume(shard, ref, (snapshot.flags & SNAPSHOT_OWED) != 0, said_ms);
+    resume(shard, ref, (snapshot.flags & SNAPSHOT_OWED) != 0 || !is_said, said_ms);
     if (stays_cold)
         (void)shard_cool_one(shard, ref);
     return 0;

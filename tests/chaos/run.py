@@ -56,7 +56,6 @@ class Run:
     """One world, from its start to its judgement."""
 
     def __init__(self, form, minutes, seed, rate):
-        self.minutes = minutes
         self.seed = seed
         self.form = form
         self.expected = None

@@ -79,8 +79,8 @@ static bool is_owed(const struct progress *progress, struct db *db, struct slice
 static int check_entity(const struct invariants *invariants, const struct progress *progress,
                         struct db *db, size_t entity, int64_t wall_ms, struct err *err)
 {
-    char key[] = "features:user:e0";
-    key[sizeof key - 2] = (char)('0' + entity);
+    char key[] = "features:user:ea";
+    key[sizeof key - 2] = (char)('a' + entity);
     struct slice identity = {key + sizeof key - 3, 2};
     size_t needed = oracle_before(invariants->oracle, entity, progress->offset);
     const struct entry *entry = db_find(db, slice_of(key), wall_ms);

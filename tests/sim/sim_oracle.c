@@ -60,7 +60,7 @@ int oracle_check_prefix(const struct oracle *oracle, struct slice key, const str
     double sum = number_of(entry, "amount_24h_sum");
     if (count < 0 && sum < 0)
         return 0; /* only the other view has been written */
-    double produced = (double)oracle->counts[key.ptr[key.len - 1] - '0'];
+    double produced = (double)oracle->counts[key.ptr[key.len - 1] - 'a'];
     if (count >= 0 && count <= produced && sum == (double)(UINT64_C(1) << (unsigned)count) - 1)
         return 0;
     return err_set(err, ERR_INTERNAL,
@@ -128,8 +128,8 @@ static int check_field(const struct oracle *oracle, const struct view *view, siz
     struct slice text = found == NULL ? slice_of("") : text_slice(&found->value);
     if (slice_is_equal(text, slice_of(wanted)))
         return 0;
-    return err_set(err, ERR_INTERNAL, "e%zu: %s is '%.*s' and should be '%s'", entity, field->name,
-                   (int)text.len, text.ptr, wanted);
+    return err_set(err, ERR_INTERNAL, "e%c: %s is '%.*s' and should be '%s'", 'a' + (int)entity,
+                   field->name, (int)text.len, text.ptr, wanted);
 }
 
 /* Nothing alive, and no field: nobody has to know the entity any more. */
@@ -161,8 +161,8 @@ int oracle_check_all(const struct oracle *oracle, struct db *db, int64_t now_ms,
                      struct err *err)
 {
     for (size_t entity = 0; entity < ORACLE_ENTITIES_MAX; entity++) {
-        char key[] = KEY_PREFIX "0";
-        key[sizeof key - 2] = (char)('0' + entity);
+        char key[] = KEY_PREFIX "a";
+        key[sizeof key - 2] = (char)('a' + entity);
         const struct entry *entry = db_find(db, slice_of(key), now_ms);
         for (size_t i = 0; i < oracle->catalog->view_count; i++) {
             int rc = ERR_INTERNAL;

@@ -9,7 +9,10 @@
 #include "sim_db.h"
 #include "tidewheel/pipeline.h"
 
-enum { ORACLE_ENTITIES_MAX = 8, ORACLE_EVENTS_MAX = 50 /* of an entity: a double holds 53 bits */ };
+enum {
+    ORACLE_ENTITIES_MAX = 24,
+    ORACLE_EVENTS_MAX = 50 /* of an entity: a double holds 53 bits */
+};
 
 struct oracle_event {
     int64_t ts_ms;

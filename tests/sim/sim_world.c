@@ -96,11 +96,12 @@ void world_init(struct world *world, uint64_t seed, enum form form, const struct
     oracle_init(&world->oracle, catalog, world->kafka.partition_count);
     invariants_init(&world->invariants, &world->oracle);
     world->process_count = (int)rng_between(&world->rng, 2, PROCESSES_MAX);
-    world->entity_count = (int)rng_between(&world->rng, 3, ORACLE_ENTITIES_MAX);
+    world->entity_count =
+        (int)rng_between(&world->rng, 3, rng_one_in(&world->rng, 4) ? ORACLE_ENTITIES_MAX : 8);
     world->events_left = rng_between(&world->rng, 50, rng_one_in(&world->rng, 8) ? 400 : 150);
     world->fault_every = ONE_OF(world, 10, 25, 60);
     world->faults_left = ONE_OF(world, 3, 8, 16, 40);
-    world->strike_every = ONE_OF(world, 10, 50, 200);
+    world->strike_every = ONE_OF(world, 5, 20, 100);
     world->lag_every = ONE_OF(world, 1, 10, 100);
     process_strike = faults_at;
     process_strike_arg = world;
@@ -197,8 +198,8 @@ static int64_t draw_event_ms(struct world *world)
 /* At the end of its log, sometimes behind a gap, sometimes before the mark of a transaction. */
 static int64_t append(struct world *world, int entity, const char *text)
 {
-    char key[] = "e0";
-    key[1] = (char)('0' + entity);
+    char key[] = "ea";
+    key[1] = (char)('a' + entity);
     int partition = world->oracle.partition_of[entity];
     int64_t gap = rng_one_in(&world->rng, 5) ? rng_between(&world->rng, 1, 5) : 0;
     int64_t offset = sim_kafka_produce(&world->kafka, partition, gap, text, key);
@@ -218,7 +219,7 @@ static void produce(struct world *world)
         return;
     }
     int64_t ts_ms = draw_event_ms(world);
-    (void)snprintf(text, sizeof text, "{\"id\":\"e%d\",\"amount\":%.0f,\"ts\":%lld}", entity,
+    (void)snprintf(text, sizeof text, "{\"id\":\"e%c\",\"amount\":%.0f,\"ts\":%lld}", 'a' + entity,
                    oracle_amount(&world->oracle, (size_t)entity), (long long)ts_ms);
     oracle_add(&world->oracle, (size_t)entity, ts_ms, append(world, entity, text));
 }

@@ -76,6 +76,7 @@ struct fault {
     const char *name;
     int weight[2];                       /* by form */
     bool (*strike)(struct world *world); /* false: there was nothing to strike */
+    bool ends_owners;                    /* some unit's owner may end by it */
 };
 
 extern const struct fault faults[];

@@ -143,7 +143,7 @@ static inline rd_kafka_topic_partition_list_t *committed(struct cluster *cluster
     return list;
 }
 
-enum { AT_A_TIME = 5 };
+enum { AT_A_TIME = 5, TESTS_MAX = 100 };
 
 static inline int run_one(const char *name, const TTest *test)
 {
@@ -161,29 +161,36 @@ static inline int run_one(const char *name, const TTest *test)
     return failed;
 }
 
-static inline int wait_for_one(void)
+static inline int wait_for_one(const TTest *const *tests, const pid_t *pids, int count)
 {
     int status = 0;
-    (void)wait(&status);
-    if (WIFSIGNALED(status))
-        printf("a test was ended by signal %d\n", WTERMSIG(status));
+    pid_t pid = wait(&status);
+    for (int i = 0; i < count && WIFSIGNALED(status); i++)
+        if (pids[i] == pid)
+            printf("%s was ended by signal %d\n", tests[i]->name, WTERMSIG(status));
     return status != 0;
 }
 
-/* Libcheck would run one after the other. The last line is libcheck's. */
+/* Libcheck would run one after the other. Its handler of SIGALRM kills the whole process group, so each
+ * has one of its own. The last line is libcheck's. */
 static inline int run_all(const char *name, const TTest *const *tests, int count)
 {
+    pid_t pids[TESTS_MAX] = {0};
+    CHECK(count <= TESTS_MAX);
     int failed = 0;
     printf("Running suite(s): %s\n", name);
     for (int i = 0; i < count; i++) {
         if (i >= AT_A_TIME)
-            failed += wait_for_one();
+            failed += wait_for_one(tests, pids, count);
         (void)fflush(stdout);
-        if (fork() == 0)
-            exit(run_one(name, tests[i]));
+        pids[i] = fork();
+        if (pids[i] != 0)
+            continue;
+        (void)setpgid(0, 0);
+        exit(run_one(name, tests[i]));
     }
     for (int i = 0; i < count && i < AT_A_TIME; i++)
-        failed += wait_for_one();
+        failed += wait_for_one(tests, pids, count);
     printf("%d%%: Checks: %d, Failures: %d, Errors: 0\n", (count - failed) * 100 / count, count,
            failed);
     return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;

@@ -272,16 +272,19 @@ END_TEST
 
 START_TEST(a_claim_over_a_parked_unit_tells_whether_it_was_touched)
 {
-    SCENE(2);
+    SCENE(3);
     write_value(&writer, 0, "a", "1");
     until(&writer, is_ready);
     release(&writer, 0);
     release(&writer, 1);
+    release(&writer, 2);
     ck_assert_int_eq(fence_of(&writer, 0)->state, FENCE_OPEN);
     claim_theirs(&server, M1);
-    claim_all(&writer, 2);
+    is_answer(&server, "HINCRBY {tw:g:t:2}:m seq 1", "2"); /* bytes of ours, late */
+    claim_all(&writer, 3);
     ck_assert(fence_of(&writer, 0)->is_unchanged);
     ck_assert(!fence_of(&writer, 1)->is_unchanged);
+    ck_assert(!fence_of(&writer, 2)->is_unchanged);
     ck_assert_str_eq(fence_of(&writer, 1)->found.own, THEIRS);
     SCENE_END;
 }
@@ -900,6 +903,22 @@ START_TEST(a_unit_released_while_it_is_claimed_is_left_alone)
 }
 END_TEST
 
+START_TEST(a_unit_released_and_claimed_again_waits_for_the_second_claim)
+{
+    SCENE(1);
+    writer.tap->is_deaf = true;
+    claim(&writer, 1);
+    until_answer(&server, &writer, "HGET " M1 " seq", "1");
+    release(&writer, 1);
+    claim(&writer, 1);
+    writer.tap->is_deaf = false;
+    until(&writer, is_fence_news);
+    ck_assert_int_eq(fence_of(&writer, 1)->seq, 2);
+    is_answer(&server, "HGET " M1 " own", fence_of(&writer, 1)->own);
+    SCENE_END;
+}
+END_TEST
+
 /* ---- anything, in any order ---- */
 
 /* Two workers, three units, and per unit a list in Redis to which every batch adds "<count> <line>" in
@@ -1011,7 +1030,7 @@ static void play_send(struct game *game, struct player *player)
         char entry[48];
         if (!player->is_loaded[i] || fence_of(writer, i)->state != FENCE_HELD || roll(game, 3) == 0)
             continue;
-        char key[16];
+        char key[32];
         (void)snprintf(key, sizeof key, "list:%d", i);
         (void)snprintf(entry, sizeof entry, "%lld %lld", ++player->memory[i].count,
                        player->memory[i].line);
@@ -1234,4 +1253,5 @@ UNIT_MAIN("fenced_store", a_claim_shows_what_was_there_before_it,
           a_unit_released_in_flight_is_told_of_no_answer,
           a_unit_released_in_doubt_is_not_sent_again,
           a_unit_released_while_it_is_claimed_is_left_alone,
+          a_unit_released_and_claimed_again_waits_for_the_second_claim,
           whatever_breaks_no_write_is_doubled_nor_undone, claims_and_batches_pass_their_failpoints)

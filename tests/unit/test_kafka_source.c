@@ -809,7 +809,7 @@ START_TEST(an_error_about_an_earlier_position_plans_nothing_again)
     struct worker worker;
     worker_open(&worker, cluster, 1);
     POLL_UNTIL(worker.position[0] == 12000, &worker);
-    for (int round = 0; round < 3; round++) {
+    for (int round = 0; round < 20; round++) {
         worker.assigned = 0;
         begin_at(&worker, 0, 10 + round);
         for (int i = 0; worker.assigned == 0; i++) {

@@ -8,7 +8,8 @@ enum { VIEWS = 2, BLOBS = 50000, FETCHES = 64 };
 #define PREFIX "{tw:g:t:0}"
 #define M      PREFIX ":m"
 
-static const struct load_view views[VIEWS] = {{"v", 3, 0, META_HASHES, true}, {"w", 1, 0, META_HASHES, true}};
+static const struct load_view views[VIEWS] = {{"v", 3, 0, META_HASHES, true},
+                                              {"w", 1, 0, META_HASHES, true}};
 
 struct scene {
     struct server server;
