@@ -1,6 +1,6 @@
 """The worker under test: a configuration in a temporary folder, the process, and its log.
 
-    worker = Worker(kafka, redis, "group-1", [PIPELINE], workers=2)     checkpoint="off": the plain form
+    worker = Worker(kafka, redis, "group-1", [PIPELINE], workers=2)  or checkpoint="off": plain
     worker.lines("unit", state="live")       [{"at": "unit", "state": "live", "position": "12", ...}]
     worker.drain()                           SIGTERM, exit code 0
 
