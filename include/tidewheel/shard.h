@@ -145,7 +145,6 @@ size_t shard_cool(struct shard *shard, size_t looks);
 /* The next cold entity that is needed: its blob is to be fetched, and given to shard_warm(). ERR_INPUT
  * as shard_restore(). */
 bool shard_take_wanted(struct shard *shard, struct entity_ref *ret);
-void shard_want_again(struct shard *shard); /* what was asked for is not answered any more */
 int shard_warm(struct shard *shard, struct entity_ref ref, const char *definition,
                struct slice blob, struct err *err) MUST_CHECK;
 
