@@ -489,6 +489,23 @@ START_TEST(the_second_life_counts_what_the_first_did_not_say)
 }
 END_TEST
 
+/* fake_commit() compares each with the progress that Redis has. */
+START_TEST(a_commit_says_what_the_checkpoint_began_with)
+{
+    SCENE;
+    start(V);
+    produce_many("a", 3);
+    assign();
+    until(is_live() && tenure()->checkpoint.phase != CHECKPOINT_IDLE);
+    produce("a");
+    until(kafka.committed >= 0);
+    ck_assert_int_eq(kafka.committed, 3);
+    settle();
+    is_now(A_COUNT, "4");
+    close_all();
+}
+END_TEST
+
 /* ---- rebuilt ---- */
 
 START_TEST(a_missing_sentinel_builds_the_unit_anew)
@@ -976,6 +993,31 @@ START_TEST(commits_wait_for_joined_views_only)
 }
 END_TEST
 
+START_TEST(a_view_that_is_behind_stays_so_over_a_crash)
+{
+    SCENE;
+    start_with(TWO(V, W));
+    produce_many("a", 3);
+    assign();
+    settle();
+    crash();
+    start_with(TWO(V, W_MORE));
+    assign();
+    until(is_running());
+    until(kafka.reader_begun >= 0);
+    kafka.reader_next = -1; /* it gets no further */
+    crash();
+    start_with(TWO(V, W_MORE));
+    assign();
+    until(is_running());
+    ck_assert(shard()->is_behind[1] && !shard()->is_behind[0]);
+    ck_assert_int_eq(kafka.reader_begun, 0);
+    is_now("HGET " M " w:gen", "2"); /* it goes on in the generation that was begun */
+    until_answer("HGET features:user:a m_2h_count", "3");
+    close_all();
+}
+END_TEST
+
 START_TEST(a_view_that_is_added_is_read_from_its_own_start)
 {
     SCENE_OF_TWO_LIVES(V);
@@ -1264,7 +1306,8 @@ UNIT_MAIN("tenure", a_fresh_unit_is_reset_durably_and_then_read,
           a_restart_loads_and_reads_nothing_twice, what_was_not_saved_is_read_again_and_counts_once,
           a_load_does_not_follow_what_kafka_has_committed,
           the_second_life_counts_what_the_first_did_not_say,
-          a_missing_sentinel_builds_the_unit_anew, a_damaged_blob_builds_the_unit_anew,
+          a_commit_says_what_the_checkpoint_began_with, a_missing_sentinel_builds_the_unit_anew,
+          a_damaged_blob_builds_the_unit_anew,
           another_record_where_the_state_ends_builds_the_unit_anew,
           a_record_that_the_log_has_lost_is_not_compared,
           a_log_that_ends_before_the_state_builds_the_unit_anew,
@@ -1282,7 +1325,8 @@ UNIT_MAIN("tenure", a_fresh_unit_is_reset_durably_and_then_read,
           a_parked_unit_that_goes_elsewhere_is_forgotten,
           a_unit_that_was_parked_while_it_loaded_is_loaded_again,
           a_view_that_has_changed_is_behind_and_joins_while_others_go_on,
-          commits_wait_for_joined_views_only, a_view_that_is_added_is_read_from_its_own_start,
+          commits_wait_for_joined_views_only, a_view_that_is_behind_stays_so_over_a_crash,
+          a_view_that_is_added_is_read_from_its_own_start,
           fields_that_the_new_definition_does_not_write_disappear,
           old_fields_stay_until_the_new_ones_are_published, a_view_that_is_removed_leaves_nothing,
           whom_only_the_old_definition_knew_is_published_as_empty,
