@@ -52,8 +52,6 @@ bool trial_take(struct tenure *tenure, const struct record *record)
         skip(tenure, record);
         return false;
     }
-    if (trial->died_at != record->offset)
-        trial->deaths = 0;
     trial->offset = record->offset;
     worker->source->ops->hold(worker->source, tenure->unit);
     return false;
@@ -81,7 +79,7 @@ void trial_gather(struct tenure *tenure)
         char note[2 * NUM_TEXT_MAX];
         size_t len = num_format_int64(trial->offset, note);
         note[len++] = ' ';
-        len += num_format_int64(trial->deaths, note + len);
+        len += num_format_int64(trial->offset == trial->died_at ? trial->deaths : 0, note + len);
         say(tenure, (const struct slice[]){slice_of("HSET"), key, slice_of("trying"), {note, len}},
             4);
     } else if (trial->has_survived) {

@@ -16,11 +16,13 @@ enum { RECORDS_MAX = 256, TEXT_MAX = 96, STEP_US = 100, HOUR_MS = 3600000 };
     "entity: {type: user, keys: [{field: id, type: string}]}\n"                                    \
     "features:\n" fields
 
-static const char V[] = VIEW_OF("v", "  - {name: n, aggregates: [count], windows: [1h]}\n"
-                                     "  - {name: x, value: amount, aggregates: [sum], windows: [1h]}\n");
+static const char V[] =
+    VIEW_OF("v", "  - {name: n, aggregates: [count], windows: [1h]}\n"
+                 "  - {name: x, value: amount, aggregates: [sum], windows: [1h]}\n");
 static const char V_LESS[] = VIEW_OF("v", "  - {name: n, aggregates: [count], windows: [1h]}\n");
 static const char W[] = VIEW_OF("w", "  - {name: m, aggregates: [count], windows: [1h]}\n");
-static const char W_MORE[] = VIEW_OF("w", "  - {name: m, aggregates: [count], windows: [1h, 2h]}\n");
+static const char W_MORE[] =
+    VIEW_OF("w", "  - {name: m, aggregates: [count], windows: [1h, 2h]}\n");
 static const char SHORT[] = VIEW_OF("v", "  - {name: n, aggregates: [count], windows: [10s]}\n");
 
 /* ---- the time ---- */
@@ -70,7 +72,7 @@ static struct {
     int restarts;
     bool is_wish;
     const char *cluster;
-    size_t handed; /* records */
+    size_t handed;  /* records */
     bool polls_one; /* one record a turn */
 } kafka;
 
@@ -80,9 +82,8 @@ static int give(int64_t *next, struct unit **ret_unit, struct record *ret)
 {
     const struct fake_record *record = &kafka.log[*next];
     *ret_unit = &kafka.unit;
-    *ret = (struct record){.value = slice_of(record->text),
-                           .offset = *next,
-                           .timestamp_ms = record->timestamp_ms};
+    *ret = (struct record){
+        .value = slice_of(record->text), .offset = *next, .timestamp_ms = record->timestamp_ms};
     ++*next;
     return 1;
 }
@@ -371,6 +372,13 @@ static void settle(void)
     until(is_live() && kafka.committed == kafka.log_end);
 }
 
+static void settle_at_once(void)
+{
+    until(is_running() && shard()->ledger.position == kafka.log_end);
+    tenure()->checkpoint_ms = 0;
+    settle();
+}
+
 /* Skips without a server. */
 #define SCENE                                                                                      \
     if (!has_server("tenure"))                                                                     \
@@ -481,6 +489,23 @@ START_TEST(the_second_life_counts_what_the_first_did_not_say)
 }
 END_TEST
 
+/* fake_commit() compares each with the progress that Redis has. */
+START_TEST(a_commit_says_what_the_checkpoint_began_with)
+{
+    SCENE;
+    start(V);
+    produce_many("a", 3);
+    assign();
+    until(is_live() && tenure()->checkpoint.phase != CHECKPOINT_IDLE);
+    produce("a");
+    until(kafka.committed >= 0);
+    ck_assert_int_eq(kafka.committed, 3);
+    settle();
+    is_now(A_COUNT, "4");
+    close_all();
+}
+END_TEST
+
 /* ---- rebuilt ---- */
 
 START_TEST(a_missing_sentinel_builds_the_unit_anew)
@@ -578,7 +603,6 @@ START_TEST(a_state_of_a_clock_that_ran_ahead_is_built_anew)
     assign();
     settle();
     is_now("HGET " M " v:gen", "2");
-    is_now("HGET " M " v:old:1", "nil");
     is_now(A_COUNT, "3");
     close_all();
 }
@@ -969,6 +993,31 @@ START_TEST(commits_wait_for_joined_views_only)
 }
 END_TEST
 
+START_TEST(a_view_that_is_behind_stays_so_over_a_crash)
+{
+    SCENE;
+    start_with(TWO(V, W));
+    produce_many("a", 3);
+    assign();
+    settle();
+    crash();
+    start_with(TWO(V, W_MORE));
+    assign();
+    until(is_running());
+    until(kafka.reader_begun >= 0);
+    kafka.reader_next = -1; /* it gets no further */
+    crash();
+    start_with(TWO(V, W_MORE));
+    assign();
+    until(is_running());
+    ck_assert(shard()->is_behind[1] && !shard()->is_behind[0]);
+    ck_assert_int_eq(kafka.reader_begun, 0);
+    is_now("HGET " M " w:gen", "2"); /* it goes on in the generation that was begun */
+    until_answer("HGET features:user:a m_2h_count", "3");
+    close_all();
+}
+END_TEST
+
 START_TEST(a_view_that_is_added_is_read_from_its_own_start)
 {
     SCENE_OF_TWO_LIVES(V);
@@ -992,6 +1041,7 @@ START_TEST(fields_that_the_new_definition_does_not_write_disappear)
     crash();
     start_with(TWO(V_LESS, W));
     assign();
+    until_answer("HGET " M " v:gen", "2");
     until_answer("HEXISTS " M " v:old:1", "0");
     is_now("HGET features:user:a x_1h_sum", "nil");
     is_now(A_COUNT, "1");
@@ -1075,8 +1125,7 @@ START_TEST(after_three_claims_without_progress_events_are_tried_one_at_a_time)
     until(shard()->ledger.position == 6);
     ck_assert_int_eq(atoll(ask(&server, TRYING)), 5); /* noted before it was applied */
     until(shard()->ledger.position == 8);
-    tenure()->checkpoint_ms = 0;
-    settle();
+    settle_at_once();
     is_now(A_COUNT, "6");
     is_now(TRYING, "nil");
     ck_assert(!tenure()->trial.is_on);
@@ -1107,15 +1156,21 @@ START_TEST(with_nothing_to_read_there_is_nothing_to_try)
 }
 END_TEST
 
+static void note_deaths(const char *trying)
+{
+    freeReplyObject(redisCommand(server.client, "HSET " M " try 5 trying %s", trying));
+}
+
 START_TEST(an_event_that_was_tried_three_times_is_skipped)
 {
     SCENE_OF_TWO_LIVES(V);
     produce("a");
     produce("poison");
     produce("a");
-    is_now("HSET " M " try 5 trying \"6 2\"", "1");
+    note_deaths("6 2");
+    options.checkpoint_interval_ms = HOUR_MS;
     assign();
-    settle();
+    settle_at_once();
     is_now(A_COUNT, "5");
     is_now("EXISTS features:user:poison", "0");
     is_now("HGET " M " v:prog", "8");
@@ -1128,10 +1183,36 @@ START_TEST(an_event_that_was_tried_twice_gets_another_chance)
     SCENE_OF_TWO_LIVES(V);
     produce("a");
     produce("poison");
-    is_now("HSET " M " try 5 trying \"6 1\"", "1");
+    note_deaths("6 1");
+    options.checkpoint_interval_ms = HOUR_MS;
     assign();
-    settle();
+    until_answer(TRYING, "6 2");
+    settle_at_once();
     is_now("HGET features:user:poison n_1h_count", "1");
+    close_all();
+}
+END_TEST
+
+/* Each life tries again what comes before it, and survives that. */
+START_TEST(an_event_that_kills_is_skipped_though_others_come_before_it)
+{
+    static const char *const notes[] = {"7 0", "7 1", "7 2"};
+    SCENE_OF_TWO_LIVES(V);
+    produce_many("a", 2);
+    produce("poison");
+    produce("a");
+    is_now("HSET " M " try 3", "0");
+    options.checkpoint_interval_ms = HOUR_MS;
+    for (size_t i = 0; i < 3; i++) {
+        assign();
+        until_answer(TRYING, notes[i]);
+        crash();
+        start(V);
+    }
+    assign();
+    settle_at_once();
+    is_now(A_COUNT, "6");
+    is_now("EXISTS features:user:poison", "0");
     close_all();
 }
 END_TEST
@@ -1225,7 +1306,8 @@ UNIT_MAIN("tenure", a_fresh_unit_is_reset_durably_and_then_read,
           a_restart_loads_and_reads_nothing_twice, what_was_not_saved_is_read_again_and_counts_once,
           a_load_does_not_follow_what_kafka_has_committed,
           the_second_life_counts_what_the_first_did_not_say,
-          a_missing_sentinel_builds_the_unit_anew, a_damaged_blob_builds_the_unit_anew,
+          a_commit_says_what_the_checkpoint_began_with, a_missing_sentinel_builds_the_unit_anew,
+          a_damaged_blob_builds_the_unit_anew,
           another_record_where_the_state_ends_builds_the_unit_anew,
           a_record_that_the_log_has_lost_is_not_compared,
           a_log_that_ends_before_the_state_builds_the_unit_anew,
@@ -1243,15 +1325,16 @@ UNIT_MAIN("tenure", a_fresh_unit_is_reset_durably_and_then_read,
           a_parked_unit_that_goes_elsewhere_is_forgotten,
           a_unit_that_was_parked_while_it_loaded_is_loaded_again,
           a_view_that_has_changed_is_behind_and_joins_while_others_go_on,
-          commits_wait_for_joined_views_only, a_view_that_is_added_is_read_from_its_own_start,
+          commits_wait_for_joined_views_only, a_view_that_is_behind_stays_so_over_a_crash,
+          a_view_that_is_added_is_read_from_its_own_start,
           fields_that_the_new_definition_does_not_write_disappear,
           old_fields_stay_until_the_new_ones_are_published, a_view_that_is_removed_leaves_nothing,
           whom_only_the_old_definition_knew_is_published_as_empty,
           after_three_claims_without_progress_events_are_tried_one_at_a_time,
-          two_claims_without_progress_are_nothing_yet,
-          with_nothing_to_read_there_is_nothing_to_try,
+          two_claims_without_progress_are_nothing_yet, with_nothing_to_read_there_is_nothing_to_try,
           an_event_that_was_tried_three_times_is_skipped,
           an_event_that_was_tried_twice_gets_another_chance,
+          an_event_that_kills_is_skipped_though_others_come_before_it,
           a_cold_entity_is_fetched_for_its_next_event,
           a_cold_entity_whose_blob_is_gone_builds_the_unit_anew,
           what_was_asked_for_before_it_was_parked_is_asked_for_again,
