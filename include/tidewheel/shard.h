@@ -53,6 +53,13 @@ struct refs {
     size_t cap;
 };
 
+/* Changes by time that wait for blobs: how far all of them are gathered, once what was asked for has
+ * come back (it comes in the order of asking). */
+struct draining {
+    int64_t upto_ms;
+    uint64_t asked;
+};
+
 struct shard {
     const struct topic *topic;
     struct ledger ledger;
@@ -83,6 +90,9 @@ struct shard {
     size_t saving_next;
     struct refs wanted; /* cold entities, in the order in which they are needed */
     size_t wanted_next;
+    uint64_t asked; /* of cold entities, and how many of them are back */
+    uint64_t warmed;
+    struct draining *draining; /* of each view */
     struct entity_ref hand; /* where shard_cool() goes on */
     struct aside *aside;    /* refused entities, the oldest first */
     size_t aside_first;
@@ -137,6 +147,9 @@ size_t shard_cool(struct shard *shard, size_t looks);
 bool shard_take_wanted(struct shard *shard, struct entity_ref *ret);
 int shard_warm(struct shard *shard, struct entity_ref ref, const char *definition,
                struct slice blob, struct err *err) MUST_CHECK;
+
+/* Nothing that was taken will be given any more: all that is missing is to be taken again. */
+void shard_want_again(struct shard *shard);
 
 /* Nothing of the view is known any more: its blobs come again. */
 void shard_clear(struct shard *shard, uint32_t view);

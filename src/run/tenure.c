@@ -315,6 +315,8 @@ static void resume(struct tenure *tenure)
     bool is_live = shard->is_live;
     int64_t committed = shard->ledger.committed;
     tenure->expected.offset = -1;
+    loader_forget(tenure->worker->loader, &tenure->fence); /* asked for under the claim before */
+    shard_want_again(shard);
     run_from(tenure, shard->ledger.position, is_live);
     if (committed > shard->ledger.committed)
         shard->ledger.committed = committed;

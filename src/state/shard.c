@@ -22,6 +22,7 @@ struct shard *shard_new(const struct topic *topic, struct tally *tallies, uint64
     shard->is_behind = mem_zalloc(topic->view_count * sizeof *shard->is_behind);
     shard->drained_ms = mem_zalloc(topic->view_count * sizeof *shard->drained_ms);
     shard->said_ms = mem_zalloc(topic->view_count * sizeof *shard->said_ms);
+    shard->draining = mem_zalloc(topic->view_count * sizeof *shard->draining);
     for (size_t i = 0; i < topic->view_count; i++) {
         int64_t begin_ms =
             topic->views[i]->clock == CLOCK_EVENT ? 0 : now_ms; /* of the view's clock */
@@ -44,6 +45,7 @@ void shard_free(struct shard *shard)
     free(shard->is_behind);
     free(shard->drained_ms);
     free(shard->said_ms);
+    free(shard->draining);
     free(shard->dirty.refs);
     free(shard->saving.refs);
     free(shard->wanted.refs);
@@ -328,6 +330,20 @@ static void forget(struct shard *shard, struct entities *entities, uint32_t numb
     entities_remove(entities, number);
 }
 
+/* No timer is due. But those of cold ones have gone off, too, and are set again when they are back: up to
+ * now all is gathered only if none is away; else up to when nobody was asked for who is still away. */
+static void note_drained(struct shard *shard, uint32_t view)
+{
+    struct draining *draining = &shard->draining[view];
+    int64_t now_ms = floor_to(shard->clock_ms[view], EXPIRE_TICK_MS);
+    if (shard->warmed < draining->asked)
+        return;
+    int64_t upto_ms = shard->warmed == shard->asked ? now_ms : draining->upto_ms;
+    if (shard->drained_ms[view] < upto_ms)
+        shard->drained_ms[view] = upto_ms;
+    *draining = (struct draining){now_ms, shard->asked};
+}
+
 static bool take_due(struct shard *shard, size_t *looks, struct entity_ref *ret)
 {
     for (uint32_t view = 0; view < shard->topic->view_count; view++) {
@@ -335,7 +351,7 @@ static bool take_due(struct shard *shard, size_t *looks, struct entity_ref *ret)
         for (; *looks > 0 && !shard->is_behind[view]; --*looks) {
             uint32_t number = expire_take(entities->expire, shard->clock_ms[view]);
             if (number == EXPIRE_NONE) {
-                shard->drained_ms[view] = shard->clock_ms[view];
+                note_drained(shard, view);
                 break;
             }
             const struct entity *entity = entity_at(entities, number);

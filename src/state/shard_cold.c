@@ -39,6 +39,13 @@ size_t shard_cool(struct shard *shard, size_t looks)
 
 /* ---- and back ---- */
 
+static void want(struct shard *shard, struct entity_ref ref)
+{
+    struct refs *wanted = &shard->wanted;
+    wanted->refs = mem_grow(wanted->refs, wanted->count, &wanted->cap, sizeof *wanted->refs);
+    wanted->refs[wanted->count++] = ref;
+}
+
 bool shard_has_buckets(struct shard *shard, struct entity_ref ref)
 {
     struct entity *entity = entity_of(shard, ref);
@@ -47,9 +54,8 @@ bool shard_has_buckets(struct shard *shard, struct entity_ref ref)
     if ((entity->flags & ENTITY_WANTED) != 0)
         return false;
     entity->flags |= ENTITY_WANTED;
-    struct refs *wanted = &shard->wanted;
-    wanted->refs = mem_grow(wanted->refs, wanted->count, &wanted->cap, sizeof *wanted->refs);
-    wanted->refs[wanted->count++] = ref;
+    shard->asked++;
+    want(shard, ref);
     return false;
 }
 
@@ -61,6 +67,18 @@ bool shard_take_wanted(struct shard *shard, struct entity_ref *ret)
     }
     *ret = shard->wanted.refs[shard->wanted_next++];
     return true;
+}
+
+void shard_want_again(struct shard *shard)
+{
+    shard->wanted.count = shard->wanted_next = 0;
+    for (uint32_t view = 0; view < shard->topic->view_count; view++) {
+        const struct entities *entities = &shard->views[view];
+        shard->draining[view].asked = shard->asked; /* they come in another order now */
+        for (uint32_t number = 0; number < entities->end; number++)
+            if ((entity_at(entities, number)->flags & ENTITY_WANTED) != 0)
+                want(shard, (struct entity_ref){view, number});
+    }
 }
 
 int shard_warm(struct shard *shard, struct entity_ref ref, const char *definition,
@@ -75,9 +93,12 @@ int shard_warm(struct shard *shard, struct entity_ref ref, const char *definitio
     if (rc < 0)
         return rc;
     entity->flags &= (uint16_t) ~(ENTITY_COLD | ENTITY_WANTED);
-    /* Its timer may have gone off while it was away. */
+    shard->warmed++;
+    /* Its timer may have gone off while it was away; it stays until that is said. */
     int64_t next_ms = entity_next_change(entities->view, entity, entity->published_ms);
-    int64_t clock_ms = shard->clock_ms[ref.view];
-    expire_set(entities->expire, ref.number, next_ms < clock_ms ? clock_ms : next_ms);
+    bool is_nothing = next_ms == INT64_MAX;
+    if (is_nothing || next_ms <= shard->clock_ms[ref.view])
+        entity->flags |= ENTITY_UNSAID;
+    expire_set(entities->expire, ref.number, is_nothing ? 0 : next_ms);
     return 0;
 }

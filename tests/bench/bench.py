@@ -47,7 +47,6 @@ pipelines: ["{pipeline}"]
 workers: {workers}
 checkpoint: {{interval: {interval}}}
 """
-FORM = "checkpoint: {{interval: {}}}"
 FORMS = {"plain": "off", "fenced": "1h", "checkpointed": "10s"}
 
 
@@ -277,7 +276,7 @@ def bench_latency(stage, form):
     alone = run("probe", stage.redis.socket, 3)
     pipeline = (stage.path / f"{topic}.yaml").read_text(encoding="utf-8")
     worker = Worker(stage.kafka, stage.redis, f"latency-{form}-{os.getpid()}", [pipeline],
-                    extra=FORM.format(FORMS[form]))
+                    checkpoint=FORMS[form])
     until(lambda: worker.live_units() == PARTITIONS, 60, "the workers are live")
     crowd = Process([BUILD / "tidewheel-generate", "-b", stage.kafka.servers, "-t", topic, "--rate",
                      RATE, "--users", USERS, "--seconds", LATENCY_S + 4], name="generate")
@@ -312,7 +311,7 @@ class Restart:
     def start(self):
         pipeline = (self.stage.path / f"{self.topic}.yaml").read_text(encoding="utf-8")
         self.worker = Worker(self.stage.kafka, self.stage.redis, self.group, [pipeline],
-                             session_ms=SESSION_MS, extra=FORM.format(FORMS["checkpointed"]))
+                             session_ms=SESSION_MS, checkpoint=FORMS["checkpointed"])
 
     def progress(self):
         """The records that the units' checkpoints hold, once all of them are live."""

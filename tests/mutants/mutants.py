@@ -3,7 +3,8 @@
 
     tests/mutants/mutants.py [NAME...]      all of them, or those whose name holds one of the words
 
-Each mutant is one replacement in one file and the test that must fail with it. The tree is copied,
+Each mutant is one replacement in one file (or two, where either alone is harmless) and the test that must
+fail with it. The tree is copied,
 built once, and then mutated, rebuilt and tested in the copy. It fails if a replacement no longer
 applies (its text must stand exactly once), does not compile, or if nothing notices it.
 """
@@ -23,6 +24,10 @@ def unit(name):
 
 def histories(count):
     return "build/tidewheel", ["python3", "tests/model/histories.py", "--count", str(count), "--seed", "1"]
+
+
+def sim(count):
+    return "build/tests/sim", ["build/tests/sim", "--form", "checkpointed", "--count", str(count)]
 
 
 # name, file, what stands there, what is put in its place, (what to build, the test that must fail)
@@ -100,7 +105,7 @@ MUTANTS = [
     ("what was forgotten is not read again", "src/run/units.c",
      "            worker->alive_ms = older_ms;", "            (void)0;", unit("worker")),
     ("a call-out is not heard", "src/sink/plain.c",
-     "calls > plain->calls + plain->calls_due)", "calls > plain->calls + 9)", unit("redis_store")),
+     "calls != plain->calls + plain->calls_said)", "false)", unit("redis_store")),
     ("a parked unit is read again", "src/run/units.c",
      "return shard == NULL ? -1 : shard->ledger.position;", "return -1;", unit("worker")),
     ("records are taken twice", "src/run/worker.c",
@@ -160,6 +165,38 @@ MUTANTS = [
      "        return VERDICT_FUTURE;", "        (void)0;", unit("decode")),
     ("of a name given twice the last counts", "src/json/event_reader.c",
      "    reader->seen[node->seen] = reader->event;", "", unit("event_reader")),
+    ("sim: reading goes on where Kafka says", "src/run/tenure.c",
+     "    run_from(tenure, tenure->checkpoint.progress, judge_is_live(tenure));",
+     "    run_from(tenure, tenure->plan.commit_at_least, judge_is_live(tenure));", sim(1000)),
+    ("sim: no fence", "src/sink/fenced_take.c",
+     "    fence->own[0] = '\\0';\n    if (fence->state != FENCE_HELD)\n",
+     "    if (fence->state == FENCE_HELD)\n", sim(1000)),
+    ("sim: nothing is watched", "src/sink/fenced_ask.c",
+     "    words[0] = \"WATCH\";", "    words[0] = \"EXISTS\";", sim(4000)),
+    ("sim: a fence without a sequence", "src/sink/fenced_take.c",
+     "    else if (seq == fence->seq)\n", "    else if (seq >= 0)\n", sim(4000)),
+    ("sim: no verification on reconnect", "src/sink/fenced_ask.c",
+     "    if (!fenced->is_verified && ask_verify(fenced, mono_ms))\n        return;",
+     "    (void)ask_verify;", sim(4000)),
+    ("sim: blobs before features", ("src/commit/checkpoint.c", "src/commit/checkpoint.c"),
+     ("return !shard->is_live || ledger_durable(&shard->ledger) >= checkpoint->position;",
+      "        if (is_held) {"),
+     ("return shard != NULL;", "        if (false) {"), sim(1000)),
+    ("sim: a counter for a nonce", "src/sink/fenced_ask.c",
+     "(unsigned long long)high,\n                   (unsigned long long)low);",
+     "(unsigned long long)(high & 0),\n                   (unsigned long long)(low & 0));", sim(1000)),
+    ("sim: a rebuild without a reset", "src/commit/checkpoint.c",
+     "    add_field(checkpoint, name, \"prog\", count);\n"
+     "    add_number(checkpoint, kept->position, count);\n", "", sim(1000)),
+    ("sim: what is counted already is not said again",
+     ("src/state/shard.c", "src/commit/checkpoint.c"),
+     ("    mark_changed(shard, (struct entity_ref){passage->view, passage->number}, offset);\n"
+      "    return true;", "        if (is_held) {"),
+     ("    return true;", "        if (false) {"), sim(1000)),
+    ("sim: what was applied is not remembered", "src/state/shard.c",
+     "    if (entity == NULL || offset > entity->applied)\n", "    if (true)\n", sim(1000)),
+    ("sim: a hash that is gone is not missed", "src/sink/loader_scan.c",
+     "    bool is_whole = scan->has_sentinel || ", "    bool is_whole = true || ", sim(4000)),
     ("keys are not encoded", "src/route/key.c",
      "            to[used++] = '%';", "            to[used++] = '_';", unit("key")),
 ]
@@ -188,23 +225,34 @@ def run_test(tree, command):
         return False
 
 
+def edits(mutant):
+    """(file, what stands there, what is put in its place) of each replacement: mostly one."""
+    _, name, old, new, _ = mutant
+    return [(name, old, new)] if isinstance(name, str) else list(zip(name, old, new))
+
+
 def try_mutant(tree, mutant):
     """What is wrong with it, or None: it was noticed."""
-    _, name, old, new, (target, command) = mutant
-    path = os.path.join(tree, name)
-    with open(path, encoding="utf-8") as file:
-        text = file.read()
-    if text.count(old) != 1:
-        return f"its text stands {text.count(old)} times in {name}"
+    target, command = mutant[-1]
+    before = {name: open(os.path.join(tree, name), encoding="utf-8").read() for name, *_ in edits(mutant)}
+    after = dict(before)
+    for name, old, new in edits(mutant):
+        if after[name].count(old) != 1:
+            return f"its text stands {after[name].count(old)} times in {name}"
+        after[name] = after[name].replace(old, new)
     try:
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(text.replace(old, new))
+        write(tree, after)
         built = make(tree, target)
         if built.returncode != 0:
             return "it does not compile: " + built.stderr.strip().split("\n")[0]
         return "nothing noticed it" if run_test(tree, command) else None
     finally:
-        with open(path, "w", encoding="utf-8") as file:
+        write(tree, before)
+
+
+def write(tree, texts):
+    for name, text in texts.items():
+        with open(os.path.join(tree, name), "w", encoding="utf-8") as file:
             file.write(text)
 
 

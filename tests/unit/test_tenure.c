@@ -1,0 +1,1258 @@
+/* A unit's life in the checkpointed form: the worker's own turn with the fenced store and the loader on a
+ * redis-server of its own, and a Kafka that is a list. Time is told; it runs ten times as fast. */
+#include "core_kit.h"
+#include "run/tenure.h"
+#include "tap_kit.h"
+
+enum { RECORDS_MAX = 256, TEXT_MAX = 96, STEP_US = 100, HOUR_MS = 3600000 };
+
+#define M      "{tw:g:t:0}:m"
+#define BLOBS  "{tw:g:t:0}:s:v:"
+#define THEIRS "0123456789abcdef0123456789abcdef"
+
+#define VIEW_OF(name, fields)                                                                      \
+    "view: " name "\n"                                                                             \
+    "source: {topic: t, timestamp: {field: ts, unit: ms}}\n"                                       \
+    "entity: {type: user, keys: [{field: id, type: string}]}\n"                                    \
+    "features:\n" fields
+
+static const char V[] = VIEW_OF("v", "  - {name: n, aggregates: [count], windows: [1h]}\n"
+                                     "  - {name: x, value: amount, aggregates: [sum], windows: [1h]}\n");
+static const char V_LESS[] = VIEW_OF("v", "  - {name: n, aggregates: [count], windows: [1h]}\n");
+static const char W[] = VIEW_OF("w", "  - {name: m, aggregates: [count], windows: [1h]}\n");
+static const char W_MORE[] = VIEW_OF("w", "  - {name: m, aggregates: [count], windows: [1h, 2h]}\n");
+static const char SHORT[] = VIEW_OF("v", "  - {name: n, aggregates: [count], windows: [10s]}\n");
+
+/* ---- the time ---- */
+
+static int64_t mono_now;
+static int64_t wall_now;
+static int64_t mono_step; /* that asking takes */
+
+static void pass_ms(int64_t ms)
+{
+    mono_now += ms;
+    wall_now += ms;
+}
+
+static int64_t tell_mono(void)
+{
+    pass_ms(mono_step);
+    return mono_now;
+}
+
+static int64_t tell_wall(void)
+{
+    return wall_now;
+}
+
+/* ---- Kafka ---- */
+
+struct fake_record {
+    char text[TEXT_MAX];
+    int64_t timestamp_ms;
+};
+
+static struct {
+    struct source source;
+    struct source_handler handler;
+    struct source reader; /* the second consumer */
+    struct source_handler reader_handler;
+    struct unit unit;
+    struct fake_record log[RECORDS_MAX]; /* by offset */
+    int64_t log_start;
+    int64_t log_end;
+    int64_t next; /* of the source; -1: held */
+    int64_t reader_next;
+    int64_t begun; /* the last begin() of each; -1: none */
+    int64_t reader_begun;
+    int64_t committed; /* -1: none */
+    int restarts;
+    bool is_wish;
+    const char *cluster;
+    size_t handed; /* records */
+    bool polls_one; /* one record a turn */
+} kafka;
+
+static struct server server;
+
+static int give(int64_t *next, struct unit **ret_unit, struct record *ret)
+{
+    const struct fake_record *record = &kafka.log[*next];
+    *ret_unit = &kafka.unit;
+    *ret = (struct record){.value = slice_of(record->text),
+                           .offset = *next,
+                           .timestamp_ms = record->timestamp_ms};
+    ++*next;
+    return 1;
+}
+
+static int fake_poll(struct source *source, int64_t timeout_ms, struct unit **ret_unit,
+                     struct record *ret, struct err *err)
+{
+    (void)source;
+    (void)err;
+    if (kafka.unit.is_assigned && kafka.next >= 0 && kafka.next < kafka.log_end) {
+        kafka.handed++;
+        return give(&kafka.next, ret_unit, ret);
+    }
+    pass_ms(timeout_ms);
+    (void)usleep((useconds_t)timeout_ms * STEP_US);
+    return 0;
+}
+
+static int reader_poll(struct source *source, int64_t timeout_ms, struct unit **ret_unit,
+                       struct record *ret, struct err *err)
+{
+    (void)source;
+    (void)timeout_ms;
+    (void)err;
+    if (kafka.reader_next < 0)
+        return 0;
+    if (kafka.reader_next < kafka.log_end)
+        return give(&kafka.reader_next, ret_unit, ret);
+    kafka.reader_handler.reached(kafka.reader_handler.arg, &kafka.unit, kafka.log_end);
+    return 0;
+}
+
+static void fake_commit(struct source *source, const struct commit *commits, size_t count,
+                        int64_t wait_ms)
+{
+    (void)source;
+    (void)wait_ms;
+    ck_assert_uint_eq(count, 1);
+    kafka.committed = commits[0].offset;
+    long long progress = atoll(ask(&server, "HGET " M " v:prog"));
+    ck_assert_msg(progress >= kafka.committed, "%lld is committed, the progress is %lld",
+                  (long long)kafka.committed, progress);
+}
+
+static void ignore_pause(struct source *source, bool is_paused)
+{
+    (void)source;
+    (void)is_paused;
+}
+
+static void fake_begin(struct source *source, struct unit *unit, int64_t start)
+{
+    (void)unit;
+    *(source == &kafka.reader ? &kafka.reader_next : &kafka.next) = start;
+    *(source == &kafka.reader ? &kafka.reader_begun : &kafka.begun) = start;
+}
+
+static void fake_hold(struct source *source, struct unit *unit)
+{
+    (void)unit;
+    *(source == &kafka.reader ? &kafka.reader_next : &kafka.next) = -1;
+}
+
+static void fake_restart(struct source *source, struct unit *unit, int64_t alive_ms)
+{
+    (void)source;
+    (void)unit;
+    (void)alive_ms;
+    kafka.restarts++;
+}
+
+static int64_t fake_end(struct source *source, const struct unit *unit)
+{
+    (void)source;
+    (void)unit;
+    return kafka.log_end;
+}
+
+static const char *fake_cluster(struct source *source)
+{
+    (void)source;
+    return kafka.cluster;
+}
+
+static const struct source_ops source_ops = {.poll = fake_poll,
+                                             .commit = fake_commit,
+                                             .pause = ignore_pause,
+                                             .begin = fake_begin,
+                                             .hold = fake_hold,
+                                             .restart = fake_restart,
+                                             .end = fake_end,
+                                             .cluster = fake_cluster};
+static const struct source_ops reader_ops = {
+    .poll = reader_poll, .begin = fake_begin, .hold = fake_hold};
+
+static void produce(const char *id)
+{
+    struct fake_record *record = &kafka.log[kafka.log_end++];
+    (void)snprintf(record->text, TEXT_MAX, "{\"ts\":%lld,\"id\":\"%s\",\"amount\":2}",
+                   (long long)wall_now, id);
+    record->timestamp_ms = wall_now;
+}
+
+static void produce_many(const char *id, int count)
+{
+    while (count-- > 0)
+        produce(id);
+}
+
+/* ---- the worker ---- */
+
+static struct catalog *catalog;
+static struct options options;
+static struct worker *worker;
+static struct redis_url url;
+static struct tap *store_tap;
+static struct tap *loader_tap;
+static struct worker_ends ends;
+static struct err err;
+static _Atomic bool stop;
+static uint64_t draws;
+
+static uint64_t draw(void *arg)
+{
+    (void)arg;
+    uint64_t x = (draws += UINT64_C(0x9e3779b97f4a7c15));
+    x = (x ^ (x >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    return x ^ (x >> 31);
+}
+
+static struct tenure *tenure(void)
+{
+    return kafka.unit.tenure;
+}
+
+static struct shard *shard(void)
+{
+    return kafka.unit.shard;
+}
+
+static void open_ends(void)
+{
+    store_tap = tap_new(&url);
+    loader_tap = tap_new(&url);
+    struct store_setup setup = {
+        .wire = &store_tap->wire, .url = &url, .group_id = "g", .random = draw};
+    ends = (struct worker_ends){.source = &kafka.source,
+                                .store = fenced_store_new(&setup),
+                                .reader = &kafka.reader,
+                                .loader = loader_new(&loader_tap->wire, &url)};
+}
+
+static void start_with(const char *const *views, size_t count)
+{
+    catalog = kit_catalog_of_files(views, count);
+    worker = worker_new(&(struct worker_setup){.options = &options,
+                                               .catalog = catalog,
+                                               .seed = 7,
+                                               .stop = &stop,
+                                               .wall_ms = tell_wall,
+                                               .mono_ms = tell_mono,
+                                               .random = draw});
+    open_ends();
+    kafka.unit = (struct unit){.topic = catalog->topics[0], .partition_count = 4};
+    kafka.handler = worker_handler(worker);
+    kafka.reader_handler = worker_reader_handler(worker);
+    kafka.next = kafka.reader_next = kafka.begun = kafka.reader_begun = -1;
+    kafka.handed = 0;
+    kafka.restarts = 0;
+    worker_begin(worker, &ends);
+}
+
+static void start(const char *view)
+{
+    start_with(&view, 1);
+}
+
+static void open_all(void)
+{
+    mono_now = 1000000;
+    wall_now = NOW;
+    draws = 1;
+    server_open(&server, NO_OPTIONS);
+    tap_url(&server, &url);
+    kafka.source.ops = &source_ops;
+    kafka.reader.ops = &reader_ops;
+    kafka.committed = -1;
+    kafka.cluster = "kafka-1";
+    options = (struct options){.workers = 1,
+                               .flush_interval_ms = 10,
+                               .flush_entities_max = 100,
+                               .limits_event_bytes = 4096,
+                               .limits_nesting = 16,
+                               .limits_key_bytes = 64,
+                               .limits_memory = INT64_C(1) << 30,
+                               .shutdown_timeout_ms = 30000,
+                               .checkpoint_interval_ms = 500,
+                               .kafka_group_id = "g"};
+}
+
+static void take_away(bool is_lost)
+{
+    kafka.handler.revoked(kafka.handler.arg, is_lost);
+    kafka.unit.is_assigned = false;
+    kafka.next = -1;
+}
+
+/* The process is gone: nothing more of it gets to Redis. */
+static void crash(void)
+{
+    store_tap->is_cut = store_tap->is_closed = true;
+    take_away(true);
+    kafka.handler.dropped(kafka.handler.arg, &kafka.unit);
+    ends.store->ops->close(ends.store);
+    loader_free(ends.loader);
+    worker_free(worker);
+    catalog_free(catalog);
+}
+
+static void close_all(void)
+{
+    crash();
+    redis_url_fini(&url);
+    server_close(&server);
+}
+
+static struct plan plan(void)
+{
+    return (struct plan){.start = kafka.log_start,
+                         .again = kafka.log_start,
+                         .live_at = kafka.log_end,
+                         .log_start = kafka.log_start,
+                         .wanted = kafka.log_start,
+                         .commit_at_least = kafka.committed,
+                         .is_reset = kafka.is_wish};
+}
+
+static void assign(void)
+{
+    struct plan now = plan();
+    kafka.unit.is_assigned = true;
+    kafka.handler.assigned(kafka.handler.arg, &kafka.unit, &now);
+}
+
+static int try_turn(void)
+{
+    return worker_turn(worker, &err);
+}
+
+static void turn(void)
+{
+    ck_assert_msg(try_turn() == 0, "%s", err.text);
+}
+
+static void turns(int count)
+{
+    while (count-- > 0)
+        turn();
+}
+
+#define until(cond)                                                                                \
+    do {                                                                                           \
+        int64_t deadline_ms = clock_mono_ms() + WAIT_MS;                                           \
+        while (!(cond)) {                                                                          \
+            ck_assert_msg(clock_mono_ms() < deadline_ms, "it does not come: " #cond);              \
+            turn();                                                                                \
+        }                                                                                          \
+    } while (0)
+
+#define until_answer(command, text) until(strcmp(ask(&server, command), text) == 0)
+#define is_now(command, text)       is_answer(&server, command, text)
+
+static bool is_running(void)
+{
+    return tenure()->state == TENURE_RUNNING;
+}
+
+static bool is_live(void)
+{
+    return is_running() && shard()->is_live;
+}
+
+/* Everything is applied, written, saved and committed. */
+static void settle(void)
+{
+    until(is_live() && kafka.committed == kafka.log_end);
+}
+
+/* Skips without a server. */
+#define SCENE                                                                                      \
+    if (!has_server("tenure"))                                                                     \
+        return;                                                                                    \
+    open_all()
+
+/* A first life: three events of a, two of b, all of it saved. */
+#define SCENE_OF_TWO_LIVES(view)                                                                   \
+    SCENE;                                                                                         \
+    start(V);                                                                                      \
+    produce_many("a", 3);                                                                          \
+    produce_many("b", 2);                                                                          \
+    assign();                                                                                      \
+    settle();                                                                                      \
+    crash();                                                                                       \
+    start(view)
+
+#define A_COUNT "HGET features:user:a n_1h_count"
+#define B_COUNT "HGET features:user:b n_1h_count"
+
+/* ---- claim, reset, load ---- */
+
+START_TEST(a_fresh_unit_is_reset_durably_and_then_read)
+{
+    SCENE;
+    start(V);
+    produce_many("a", 3);
+    assign();
+    ck_assert_int_eq(tenure()->state, TENURE_CLAIMING);
+    until(tenure()->state == TENURE_RESETTING);
+    ck_assert_int_eq(kafka.begun, -1);
+    until(kafka.begun >= 0);
+    is_now("HGET " M " v:gen", "1");
+    is_now("HGET " M " v:prog", "0");
+    is_now("HGET " M " topo", "kafka-1 4");
+    is_now("HEXISTS " BLOBS "1:0 !", "1");
+    is_now("HEXISTS " BLOBS "1:63 !", "1");
+    is_now("EXISTS features:user:a", "0");
+    settle();
+    is_now(A_COUNT, "3");
+    is_now("HGET " M " v:prog", "3");
+    is_now("HGET " M " try", "0");
+    close_all();
+}
+END_TEST
+
+START_TEST(a_restart_loads_and_reads_nothing_twice)
+{
+    SCENE_OF_TWO_LIVES(V);
+    produce("a");
+    assign();
+    until(tenure()->state == TENURE_LOADING);
+    ck_assert_int_eq(kafka.begun, -1); /* nothing is delivered */
+    settle();
+    ck_assert_int_eq(kafka.begun, 4); /* the anchor, and what follows it */
+    is_now(A_COUNT, "4");
+    is_now(B_COUNT, "2");
+    is_now("HGET " M " v:gen", "1");
+    ck_assert_uint_eq(tenure()->load.blobs, 2);
+    close_all();
+}
+END_TEST
+
+START_TEST(what_was_not_saved_is_read_again_and_counts_once)
+{
+    SCENE;
+    start(V);
+    produce("a");
+    assign();
+    settle();
+    tenure()->checkpoint_ms = INT64_MAX;
+    produce_many("a", 2);
+    until_answer(A_COUNT, "3");
+    crash();
+    start(V);
+    assign();
+    settle();
+    is_now(A_COUNT, "3");
+    close_all();
+}
+END_TEST
+
+START_TEST(a_load_does_not_follow_what_kafka_has_committed)
+{
+    SCENE_OF_TWO_LIVES(V);
+    is_now("HSET " M " v:prog 4", "0"); /* Redis went back; so did its blobs */
+    is_now("HDEL " M " anchor", "1");
+    assign();
+    until(is_running());
+    ck_assert_int_eq(kafka.begun, 4);
+    ck_assert_int_eq(kafka.committed, 5);
+    until(is_live());
+    until(shard()->ledger.position == 5);
+    ck_assert_int_eq(kafka.committed, 5);
+    close_all();
+}
+END_TEST
+
+START_TEST(the_second_life_counts_what_the_first_did_not_say)
+{
+    SCENE_OF_TWO_LIVES(V);
+    is_now("DEL features:user:a", "1");
+    is_now("HSET " M " v:prog 0", "0");
+    is_now("HDEL " M " anchor", "1");
+    assign();
+    until_answer(A_COUNT, "3"); /* in its blob already, and written again */
+    close_all();
+}
+END_TEST
+
+/* ---- rebuilt ---- */
+
+START_TEST(a_missing_sentinel_builds_the_unit_anew)
+{
+    SCENE_OF_TWO_LIVES(V);
+    is_now("DEL " BLOBS "1:7", "1");
+    assign();
+    until(tenure()->state == TENURE_RESETTING);
+    settle();
+    is_now("HGET " M " v:gen", "2");
+    is_now(A_COUNT, "3");
+    until_answer("HEXISTS " M " v:old:1", "0");
+    is_now("EXISTS " BLOBS "1:0", "0"); /* the old generation is gone */
+    is_now("HEXISTS " BLOBS "2:0 !", "1");
+    close_all();
+}
+END_TEST
+
+START_TEST(a_damaged_blob_builds_the_unit_anew)
+{
+    char command[128];
+    SCENE_OF_TWO_LIVES(V);
+    (void)snprintf(command, sizeof command, "HSET " BLOBS "1:%u a rubbish",
+                   meta_blob_hash(slice_of("a")));
+    is_now(command, "0");
+    assign();
+    settle();
+    is_now("HGET " M " v:gen", "2");
+    is_now(A_COUNT, "3");
+    close_all();
+}
+END_TEST
+
+START_TEST(another_record_where_the_state_ends_builds_the_unit_anew)
+{
+    SCENE_OF_TWO_LIVES(V);
+    kafka.log_end = 4;
+    produce("c"); /* in place of b's second */
+    assign();
+    until(tenure()->state == TENURE_RESETTING);
+    settle();
+    is_now("HGET " M " v:gen", "2");
+    until_answer(B_COUNT, "1");
+    is_now("HGET features:user:c n_1h_count", "1");
+    close_all();
+}
+END_TEST
+
+START_TEST(a_record_that_the_log_has_lost_is_not_compared)
+{
+    SCENE_OF_TWO_LIVES(V);
+    kafka.log_start = 5;
+    produce("a");
+    assign();
+    settle();
+    ck_assert_int_eq(kafka.begun, 5);
+    is_now("HGET " M " v:gen", "1");
+    is_now(A_COUNT, "4");
+    close_all();
+}
+END_TEST
+
+START_TEST(a_log_that_ends_before_the_state_builds_the_unit_anew)
+{
+    SCENE_OF_TWO_LIVES(V);
+    kafka.log_end = 2;
+    kafka.committed = -1;
+    assign();
+    settle();
+    is_now("HGET " M " v:gen", "2");
+    is_now(A_COUNT, "2");
+    close_all();
+}
+END_TEST
+
+START_TEST(a_persons_wish_builds_the_unit_anew_and_is_not_found_again)
+{
+    SCENE_OF_TWO_LIVES(V);
+    kafka.is_wish = true;
+    kafka.committed = 1;
+    options.checkpoint_interval_ms = HOUR_MS;
+    assign();
+    until(kafka.committed == 0); /* before any checkpoint */
+    until(is_live());
+    until_answer(A_COUNT, "3");
+    is_now("HGET " M " v:gen", "2");
+    close_all();
+}
+END_TEST
+
+START_TEST(a_state_of_a_clock_that_ran_ahead_is_built_anew)
+{
+    SCENE_OF_TWO_LIVES(V);
+    is_now("HSET " M " v:clock 1700003600000", "0");
+    assign();
+    settle();
+    is_now("HGET " M " v:gen", "2");
+    is_now("HGET " M " v:old:1", "nil");
+    is_now(A_COUNT, "3");
+    close_all();
+}
+END_TEST
+
+START_TEST(a_crash_in_a_rebuild_goes_on_in_the_new_generation)
+{
+    SCENE_OF_TWO_LIVES(V);
+    is_now("DEL " BLOBS "1:7", "1");
+    assign();
+    until(kafka.begun >= 0);
+    is_now("HGET " M " v:gen", "2");
+    is_now("HGET " M " v:prog", "0");
+    crash();
+    start(V);
+    assign();
+    settle();
+    is_now("HGET " M " v:gen", "2");
+    is_now(A_COUNT, "3");
+    is_now(B_COUNT, "2");
+    close_all();
+}
+END_TEST
+
+/* ---- halted ---- */
+
+static void halts(const char *sentence)
+{
+    int64_t deadline_ms = clock_mono_ms() + WAIT_MS;
+    int rc = 0;
+    assign();
+    while ((rc = try_turn()) == 0)
+        ck_assert_msg(clock_mono_ms() < deadline_ms, "it does not halt");
+    ck_assert_int_eq(rc, ERR_FATAL);
+    ck_assert_msg(strstr(err.text, sentence) != NULL, "%s", err.text);
+    ck_assert_int_eq(kafka.begun, -1);
+    is_now("HGET " M " v:gen", "1");
+    is_now("HGET " M " v:prog", "5");
+}
+
+START_TEST(another_number_of_partitions_halts)
+{
+    SCENE_OF_TWO_LIVES(V);
+    kafka.unit.partition_count = 5;
+    halts("topic t has 5 partitions, and its state in Redis was made from 4");
+    close_all();
+}
+END_TEST
+
+START_TEST(another_cluster_halts)
+{
+    SCENE_OF_TWO_LIVES(V);
+    kafka.cluster = "kafka-2";
+    halts("was made from Kafka cluster kafka-1, and this is kafka-2");
+    close_all();
+}
+END_TEST
+
+START_TEST(a_cluster_that_is_not_known_halts_nobody)
+{
+    SCENE_OF_TWO_LIVES(V);
+    kafka.cluster = "";
+    assign();
+    until(is_live());
+    is_now("HGET " M " v:gen", "1");
+    close_all();
+}
+END_TEST
+
+START_TEST(another_format_halts)
+{
+    SCENE_OF_TWO_LIVES(V);
+    is_now("HSET " M " fmt 2", "0");
+    halts("its state in Redis has format 2, and this version reads 1");
+    close_all();
+}
+END_TEST
+
+/* ---- windows that lack events ---- */
+
+START_TEST(a_log_that_begins_behind_the_progress_goes_on_and_marks_the_coverage)
+{
+    char covered[32];
+    SCENE_OF_TWO_LIVES(V);
+    produce_many("a", 2);
+    kafka.log_start = 6;
+    kafka.log[6].timestamp_ms = wall_now - 1000;
+    (void)snprintf(covered, sizeof covered, "%lld", (long long)(wall_now - 1000));
+    assign();
+    settle();
+    ck_assert_int_eq(kafka.begun, 6);
+    is_now("HGET " M " v:gen", "1");
+    is_now("HGET " M " v:cover", covered);
+    is_now(A_COUNT, "4"); /* that of offset 5 is lost */
+    crash();
+    start(V);
+    assign();
+    until(is_live());
+    is_now("HGET " M " v:cover", covered); /* it stays known */
+    close_all();
+}
+END_TEST
+
+/* ---- the fence says no ---- */
+
+static void claim_theirs(void)
+{
+    is_now("HSET " M " own " THEIRS, "0");
+    (void)ask(&server, "HINCRBY " M " seq 1");
+}
+
+START_TEST(a_foreign_claim_drops_the_unit_until_it_is_planned_again)
+{
+    SCENE;
+    start(V);
+    produce_many("a", 3);
+    assign();
+    settle();
+    claim_theirs();
+    produce("a");
+    until(tenure()->state == TENURE_RESTING);
+    ck_assert_ptr_null(shard());
+    ck_assert_int_eq(kafka.next, -1); /* held */
+    is_now(A_COUNT, "3");
+    is_now("HGET " M " own", THEIRS);
+    int64_t since_ms = mono_now;
+    until(kafka.restarts == 1);
+    ck_assert_int_ge(mono_now - since_ms, 200);
+    turns(100);
+    ck_assert_int_eq(kafka.restarts, 1);
+    assign();
+    settle();
+    is_now(A_COUNT, "4");
+    close_all();
+}
+END_TEST
+
+START_TEST(an_idle_unit_notices_a_foreign_claim_too)
+{
+    SCENE;
+    start(V);
+    produce("a");
+    assign();
+    settle();
+    int64_t seq = tenure()->fence.seq;
+    pass_ms(5000);
+    until(tenure()->fence.seq > seq);
+    claim_theirs();
+    pass_ms(5000);
+    until(tenure()->state == TENURE_RESTING);
+    close_all();
+}
+END_TEST
+
+START_TEST(an_older_redis_drops_the_unit)
+{
+    SCENE;
+    start(V);
+    produce("a");
+    assign();
+    settle();
+    is_now("FLUSHALL", "OK");
+    produce("a");
+    until(tenure()->state == TENURE_RESTING);
+    assign();
+    settle();
+    is_now(A_COUNT, "2");
+    close_all();
+}
+END_TEST
+
+/* ---- revoked, parked, lost ---- */
+
+START_TEST(revoked_it_writes_a_last_checkpoint_commits_and_parks)
+{
+    SCENE;
+    options.checkpoint_interval_ms = HOUR_MS;
+    start(V);
+    produce_many("a", 3);
+    assign();
+    until(is_live() && shard()->ledger.position == 3);
+    is_now("HGET " M " v:prog", "0");
+    mono_step = 1;
+    take_away(false);
+    ck_assert_int_eq(tenure()->state, TENURE_PARKED);
+    ck_assert_ptr_nonnull(shard());
+    is_now(A_COUNT, "3");
+    is_now("HGET " M " v:prog", "3");
+    is_now("HGET " M " try", "0");
+    ck_assert_int_eq(kafka.committed, 3);
+    close_all();
+}
+END_TEST
+
+START_TEST(revoked_with_redis_away_it_gives_up_within_its_budget)
+{
+    SCENE;
+    options.checkpoint_interval_ms = HOUR_MS;
+    start(V);
+    produce("a");
+    assign();
+    until(is_live());
+    until_answer(A_COUNT, "1");
+    produce("a");
+    store_tap->is_closed = store_tap->is_cut = true;
+    until(shard()->ledger.position == 2);
+    mono_step = 50;
+    int64_t since_ms = mono_now;
+    take_away(false);
+    ck_assert_int_ge(mono_now - since_ms, 5000);
+    ck_assert_int_lt(mono_now - since_ms, 5500);
+    ck_assert_int_eq(tenure()->state, TENURE_PARKED);
+    ck_assert_int_eq(kafka.committed, -1);
+    is_now("HGET " M " v:prog", "0");
+    close_all();
+}
+END_TEST
+
+START_TEST(assigned_again_and_untouched_it_goes_on_without_a_load)
+{
+    SCENE;
+    start(V);
+    produce_many("a", 3);
+    assign();
+    settle();
+    mono_step = 1;
+    take_away(false);
+    const struct shard *kept = shard();
+    produce("a");
+    assign();
+    until(is_running());
+    ck_assert_ptr_eq(shard(), kept);
+    ck_assert_int_eq(kafka.begun, 3);
+    ck_assert_uint_eq(tenure()->load.blobs, 0);
+    settle();
+    is_now(A_COUNT, "4");
+    close_all();
+}
+END_TEST
+
+START_TEST(assigned_again_but_touched_meanwhile_it_is_loaded)
+{
+    SCENE;
+    start(V);
+    produce_many("a", 3);
+    assign();
+    settle();
+    mono_step = 1;
+    take_away(false);
+    claim_theirs();
+    assign();
+    until(tenure()->state == TENURE_LOADING);
+    settle();
+    ck_assert_uint_eq(tenure()->load.blobs, 1);
+    close_all();
+}
+END_TEST
+
+START_TEST(lost_it_is_parked_without_a_write)
+{
+    SCENE;
+    options.checkpoint_interval_ms = HOUR_MS;
+    start(V);
+    produce("a");
+    assign();
+    until_answer(A_COUNT, "1");
+    until(tenure()->fence.seq == atoll(ask(&server, "HGET " M " seq")));
+    int64_t seq = tenure()->fence.seq;
+    produce("a");
+    mono_step = 1;
+    options.flush_interval_ms = HOUR_MS;
+    until(shard()->ledger.position == 2);
+    take_away(true);
+    ck_assert_int_eq(tenure()->state, TENURE_PARKED);
+    options.flush_interval_ms = 10;
+    turns(50);
+    ck_assert_int_eq(atoll(ask(&server, "HGET " M " seq")), seq);
+    is_now(A_COUNT, "1");
+    is_now("HGET " M " v:prog", "0");
+    ck_assert_int_eq(kafka.committed, -1);
+    close_all();
+}
+END_TEST
+
+START_TEST(a_parked_unit_that_goes_elsewhere_is_forgotten)
+{
+    SCENE;
+    start(V);
+    produce("a");
+    assign();
+    settle();
+    mono_step = 1;
+    take_away(false);
+    kafka.handler.dropped(kafka.handler.arg, &kafka.unit);
+    ck_assert_ptr_null(tenure());
+    ck_assert_ptr_null(shard());
+    turns(20);
+    assign();
+    settle();
+    is_now(A_COUNT, "1");
+    close_all();
+}
+END_TEST
+
+START_TEST(a_unit_that_was_parked_while_it_loaded_is_loaded_again)
+{
+    SCENE_OF_TWO_LIVES(V);
+    loader_tap->is_deaf = true;
+    assign();
+    until(tenure()->state == TENURE_LOADING);
+    mono_step = 1;
+    take_away(false);
+    ck_assert_ptr_null(shard());
+    loader_tap->is_deaf = false;
+    produce("a");
+    assign();
+    settle();
+    is_now(A_COUNT, "4");
+    is_now(B_COUNT, "2");
+    close_all();
+}
+END_TEST
+
+/* ---- views that change ---- */
+
+#define TWO(x, y) (const char *const[]){x, y}, 2
+
+START_TEST(a_view_that_has_changed_is_behind_and_joins_while_others_go_on)
+{
+    SCENE;
+    start_with(TWO(V, W));
+    produce_many("a", 3);
+    produce("b");
+    assign();
+    settle();
+    crash();
+    start_with(TWO(V, W_MORE));
+    produce("a");
+    assign();
+    until(is_running());
+    ck_assert_int_eq(kafka.begun, 3);
+    ck_assert(shard()->is_behind[1] && !shard()->is_behind[0]);
+    until(kafka.reader_begun >= 0);
+    ck_assert_int_eq(kafka.reader_begun, 0);
+    is_now("HGET " M " w:gen", "2");
+    until(!shard()->is_behind[1]);
+    ck_assert_int_eq(kafka.reader_next, -1); /* held: the unit's own reading has it */
+    until_answer("HGET features:user:a m_2h_count", "4");
+    produce("a");
+    until_answer("HGET features:user:a m_2h_count", "5");
+    is_now("HGET features:user:b m_2h_count", "1");
+    settle();
+    is_now(A_COUNT, "5");
+    is_now("HGET " M " w:prog", "6");
+    is_now("HGET " M " v:gen", "1");
+    until_answer("HEXISTS " M " w:old:1", "0");
+    close_all();
+}
+END_TEST
+
+START_TEST(commits_wait_for_joined_views_only)
+{
+    SCENE;
+    start_with(TWO(V, W));
+    produce("a");
+    assign();
+    settle();
+    crash();
+    start_with(TWO(V, W_MORE));
+    kafka.reader.ops = NULL;
+    const struct source_ops deaf = {.poll = fake_poll, .begin = fake_begin, .hold = fake_hold};
+    struct source_ops mute = deaf;
+    mute.poll = reader_poll;
+    kafka.reader.ops = &mute;
+    produce("a");
+    assign();
+    until(is_running());
+    until(kafka.reader_begun >= 0);
+    kafka.reader_next = -1; /* it is slow */
+    kafka.committed = -1;
+    until(kafka.committed == 2);
+    ck_assert(shard()->is_behind[1]);
+    is_now("HGET " M " w:prog", "0");
+    kafka.reader_next = 0;
+    until(!shard()->is_behind[1]);
+    kafka.reader.ops = &reader_ops;
+    close_all();
+}
+END_TEST
+
+START_TEST(a_view_that_is_added_is_read_from_its_own_start)
+{
+    SCENE_OF_TWO_LIVES(V);
+    crash();
+    start_with(TWO(V, W));
+    assign();
+    until_answer("HGET features:user:a m_1h_count", "3");
+    is_now("HGET " M " v:gen", "1");
+    close_all();
+}
+END_TEST
+
+START_TEST(fields_that_the_new_definition_does_not_write_disappear)
+{
+    SCENE;
+    start_with(TWO(V, W));
+    produce("a");
+    assign();
+    settle();
+    is_now("HGET features:user:a x_1h_sum", "2");
+    crash();
+    start_with(TWO(V_LESS, W));
+    assign();
+    until_answer("HEXISTS " M " v:old:1", "0");
+    is_now("HGET features:user:a x_1h_sum", "nil");
+    is_now(A_COUNT, "1");
+    is_now("HGET features:user:a m_1h_count", "1");
+    is_now("EXISTS " BLOBS "1:0", "0");
+    close_all();
+}
+END_TEST
+
+START_TEST(old_fields_stay_until_the_new_ones_are_published)
+{
+    SCENE;
+    start_with(TWO(V, W));
+    produce("a");
+    assign();
+    settle();
+    crash();
+    start_with(TWO(V_LESS, W));
+    assign();
+    until(is_running());
+    until(kafka.reader_begun >= 0);
+    kafka.reader_next = -1;
+    turns(200);
+    is_now("HGET features:user:a x_1h_sum", "2");
+    is_now("HEXISTS " M " v:old:1", "1");
+    close_all();
+}
+END_TEST
+
+START_TEST(a_view_that_is_removed_leaves_nothing)
+{
+    SCENE;
+    start_with(TWO(V, W));
+    produce("a");
+    assign();
+    settle();
+    crash();
+    start(V);
+    assign();
+    until_answer("HEXISTS " M " w:gen", "0");
+    is_now("HGET features:user:a m_1h_count", "nil");
+    is_now("HEXISTS " M " w:out", "0");
+    is_now("HGET freshness:user:a w", "nil");
+    is_now("EXISTS {tw:g:t:0}:s:w:1:63", "0");
+    is_now(A_COUNT, "1");
+    close_all();
+}
+END_TEST
+
+START_TEST(whom_only_the_old_definition_knew_is_published_as_empty)
+{
+    SCENE;
+    start_with(TWO(V, W));
+    produce_many("a", 2);
+    assign();
+    settle();
+    crash();
+    start_with(TWO(V_LESS, W));
+    kafka.log_start = 2; /* the log has forgotten a */
+    produce("b");
+    assign();
+    until_answer(A_COUNT, "0");
+    until_answer("HEXISTS " M " v:old:1", "0");
+    close_all();
+}
+END_TEST
+
+/* ---- events that kill ---- */
+
+#define TRYING "HGET " M " trying"
+
+START_TEST(after_three_claims_without_progress_events_are_tried_one_at_a_time)
+{
+    SCENE_OF_TWO_LIVES(V);
+    produce_many("a", 3);
+    is_now("HSET " M " try 3", "0");
+    options.checkpoint_interval_ms = HOUR_MS;
+    assign();
+    until(is_running());
+    ck_assert(tenure()->trial.is_on);
+    until(shard()->ledger.position == 6);
+    ck_assert_int_eq(atoll(ask(&server, TRYING)), 5); /* noted before it was applied */
+    until(shard()->ledger.position == 8);
+    tenure()->checkpoint_ms = 0;
+    settle();
+    is_now(A_COUNT, "6");
+    is_now(TRYING, "nil");
+    ck_assert(!tenure()->trial.is_on);
+    close_all();
+}
+END_TEST
+
+START_TEST(two_claims_without_progress_are_nothing_yet)
+{
+    SCENE_OF_TWO_LIVES(V);
+    produce("a");
+    is_now("HSET " M " try 2", "0");
+    assign();
+    until(is_running());
+    ck_assert(!tenure()->trial.is_on);
+    close_all();
+}
+END_TEST
+
+START_TEST(with_nothing_to_read_there_is_nothing_to_try)
+{
+    SCENE_OF_TWO_LIVES(V);
+    is_now("HSET " M " try 9", "0");
+    assign();
+    until(is_running());
+    ck_assert(!tenure()->trial.is_on);
+    close_all();
+}
+END_TEST
+
+START_TEST(an_event_that_was_tried_three_times_is_skipped)
+{
+    SCENE_OF_TWO_LIVES(V);
+    produce("a");
+    produce("poison");
+    produce("a");
+    is_now("HSET " M " try 5 trying \"6 2\"", "1");
+    assign();
+    settle();
+    is_now(A_COUNT, "5");
+    is_now("EXISTS features:user:poison", "0");
+    is_now("HGET " M " v:prog", "8");
+    close_all();
+}
+END_TEST
+
+START_TEST(an_event_that_was_tried_twice_gets_another_chance)
+{
+    SCENE_OF_TWO_LIVES(V);
+    produce("a");
+    produce("poison");
+    is_now("HSET " M " try 5 trying \"6 1\"", "1");
+    assign();
+    settle();
+    is_now("HGET features:user:poison n_1h_count", "1");
+    close_all();
+}
+END_TEST
+
+/* ---- entities that are away ---- */
+
+static bool is_cold(const char *id)
+{
+    const struct entity *entity = kit_entity(shard(), id);
+    return entity != NULL && (entity->flags & ENTITY_COLD) != 0;
+}
+
+static void cool_all(void)
+{
+    until(tenure()->checkpoint.phase == CHECKPOINT_IDLE && shard()->dirty.count == 0);
+    ck_assert_uint_gt(shard_cool(shard(), 10), 0);
+}
+
+START_TEST(a_cold_entity_is_fetched_for_its_next_event)
+{
+    SCENE_OF_TWO_LIVES(V);
+    assign();
+    until(is_live());
+    cool_all();
+    ck_assert(is_cold("a"));
+    produce("a");
+    settle();
+    is_now(A_COUNT, "4");
+    ck_assert(!is_cold("a") && is_cold("b"));
+    close_all();
+}
+END_TEST
+
+START_TEST(a_cold_entity_whose_blob_is_gone_builds_the_unit_anew)
+{
+    char command[128];
+    SCENE_OF_TWO_LIVES(V);
+    assign();
+    until(is_live());
+    cool_all();
+    (void)snprintf(command, sizeof command, "HDEL " BLOBS "1:%u a", meta_blob_hash(slice_of("a")));
+    is_now(command, "1");
+    produce("a");
+    settle();
+    is_now(A_COUNT, "4");
+    is_now("HGET " M " v:gen", "2");
+    close_all();
+}
+END_TEST
+
+START_TEST(what_was_asked_for_before_it_was_parked_is_asked_for_again)
+{
+    SCENE_OF_TWO_LIVES(V);
+    assign();
+    until(is_live());
+    cool_all();
+    loader_tap->is_deaf = true;
+    produce("a");
+    until(loader_is_busy(ends.loader));
+    mono_step = 100;
+    take_away(true);
+    mono_step = 0;
+    assign();
+    until(is_running());
+    loader_tap->is_deaf = false;
+    settle();
+    is_now(A_COUNT, "4");
+    close_all();
+}
+END_TEST
+
+START_TEST(what_decays_while_nobody_runs_is_written_by_who_comes)
+{
+    SCENE;
+    start(SHORT);
+    produce("a");
+    assign();
+    settle();
+    is_now("HGET features:user:a n_10s_count", "1");
+    crash();
+    pass_ms(60000);
+    start(SHORT);
+    assign();
+    until_answer("HGET features:user:a n_10s_count", "0");
+    until_answer("HLEN " BLOBS "1:0", "1");
+    close_all();
+}
+END_TEST
+
+UNIT_MAIN("tenure", a_fresh_unit_is_reset_durably_and_then_read,
+          a_restart_loads_and_reads_nothing_twice, what_was_not_saved_is_read_again_and_counts_once,
+          a_load_does_not_follow_what_kafka_has_committed,
+          the_second_life_counts_what_the_first_did_not_say,
+          a_missing_sentinel_builds_the_unit_anew, a_damaged_blob_builds_the_unit_anew,
+          another_record_where_the_state_ends_builds_the_unit_anew,
+          a_record_that_the_log_has_lost_is_not_compared,
+          a_log_that_ends_before_the_state_builds_the_unit_anew,
+          a_persons_wish_builds_the_unit_anew_and_is_not_found_again,
+          a_state_of_a_clock_that_ran_ahead_is_built_anew,
+          a_crash_in_a_rebuild_goes_on_in_the_new_generation, another_number_of_partitions_halts,
+          another_cluster_halts, a_cluster_that_is_not_known_halts_nobody, another_format_halts,
+          a_log_that_begins_behind_the_progress_goes_on_and_marks_the_coverage,
+          a_foreign_claim_drops_the_unit_until_it_is_planned_again,
+          an_idle_unit_notices_a_foreign_claim_too, an_older_redis_drops_the_unit,
+          revoked_it_writes_a_last_checkpoint_commits_and_parks,
+          revoked_with_redis_away_it_gives_up_within_its_budget,
+          assigned_again_and_untouched_it_goes_on_without_a_load,
+          assigned_again_but_touched_meanwhile_it_is_loaded, lost_it_is_parked_without_a_write,
+          a_parked_unit_that_goes_elsewhere_is_forgotten,
+          a_unit_that_was_parked_while_it_loaded_is_loaded_again,
+          a_view_that_has_changed_is_behind_and_joins_while_others_go_on,
+          commits_wait_for_joined_views_only, a_view_that_is_added_is_read_from_its_own_start,
+          fields_that_the_new_definition_does_not_write_disappear,
+          old_fields_stay_until_the_new_ones_are_published, a_view_that_is_removed_leaves_nothing,
+          whom_only_the_old_definition_knew_is_published_as_empty,
+          after_three_claims_without_progress_events_are_tried_one_at_a_time,
+          two_claims_without_progress_are_nothing_yet,
+          with_nothing_to_read_there_is_nothing_to_try,
+          an_event_that_was_tried_three_times_is_skipped,
+          an_event_that_was_tried_twice_gets_another_chance,
+          a_cold_entity_is_fetched_for_its_next_event,
+          a_cold_entity_whose_blob_is_gone_builds_the_unit_anew,
+          what_was_asked_for_before_it_was_parked_is_asked_for_again,
+          what_decays_while_nobody_runs_is_written_by_who_comes)
