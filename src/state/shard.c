@@ -277,15 +277,24 @@ static void fetch_ahead(const struct shard *shard)
     }
 }
 
+/* The next one that is held: those that a checkpoint has written since are passed by. */
+static const struct held *next_held(struct shard *shard)
+{
+    for (;;) {
+        const struct held *next = ledger_peek(&shard->ledger, 0);
+        if (next == NULL || (entity_of(shard, next->entity)->flags & ENTITY_HELD) != 0)
+            return next;
+        ledger_drop(&shard->ledger);
+    }
+}
+
 bool shard_take_arrival(struct shard *shard, struct entity_ref *ret)
 {
+    const struct held *next = shard->is_live ? next_held(shard) : NULL;
+    if (next == NULL || !shard_has_buckets(shard, next->entity))
+        return false;
     struct held held;
-    do {
-        const struct held *next = shard->is_live ? ledger_peek(&shard->ledger, 0) : NULL;
-        if (next == NULL || !shard_has_buckets(shard, next->entity))
-            return false;
-        (void)ledger_take(&shard->ledger, &held);
-    } while ((entity_of(shard, held.entity)->flags & ENTITY_HELD) == 0); /* a checkpoint has it */
+    (void)ledger_take(&shard->ledger, &held);
     fetch_ahead(shard);
     shard_mark_sent(shard, held.entity);
     *ret = held.entity;
@@ -469,9 +478,11 @@ int64_t shard_durable(const struct shard *shard)
     return is_unsaid && shard->started_at < durable ? shard->started_at : durable;
 }
 
+/* One that is away is none until it is back. */
 bool shard_has_arrivals(const struct shard *shard)
 {
-    return shard->is_live && shard->ledger.count > 0;
+    const struct held *next = shard->is_live ? ledger_peek(&shard->ledger, 0) : NULL;
+    return next != NULL && (entity_of(shard, next->entity)->flags & ENTITY_COLD) == 0;
 }
 
 size_t shard_count(const struct shard *shard)
