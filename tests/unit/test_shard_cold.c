@@ -36,7 +36,7 @@ static void warm(struct entity_ref ref)
 /* Gives back what is asked for; the ids. */
 static const char *fetch(void)
 {
-    static char text[DESK_MAX * DESK_ID_MAX];
+    static char text[sizeof desk.text];
     struct entity_ref ref;
     desk.text[0] = '\0';
     while (shard_take_wanted(desk.shard, &ref)) {
