@@ -37,8 +37,10 @@ struct kept {
     bool is_cover_open; /* the next record says how much earlier */
     bool is_reset;      /* its state is begun anew by the next reset */
     int64_t old_gen;    /* and this one is to be cleaned away; -1: there is none */
-    const char *old_output;
+    char *old_output;     /* ours; NULL where it is not known */
 };
+
+struct blob;
 
 struct checkpoint {
     struct shard *shard;
@@ -54,9 +56,12 @@ struct checkpoint {
     int64_t progress; /* as acknowledged; -1: none yet */
     uint64_t blobs;   /* written since the beginning */
     uint64_t bytes;
-    struct buf text; /* scratch, as the next two */
+    struct buf text; /* scratch, as all that follows */
+    struct buf key;
     struct slice *words;
     size_t word_cap;
+    struct blob *chunk;
+    size_t chunk_cap;
 };
 
 /* prefix must outlive it. Views are as the topic's; the caller fills kept. */

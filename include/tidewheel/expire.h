@@ -17,7 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { EXPIRE_NONE = UINT32_MAX };
+enum { EXPIRE_NONE = UINT32_MAX, EXPIRE_TICK_MS = 10 };
 
 struct expire;
 

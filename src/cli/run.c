@@ -22,11 +22,6 @@ static int exit_code_of(int rc)
 /* What the file asks for and this version does not do yet is said, not passed over. */
 static void warn_of_missing(const struct options *options)
 {
-    if (options->checkpoint_interval_ms > 0)
-        log_info("start",
-                 "checkpoint.interval=%lldms why=\"checkpoints are not in this version: "
-                 "state is read again from the log\"",
-                 (long long)options->checkpoint_interval_ms);
     if (options->dead_letter_topic != NULL && options->dead_letter_topic[0] != '\0')
         log_warn("start",
                  "dead_letter.topic=%s why=\"dead letters are not in this version: "

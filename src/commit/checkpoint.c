@@ -11,6 +11,18 @@ enum {
     NUMBER_MAX = 24,
 };
 
+#define BLOB_NONE UINT32_MAX
+
+/* Of a chunk that is being gathered. */
+struct blob {
+    struct entity_ref ref;
+    struct slice identity; /* lent by the shard */
+    size_t begin;          /* in text */
+    size_t len;            /* 0: nothing is alive */
+    unsigned k;
+    uint32_t next; /* of the same hash */
+};
+
 void checkpoint_init(struct checkpoint *checkpoint, struct shard *shard, struct fence *fence,
                      const char *prefix)
 {
@@ -30,7 +42,9 @@ void checkpoint_init(struct checkpoint *checkpoint, struct shard *shard, struct 
 void checkpoint_fini(struct checkpoint *checkpoint)
 {
     buf_fini(&checkpoint->text);
+    buf_fini(&checkpoint->key);
     free(checkpoint->words);
+    free(checkpoint->chunk);
     free(checkpoint->kept);
     *checkpoint = (struct checkpoint){0};
 }
@@ -129,30 +143,73 @@ void checkpoint_begin(struct checkpoint *checkpoint, int64_t mono_ms)
     shard_begin_saving(shard);
 }
 
-static void add_blob(struct checkpoint *checkpoint, struct batch *batch, struct entity_ref ref)
+/* The next blob of the chunk, behind the others in text. */
+static void write_blob(struct checkpoint *checkpoint, struct entity_ref ref, size_t number)
 {
-    struct shard *shard = checkpoint->shard;
+    const struct shard *shard = checkpoint->shard;
     const struct entity *entity = entity_at(&shard->views[ref.view], ref.number);
     struct slice identity = {entity->identity, entity->identity_len};
-    size_t count = 0;
-    begin_words(checkpoint, &count);
-    add_word(checkpoint, "HSET", &count);
-    add_blob_key(checkpoint, ref.view, meta_blob_hash(identity), &count);
     size_t begin = checkpoint->text.len;
-    buf_add(&checkpoint->text, identity.ptr, identity.len);
-    end_word(checkpoint, begin, &count);
-    begin = checkpoint->text.len;
     shard_write_blob(shard, ref, checkpoint->kept[ref.view].definition, &checkpoint->text);
-    if (checkpoint->text.len > begin)
-        end_word(checkpoint, begin, &count);
-    else
-        memcpy(checkpoint->text.ptr, "HDEL", 4); /* nothing is alive */
+    size_t len = checkpoint->text.len - begin;
+    checkpoint->chunk =
+        mem_grow(checkpoint->chunk, number, &checkpoint->chunk_cap, sizeof *checkpoint->chunk);
+    checkpoint->chunk[number] =
+        (struct blob){ref, identity, begin, len, meta_blob_hash(identity), BLOB_NONE};
     checkpoint->blobs++;
-    checkpoint->bytes += checkpoint->text.len - begin;
-    end_words(checkpoint, batch, count);
-    close_item(checkpoint, batch, ITEM_BLOB, ref, 0);
+    checkpoint->bytes += len;
 }
 
+static void put_word(struct checkpoint *checkpoint, struct slice word, size_t *count)
+{
+    checkpoint->words =
+        mem_grow(checkpoint->words, *count, &checkpoint->word_cap, sizeof *checkpoint->words);
+    checkpoint->words[(*count)++] = word;
+}
+
+/* Those of one hash, from `first` on, in one command. */
+static void add_blobs(struct checkpoint *checkpoint, struct batch *batch, uint32_t first)
+{
+    const struct blob *head = &checkpoint->chunk[first];
+    const struct kept *kept = &checkpoint->kept[head->ref.view];
+    const struct view *view = checkpoint->shard->topic->views[head->ref.view];
+    size_t count = 0;
+    buf_reset(&checkpoint->key);
+    meta_blob_key(&checkpoint->key, checkpoint->prefix, view->name, kept->gen, head->k);
+    put_word(checkpoint, slice_of(head->len > 0 ? "HSET" : "HDEL"), &count);
+    put_word(checkpoint, buf_slice(&checkpoint->key), &count);
+    for (uint32_t i = first; i != BLOB_NONE; i = checkpoint->chunk[i].next) {
+        const struct blob *blob = &checkpoint->chunk[i];
+        put_word(checkpoint, blob->identity, &count);
+        if (blob->len > 0)
+            put_word(checkpoint, (struct slice){checkpoint->text.ptr + blob->begin, blob->len},
+                     &count);
+    }
+    batch_command(batch, checkpoint->words, count);
+    /* The first item has the command; the others, of the same unit, come and go with it. */
+    for (uint32_t i = first; i != BLOB_NONE; i = checkpoint->chunk[i].next)
+        close_item(checkpoint, batch, ITEM_BLOB, checkpoint->chunk[i].ref, 0);
+}
+
+/* One command costs Redis, and us, as much as a blob does: so those of a hash share one. */
+static void add_chunk(struct checkpoint *checkpoint, struct batch *batch, uint32_t view,
+                      bool is_gone, size_t count)
+{
+    uint32_t heads[META_HASHES];
+    memset(heads, 0xff, sizeof heads);
+    for (size_t i = count; i-- > 0;) {
+        struct blob *blob = &checkpoint->chunk[i];
+        if (blob->ref.view != view || (blob->len == 0) != is_gone)
+            continue;
+        blob->next = heads[blob->k];
+        heads[blob->k] = (uint32_t)i;
+    }
+    for (unsigned k = 0; k < META_HASHES; k++)
+        if (heads[k] != BLOB_NONE)
+            add_blobs(checkpoint, batch, heads[k]);
+}
+
+/* All units share what a batch may cost whoever reads beside us. */
 static void gather_blobs(struct checkpoint *checkpoint, struct batch *batch, size_t entities_max,
                          struct row *row, int64_t wall_ms)
 {
@@ -160,16 +217,23 @@ static void gather_blobs(struct checkpoint *checkpoint, struct batch *batch, siz
     struct entity_ref ref;
     bool is_held = false;
     size_t room = batch->entity_count < entities_max ? entities_max - batch->entity_count : 0;
-    size_t least = entities_max / 2 + 1; /* though arrivals have filled the batch */
+    size_t least = entities_max * BLOBS_PER_ENTITY / 2; /* though arrivals have filled the batch */
     size_t most = room * BLOBS_PER_ENTITY > least ? room * BLOBS_PER_ENTITY : least;
-    for (size_t i = 0; i < most && batch->bytes.len < BATCH_BYTES_MAX; i++) {
-        if (!shard_take_saving(shard, &ref, &is_held))
-            break;
+    size_t cost = batch->item_count - batch->entity_count;
+    size_t count = 0;
+    buf_reset(&checkpoint->text);
+    while (cost < most && batch->bytes.len + checkpoint->text.len < BATCH_BYTES_MAX &&
+           shard_take_saving(shard, &ref, &is_held)) {
         if (is_held) {
             shard_read(shard, ref, row);
             batch_add(batch, shard, checkpoint->fence, ref, row, wall_ms);
         }
-        add_blob(checkpoint, batch, ref);
+        write_blob(checkpoint, ref, count++);
+        cost += is_held ? 1 + BLOBS_PER_ENTITY : 1;
+    }
+    for (uint32_t view = 0; count > 0 && view < shard->topic->view_count; view++) {
+        add_chunk(checkpoint, batch, view, false, count);
+        add_chunk(checkpoint, batch, view, true, count);
     }
 }
 

@@ -50,7 +50,7 @@ const struct setting option_rows[] = {
         .offset = offsetof(struct options, flush_entities_max),
         .help = "Entities in one atomic write; more make throughput, and pauses for Redis's other clients."},
     [OPTION_CHECKPOINT_INTERVAL] = {
-        .path = "checkpoint.interval", .type = SETTING_DURATION, .preset = "off", .min = 1000, .max = HOUR_MS,
+        .path = "checkpoint.interval", .type = SETTING_DURATION, .preset = "10s", .min = 1000, .max = HOUR_MS,
         .choices = OFF, .offset = offsetof(struct options, checkpoint_interval_ms),
         .help = "How often state is saved in Redis, for a restart to go on from there; off: it reads the log again."},
     [OPTION_LIMITS_EVENT_BYTES] = {

@@ -6,7 +6,7 @@
 #include "tidewheel/err.h"
 #include "tidewheel/mem.h"
 
-enum { LEVELS = 7, SLOT_BITS = 6, SLOTS = 1 << SLOT_BITS, TICK_MS = 10 };
+enum { LEVELS = 7, SLOT_BITS = 6, SLOTS = 1 << SLOT_BITS };
 
 enum { LIST_DUE = LEVELS * SLOTS, LISTS, LIST_NONE = UINT16_MAX };
 
@@ -29,7 +29,7 @@ struct expire {
 struct expire *expire_new(int64_t now_ms)
 {
     struct expire *expire = mem_zalloc(sizeof *expire);
-    expire->now_tick = now_ms / TICK_MS;
+    expire->now_tick = now_ms / EXPIRE_TICK_MS;
     for (size_t i = 0; i < LISTS; i++)
         expire->head[i] = EXPIRE_NONE;
     return expire;
@@ -101,7 +101,7 @@ void expire_set(struct expire *expire, uint32_t number, int64_t at_ms)
     CHECK(at_ms >= 0);
     make_room(expire, number);
     expire_clear(expire, number);
-    expire->timers[number].tick = (at_ms + TICK_MS - 1) / TICK_MS;
+    expire->timers[number].tick = (at_ms + EXPIRE_TICK_MS - 1) / EXPIRE_TICK_MS;
     link_in(expire, number, list_for(expire, expire->timers[number].tick));
     expire->count++;
 }
@@ -164,7 +164,7 @@ static void advance(struct expire *expire, int64_t now_tick)
 
 uint32_t expire_take(struct expire *expire, int64_t now_ms)
 {
-    advance(expire, now_ms / TICK_MS);
+    advance(expire, now_ms / EXPIRE_TICK_MS);
     uint32_t number = expire->head[LIST_DUE];
     if (number != EXPIRE_NONE)
         expire_clear(expire, number);

@@ -335,7 +335,7 @@ static void forget(struct shard *shard, struct entities *entities, uint32_t numb
 static void note_drained(struct shard *shard, uint32_t view)
 {
     struct draining *draining = &shard->draining[view];
-    int64_t now_ms = shard->clock_ms[view];
+    int64_t now_ms = floor_to(shard->clock_ms[view], EXPIRE_TICK_MS);
     if (shard->warmed < draining->asked)
         return;
     int64_t upto_ms = shard->warmed == shard->asked ? now_ms : draining->upto_ms;

@@ -94,8 +94,11 @@ int shard_warm(struct shard *shard, struct entity_ref ref, const char *definitio
         return rc;
     entity->flags &= (uint16_t) ~(ENTITY_COLD | ENTITY_WANTED);
     shard->warmed++;
-    /* Its timer may have gone off while it was away: then it does so at once. */
+    /* Its timer may have gone off while it was away; it stays until that is said. */
     int64_t next_ms = entity_next_change(entities->view, entity, entity->published_ms);
-    expire_set(entities->expire, ref.number, next_ms == INT64_MAX ? entity->published_ms : next_ms);
+    bool is_nothing = next_ms == INT64_MAX;
+    if (is_nothing || next_ms <= shard->clock_ms[ref.view])
+        entity->flags |= ENTITY_UNSAID;
+    expire_set(entities->expire, ref.number, is_nothing ? 0 : next_ms);
     return 0;
 }

@@ -3,6 +3,7 @@
 #include "tidewheel/snapshot.h"
 
 enum { SAY_OWED = ENTITY_UNSAID | ENTITY_ASIDE };
+enum { OVERDUE = 0 }; /* of a timer */
 
 /* ---- dirty ---- */
 
@@ -124,7 +125,7 @@ static void resume(struct shard *shard, struct entity_ref ref, bool is_owed, int
     entity->published_ms = is_owed ? -1 : said_ms;
     if (is_owed || is_due)
         entity->flags |= ENTITY_UNSAID;
-    expire_set(entities->expire, ref.number, next_ms == INT64_MAX ? said_ms : next_ms);
+    expire_set(entities->expire, ref.number, next_ms == INT64_MAX ? OVERDUE : next_ms);
 }
 
 int shard_restore(struct shard *shard, uint32_t view, const char *definition, struct slice identity,
@@ -164,7 +165,7 @@ void shard_know(struct shard *shard, uint32_t view, struct slice identity)
     struct entity *entity = entity_of(shard, ref);
     entity->generation = shard->generation;
     entity->flags |= ENTITY_UNSAID;
-    expire_set(entities->expire, ref.number, shard->clock_ms[view]);
+    expire_set(entities->expire, ref.number, OVERDUE);
     shard_mark_dirty(shard, ref);
 }
 

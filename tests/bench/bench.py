@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """What it costs: one line each, with its goal (design.md, section 10) where there is one.
 
-    make bench                     about 5 minutes; EVENTS=2000000
-    make bench ONLY=state,decode   of: decode state sink latency
+    make bench                     about 12 minutes; EVENTS=2000000 KEYS=1000000
+    make bench ONLY=state,decode   of: decode state recover sink latency restart
 
 A cost is CPU time, and a ratio is of two figures of the same run: what else the machine does
 matters less for these than for seconds. Events a second and latencies are of the wall, and of this
@@ -33,6 +33,11 @@ USERS = 100_000
 DAY_MS = 86_400_000
 LATENCY_S = 12
 RATE = 10_000
+KEYS = int(os.environ.get("KEYS", "1000000"))
+STEADY_S = 10  # as long as a checkpoint interval: one falls into it, wherever it begins
+STEADY_ROUNDS = 3
+PROBES = 48
+SESSION_MS = 6000
 PIPELINE = TREE / "pipelines" / "user_activity.yaml"
 
 CONFIG = """\
@@ -40,7 +45,9 @@ kafka: {{brokers: "{servers}", group_id: "{group}"}}
 redis: {{url: "{redis}"}}
 pipelines: ["{pipeline}"]
 workers: {workers}
+checkpoint: {{interval: {interval}}}
 """
+FORMS = {"plain": "off", "fenced": "1h", "checkpointed": "10s"}
 
 
 def line(name, value, unit, goal=None, at_most=True):
@@ -102,6 +109,68 @@ def bench_state():
     return costs
 
 
+# ---- with Redis, Kafka being played
+
+
+class Play:
+    """A Redis, and a configuration for each form of the worker."""
+
+    def __init__(self):
+        self.redis = redis_server.Server(unix=True)
+        self.path = folder("bench")
+
+    def run(self, interval, *args):
+        file = self.path / "config.yaml"
+        file.write_text(CONFIG.format(servers="127.0.0.1:1", group="bench", redis=self.redis.url,
+                                      pipeline=PIPELINE, workers=1, interval=interval),
+                        encoding="utf-8")
+        self.redis.call("FLUSHALL")
+        return run("recover", file, *args, seconds=900)
+
+
+def bench_steady(play, rate, text):
+    """Round by round, so that what else the machine does is the same for all; noise only adds."""
+    best = {form: {} for form in FORMS}
+    for _ in range(STEADY_ROUNDS):
+        for form, interval in FORMS.items():
+            found = play.run(interval, "steady", STEADY_S, rate)
+            for name, value in found.items():
+                pick = max if name == "events_s" else min
+                best[form][name] = pick(value, best[form].get(name, value))
+    plain, fenced, full = (best[form] for form in FORMS)
+    line(f"worker, plain form, {text}", plain["cpu_ns"], "ns/event")
+    line("  events a second", plain["events_s"], "events/s")
+    line("  Redis", plain["redis_ns"], "ns/event")
+    line(f"the fence, {text}: worker beside the plain form", fenced["cpu_ns"] / plain["cpu_ns"],
+         "ratio", None if rate else 1.03)
+    line("  Redis beside the plain form", fenced["redis_ns"] / plain["redis_ns"], "ratio")
+    line(f"checkpoints every 10 s, {text}: share of the worker's CPU",
+         100 * (1 - fenced["cpu_ns"] / full["cpu_ns"]), "%")
+    line("  share of Redis's CPU", 100 * (1 - fenced["redis_ns"] / full["redis_ns"]), "%")
+    line("  longest turn, CPU", full["steady_turn_cpu_max_ms"], "ms", 10)
+    line("  p99.9 of turns, wall", full["steady_turn_p999_ms"], "ms", 10)
+    line("  longest turn, wall", full["steady_turn_max_ms"], "ms")
+
+
+def bench_recover():
+    play = Play()
+    bench_steady(play, 0, "full load")
+    bench_steady(play, RATE, f"{RATE:,} events/s")
+    for rate, keys in ((1, KEYS // 10), (100, KEYS // 10), (10, KEYS)):
+        found = play.run("10s", "restart", keys, rate)
+        line(f"blob of an entity, {rate} events a week", found["blob_bytes"], "bytes")
+        line("  in Redis, MEMORY USAGE", found["redis_bytes"], "bytes")
+        line("  in the worker's memory", found["memory_bytes"], "bytes")
+    line(f"load of {found['loaded']:,.0f} entities, from start to live", found["load_s"], "s", 5)
+    line("  entities a second", found["loaded"] / found["load_s"], "entities/s")
+    line("  worker", found["load_cpu_ns"], "ns/entity")
+    line("  Redis", found["load_redis_ns"], "ns/entity")
+    for phase, text in (("build", "checkpoints of all of them"), ("load", "their load")):
+        line(f"longest turn in {text}, CPU", found[f"{phase}_turn_cpu_max_ms"], "ms", 10)
+        line("  p99.9, wall", found[f"{phase}_turn_p999_ms"], "ms", 10)
+        line("  longest, wall", found[f"{phase}_turn_max_ms"], "ms")
+
+
 # ---- with Kafka and Redis
 
 
@@ -142,13 +211,13 @@ class Stage:
         if produce.wait(300) != 0:
             raise SystemExit("the events could not be produced")
 
-    def config(self, topic, workers):
+    def config(self, topic, workers, form="checkpointed"):
         self.groups += 1
         file = self.path / f"config-{self.groups}.yaml"
         file.write_text(CONFIG.format(
             servers=self.kafka.servers, group=f"bench-{os.getpid()}-{self.groups}",
             redis=f"unix://{self.redis.socket}", pipeline=self.path / f"{topic}.yaml",
-            workers=workers), encoding="utf-8")
+            workers=workers, interval=FORMS[form]), encoding="utf-8")
         return file
 
 
@@ -166,12 +235,13 @@ def bench_off(stage, topic):
     return bare
 
 
-def bench_on(stage, topic):
+def bench_on(stage, topic, form):
+    stage.redis.call("FLUSHALL")
     before_s = cpu_s(stage.redis.process.pid)
-    on = run("worker", stage.config(topic, 2), EVENTS, "on")
+    on = run("worker", stage.config(topic, 2, form), EVENTS, "on")
     redis_ns = (cpu_s(stage.redis.process.pid) - before_s) * 1e9
-    line("2 workers, sink on", on["events_s"], "events/s")
-    line("2 workers, sink on", on["cpu_ns"], "ns/event")
+    line(f"2 workers, sink on, {form} form", on["events_s"], "events/s")
+    line("  worker", on["cpu_ns"], "ns/event")
     line("  Redis", redis_ns / on["records"], "ns/event")
     line("  key writes for an event", on["writes"] / on["records"], "writes")
 
@@ -181,29 +251,32 @@ def bench_writes(stage):
     topic, dump, events = stage.topic("wide"), stage.path / "dump", EVENTS // 4
     stage.fill(topic, events, lambda dice: dice.randrange(EVENTS))
     run("worker", stage.config(topic, 1), events, "off", dump)
-    stage.redis.call("FLUSHALL")
-    before_s = cpu_s(stage.redis.process.pid)
-    on = run("worker", stage.config(topic, 2), events, "on")
-    redis_ns = (cpu_s(stage.redis.process.pid) - before_s) * 1e9 / on["writes"]
-    stage.redis.call("FLUSHALL")
-    before_s = cpu_s(stage.redis.process.pid)
-    bare = run("writer", stage.redis.socket, dump, 2)
-    bare_ns = (cpu_s(stage.redis.process.pid) - before_s) * 1e9 / bare["writes"]
-    line("bare pipelined writer, 2 connections", bare["writes_s"], "writes/s")
-    line("2 workers, nearly each event another user", on["writes_s"], "writes/s")
-    line("  beside the bare writer of the same bytes", on["writes_s"] / bare["writes_s"], "ratio",
-         0.9, False)
-    line("Redis for a key write of the bare writer", bare_ns, "ns/write")
-    line("Redis for a key write of the workers", redis_ns, "ns/write")
-    line("  beside the bare writer", redis_ns / bare_ns, "ratio")
+
+    def measure(program, *args):
+        stage.redis.call("FLUSHALL")
+        before_s = cpu_s(stage.redis.process.pid)
+        found = run(program, *args)
+        used_s = cpu_s(stage.redis.process.pid) - before_s
+        return found["writes_s"], used_s * 1e9 / found["writes"]
+
+    bare_s, bare_ns = measure("writer", stage.redis.socket, dump, 2)
+    line("bare pipelined writer, 2 connections", bare_s, "writes/s")
+    line("  Redis for a key write", bare_ns, "ns/write")
+    for form in ("plain", "checkpointed"):
+        on_s, on_ns = measure("worker", stage.config(topic, 2, form), events, "on")
+        line(f"2 workers, nearly each event another user, {form} form", on_s, "writes/s")
+        line("  beside the bare writer of the same bytes", on_s / bare_s, "ratio", 0.9, False)
+        line("  Redis for a key write", on_ns, "ns/write")
+        line("    beside the bare writer", on_ns / bare_ns, "ratio")
 
 
-def bench_latency(stage):
-    topic = stage.topic("latency")
+def bench_latency(stage, form):
+    topic = stage.topic(f"latency-{form}")
     stage.redis.call("FLUSHALL")
     alone = run("probe", stage.redis.socket, 3)
     pipeline = (stage.path / f"{topic}.yaml").read_text(encoding="utf-8")
-    worker = Worker(stage.kafka, stage.redis, f"latency-{os.getpid()}", [pipeline])
+    worker = Worker(stage.kafka, stage.redis, f"latency-{form}-{os.getpid()}", [pipeline],
+                    checkpoint=FORMS[form])
     until(lambda: worker.live_units() == PARTITIONS, 60, "the workers are live")
     crowd = Process([BUILD / "tidewheel-generate", "-b", stage.kafka.servers, "-t", topic, "--rate",
                      RATE, "--users", USERS, "--seconds", LATENCY_S + 4], name="generate")
@@ -211,12 +284,93 @@ def bench_latency(stage):
     beside = run("probe", stage.redis.socket, LATENCY_S, stage.kafka.servers, topic)
     crowd.wait(60)
     worker.drain()
-    rate = f"{RATE:,} events/s"
+    rate = f"{RATE:,} events/s, {form} form"
     line(f"from produce to visible at {rate}, p50", beside["visible_p50_ms"], "ms")
     line(f"from produce to visible at {rate}, p99", beside["visible_p99_ms"], "ms", 25)
     line("a reader alone, p99", alone["reader_p99_us"] / 1000, "ms")
     line(f"a reader beside the worker at {rate}, p50", beside["reader_p50_us"] / 1000, "ms")
     line(f"a reader beside the worker at {rate}, p99", beside["reader_p99_us"] / 1000, "ms", 1)
+
+
+# ---- a restart of real processes
+
+
+class Restart:
+    """Workers with the state of many users, that are ended, and begun again."""
+
+    def __init__(self, stage):
+        self.stage = stage
+        self.topic = stage.topic("restart")
+        self.group = f"restart-{os.getpid()}"
+        self.rounds = 0
+        stage.redis.call("FLUSHALL")
+        users = iter(range(KEYS))
+        stage.fill(self.topic, KEYS, lambda dice: next(users))
+        self.start()
+
+    def start(self):
+        pipeline = (self.stage.path / f"{self.topic}.yaml").read_text(encoding="utf-8")
+        self.worker = Worker(self.stage.kafka, self.stage.redis, self.group, [pipeline],
+                             session_ms=SESSION_MS, checkpoint=FORMS["checkpointed"])
+
+    def progress(self):
+        """The records that the units' checkpoints hold, once all of them are live."""
+        keys = [f"{{tw:{self.group}:{self.topic}:{p}}}:m" for p in range(PARTITIONS)]
+        with self.stage.redis.client() as client:
+            rows = client.pipeline([("HMGET", key, "user_activity:prog", "user_activity:said")
+                                    for key in keys])
+        return sum(int(row[0]) for row in rows) if all(row[1] for row in rows) else -1
+
+    def is_saved(self, records):
+        until(lambda: self.progress() >= records, 400, "all of it is in a checkpoint")
+
+    def produce(self, users):
+        """The first event of users that are new: only a worker that is live shows them."""
+        now_ms = time.time_ns() // 1_000_000
+        lines = "".join(f'{user}\t\t{now_ms}\t{{"user_id":"{user}","event_type":"page_view",'
+                        f'"page":"/","ts":{now_ms}}}\n' for user in users)
+        subprocess.run([BUILD / "tidewheel-produce", "-b", self.stage.kafka.servers, "-t",
+                        self.topic], input=lines, text=True, check=True, stdout=subprocess.DEVNULL)
+
+    def measure(self, end):
+        """Seconds until the first of the probes is visible, and until all are."""
+        self.rounds += 1
+        users = [f"probe-{self.rounds}-{number}" for number in range(PROBES)]
+        begun = time.monotonic()
+        end()
+        ended = time.monotonic()
+        self.start()
+        self.produce(users)
+        first = None
+        with self.stage.redis.client() as client:
+            while True:
+                seen = client.call("EXISTS", *(f"features:user:{user}" for user in users))
+                if seen and first is None:
+                    first = time.monotonic()
+                if seen == PROBES:
+                    return first - begun, time.monotonic() - begun, ended - begun
+                if time.monotonic() - begun > 120 or not self.worker.is_running():
+                    raise SystemExit(f"{seen} of {PROBES} probes are seen\n{self.worker.tail(30)}")
+                time.sleep(0.005)
+
+
+def bench_restart(stage):
+    restart = Restart(stage)
+    restart.is_saved(KEYS)
+    first, last, ended = restart.measure(lambda: restart.worker.drain())
+    line(f"SIGTERM, {KEYS:,} entities: until it has ended", ended, "s")
+    line("  until the first fresh value, the process being begun at once", first, "s")
+    line("  until fresh values of all units", last, "s", 5)
+    restart.is_saved(KEYS + PROBES)
+    first, last, _ = restart.measure(lambda: restart.worker.kill())
+    line(f"kill -9, {KEYS:,} entities: until the first fresh value", first, "s")
+    line("  until fresh values of all units", last, "s")
+    line(f"  without the session timeout, {SESSION_MS / 1000:.0f} s", last - SESSION_MS / 1000, "s",
+         5)
+    loads = [int(row["blobs"]) for row in restart.worker.lines("loaded")]
+    if sum(loads) < KEYS * 9 // 10:
+        raise SystemExit(f"only {sum(loads)} entities were loaded")
+    restart.worker.drain()
 
 
 def bench_kafka(only, costs):
@@ -229,21 +383,27 @@ def bench_kafka(only, costs):
             few, many = (bare["cpu_ns"] + costs[keys]["event_ns"] for keys in (10_000, 10_000_000))
             line("an event, Kafka's share with it, 10,000,000 keys beside 10,000", many / few,
                  "ratio", 2)
-        bench_on(stage, topic)
+        bench_on(stage, topic, "plain")
+        bench_on(stage, topic, "checkpointed")
         bench_writes(stage)
     if "latency" in only:
-        bench_latency(stage)
+        bench_latency(stage, "plain")
+        bench_latency(stage, "checkpointed")
+    if "restart" in only:
+        bench_restart(stage)
 
 
 def main():
-    only = os.environ.get("ONLY", "decode,state,sink,latency").split(",")
+    only = os.environ.get("ONLY", "decode,state,recover,sink,latency,restart").split(",")
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / (1 << 30)
     print(f"{EVENTS:,} events, {USERS:,} users, {PARTITIONS} partitions, {os.cpu_count()} cores, "
           f"{memory:.0f} GiB", flush=True)
     if "decode" in only:
         bench_decode()
     costs = bench_state() if "state" in only else None
-    if "sink" in only or "latency" in only:
+    if "recover" in only:
+        bench_recover()
+    if {"sink", "latency", "restart"} & set(only):
         bench_kafka(only, costs)
 
 

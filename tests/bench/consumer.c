@@ -47,9 +47,9 @@ int main(int argc, char **argv)
         DIE("%s", buf_text(&report));
     struct err err;
     struct kafka_source source = {.number = 0};
-    rd_kafka_conf_t *conf = NULL;
-    if (kafka_conf_new(&source, &options, &conf, &err) != 0)
+    if (kafka_conf_new(&source, &options, &err) != 0)
         DIE("%s", err.text);
+    rd_kafka_conf_t *conf = source.conf;
     rd_kafka_conf_set_rebalance_cb(conf, NULL);
     rd_kafka_conf_set_error_cb(conf, NULL);
     char reason[512];

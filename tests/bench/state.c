@@ -3,7 +3,9 @@
  *     state bytes KEYS EVENTS_A_WEEK         bytes_per_key of the example view, after a week
  *     state value-bytes KEYS EVENTS_A_WEEK   the same where every event is a value in three windows
  *     state cost KEYS                        update_ns, read_ns, write_ns (taken, read,
- *                                             acknowledged), event_ns (an update from JSON on)
+ *                                             acknowledged), event_ns (an update from JSON on);
+ *                                             kept_ns, blob_ns: an update in the checkpointed
+ *                                             form, and the blob of what is dirty
  *     state windows                          update and read with one window and with three
  *
  * A shard is driven as the worker drives it, with values made by hand: no JSON, no Kafka, no Redis.
@@ -175,6 +177,25 @@ static double measure_updates(struct rig *rig, uint64_t keys)
     return (double)(cpu_ns() - begun_ns) / SAMPLES;
 }
 
+/* Of each entity that is dirty, in the order in which they have become so. */
+static double measure_blobs(struct rig *rig)
+{
+    static const char definition[] = "0123456789abcdef0123456789abcdef";
+    struct buf blob = {NULL, 0, 0};
+    struct entity_ref ref;
+    bool is_held = false;
+    size_t count = 0;
+    int64_t begun_ns = cpu_ns();
+    shard_begin_saving(rig->shard);
+    for (; shard_take_saving(rig->shard, &ref, &is_held); count++) {
+        buf_reset(&blob);
+        shard_write_blob(rig->shard, ref, definition, &blob);
+    }
+    double cost_ns = (double)(cpu_ns() - begun_ns) / (double)count;
+    buf_fini(&blob);
+    return cost_ns;
+}
+
 static double measure_reads(struct rig *rig, uint64_t keys)
 {
     int64_t begun_ns = cpu_ns();
@@ -223,6 +244,15 @@ static void measure_cost(uint64_t keys)
     result("write_ns", measure_writes(&rig));
     result("read_ns", measure_reads(&rig, keys));
     result("event_ns", measure_events(&rig, keys));
+    (void)measure_writes(&rig);
+    rig.shard->keeps_blobs = true;
+    (void)measure_updates(&rig, keys); /* the list of dirty ones grows to its size, too */
+    (void)measure_blobs(&rig);
+    (void)measure_writes(&rig);
+    (void)measure_updates(&rig, keys);
+    (void)measure_writes(&rig);
+    result("blob_ns", measure_blobs(&rig));
+    result("kept_ns", measure_updates(&rig, keys));
     rig_close(&rig);
 }
 

@@ -2,7 +2,7 @@
  *
  *     worker CONFIG EVENTS none           the sink takes nothing: from Kafka to buckets
  *     worker CONFIG EVENTS off [DUMP]     every batch is made, and acknowledged at once
- *     worker CONFIG EVENTS on             into the Redis of the configuration
+ *     worker CONFIG EVENTS on             into the Redis of the configuration, in its form
  *
  * Ends after EVENTS events and the writes of all that they changed. What is read again is silent
  * (promise P); here the fence is lifted at once, so that a log that was filled before is worked
@@ -17,6 +17,7 @@
 
 #include "bench.h"
 #include "run/worker_private.h"
+#include "tidewheel/loader.h"
 #include "tidewheel/log.h"
 #include "tidewheel/mem.h"
 #include "tidewheel/options.h"
@@ -37,9 +38,11 @@ struct counting {
 };
 
 struct member {
+    const struct options *options;
     struct worker *worker;
     struct source *source;
     struct source_handler handler;
+    struct loader *loader;
     struct counting counting;
     struct redis_url url; /* lent to the inner store */
     uint64_t seed;
@@ -128,6 +131,32 @@ static void counting_send(struct store *store, struct batch *batch, int64_t mono
         counting->batch = batch;
 }
 
+static void counting_call_out(struct store *store)
+{
+    struct counting *counting = counting_of(store);
+    if (counting->inner != NULL)
+        counting->inner->ops->call_out(counting->inner);
+}
+
+static int64_t counting_older_ms(const struct store *store)
+{
+    const struct counting *counting = counting_of(store);
+    return counting->inner != NULL ? counting->inner->ops->older_ms(counting->inner) : 0;
+}
+
+/* Nobody claims from a store that keeps nothing: with it the worker has the plain form. */
+static void counting_claim(struct store *store, struct fence *fence, const char *who)
+{
+    struct counting *counting = counting_of(store);
+    counting->inner->ops->claim(counting->inner, fence, who);
+}
+
+static void counting_release(struct store *store, struct fence *fence)
+{
+    struct counting *counting = counting_of(store);
+    counting->inner->ops->release(counting->inner, fence);
+}
+
 static void counting_wait(struct store *store, int64_t wait_ms)
 {
     struct counting *counting = counting_of(store);
@@ -147,6 +176,10 @@ static const struct store_ops COUNTING = {
     .is_ready = counting_is_ready,
     .is_away = counting_is_away,
     .send = counting_send,
+    .call_out = counting_call_out,
+    .older_ms = counting_older_ms,
+    .claim = counting_claim,
+    .release = counting_release,
     .wait = counting_wait,
     .close = counting_close,
 };
@@ -157,7 +190,7 @@ static void on_assigned(void *arg, struct unit *unit, const struct plan *plan)
 {
     const struct member *member = arg;
     struct plan open = *plan;
-    open.live_at = open.start;
+    open.live_at = member->options->checkpoint_interval_ms > 0 ? open.again : open.start;
     member->handler.assigned(member->handler.arg, unit, &open);
 }
 
@@ -191,7 +224,8 @@ static void *member_main(void *arg)
 {
     struct member *member = arg;
     struct err err;
-    struct worker_ends ends = {.source = member->source, .store = &member->counting.store};
+    struct worker_ends ends = {
+        .source = member->source, .store = &member->counting.store, .loader = member->loader};
     if (worker_run(member->worker, &ends, &err) < 0)
         DIE("%s", err.text);
     return NULL;
@@ -203,16 +237,20 @@ static uint64_t draw(void *arg)
     return random_next(&member->seed);
 }
 
-static struct store *redis_store(struct member *member, const struct options *options)
+static void open_redis(struct member *member, const struct options *options)
 {
     struct err err;
     if (redis_url_login(options->redis_url, &member->url, &err) < 0)
         DIE("%s", err.text);
-    return plain_store_new(&(struct store_setup){.wire = wire_socket_new(&member->url),
-                                                 .url = &member->url,
-                                                 .group_id = "bench",
-                                                 .random = draw,
-                                                 .random_arg = member});
+    struct store_setup setup = {.wire = wire_socket_new(&member->url),
+                                .url = &member->url,
+                                .group_id = "bench",
+                                .random = draw,
+                                .random_arg = member};
+    bool is_fenced = options->checkpoint_interval_ms > 0;
+    member->counting.inner = is_fenced ? fenced_store_new(&setup) : plain_store_new(&setup);
+    if (is_fenced)
+        member->loader = loader_new(wire_socket_new(&member->url), &member->url);
 }
 
 static void member_start(struct member *member, const struct options *options,
@@ -220,6 +258,7 @@ static void member_start(struct member *member, const struct options *options,
 {
     bool is_on = strcmp(sink, "on") == 0;
     struct err err;
+    member->options = options;
     member->worker = worker_new(&(struct worker_setup){
         .options = options, .catalog = catalog, .number = number, .seed = 7, .stop = &stop});
     struct counting *counting = &member->counting;
@@ -228,7 +267,7 @@ static void member_start(struct member *member, const struct options *options,
     counting->is_closed = strcmp(sink, "none") == 0;
     counting->store = (struct store){&COUNTING};
     if (is_on)
-        counting->inner = redis_store(member, options);
+        open_redis(member, options);
     member->handler = worker_handler(member->worker);
     struct source_handler handler = {member,     on_position, on_assigned,
                                      on_revoked, on_dropped,  on_reached};
@@ -335,6 +374,8 @@ int main(int argc, char **argv)
         DIE("at most %d workers", WORKERS_MAX);
     FILE *dump_file = argc > 4 ? fopen(argv[4], "wb") : NULL;
     events_wanted = strtoull(argv[2], NULL, 10);
+    if (strcmp(argv[3], "on") != 0)
+        options.checkpoint_interval_ms = 0;
     run(&options, catalog, argv[3], dump_file);
     if (dump_file != NULL && fclose(dump_file) != 0)
         DIE("the dump cannot be written");

@@ -37,38 +37,36 @@ class Runner:
             if details:
                 print("    " + details.replace("\n", "\n    "), flush=True)
 
-    def run(self, function):
-        name, begun = function.__name__, time.monotonic()
-        lacking = function.needs & set(self.broker.lacks)
+    def run(self, one):
+        name, begun = one.name, time.monotonic()
+        lacking = one.needs & set(self.broker.lacks)
         if lacking:
             self.say("skipped", name, f"({self.broker.kind} lacks {', '.join(sorted(lacking))})")
             return
-        stage = scene.Scene(self.broker.fresh(), name)
+        stage = scene.Scene(self.broker.fresh(), one.form)
         try:
-            function(stage)
+            one.function(stage)
             stage.check_processes()
             self.say("passed", name, f"({time.monotonic() - begun:.1f} s)",
                      stage.tails() if self.is_verbose else "")
-        except scene.Skip as reason:
-            self.say("skipped", name, f"({reason})")
         except BaseException:  # pylint: disable=broad-except
             self.say("failed", name, f"({time.monotonic() - begun:.1f} s)",
                      traceback.format_exc() + stage.tails())
         finally:
             stage.close()
 
-    def run_beside(self, functions, jobs):
+    def run_beside(self, tests, jobs):
         waiting = queue.SimpleQueue()
-        for function in functions:
-            waiting.put(function)
+        for one in tests:
+            waiting.put(one)
 
         def work():
             while True:
                 try:
-                    function = waiting.get_nowait()
+                    one = waiting.get_nowait()
                 except queue.Empty:
                     return
-                self.run(function)
+                self.run(one)
 
         threads = [threading.Thread(target=work) for _ in range(jobs)]
         for thread in threads:
@@ -85,8 +83,8 @@ def main():
     args = parser.parse_args()
     for file in sorted(HERE.glob("test_*.py")):
         importlib.import_module(file.stem)
-    chosen = [function for function in scene.TESTS
-              if not args.words or any(word in function.__name__ for word in args.words)]
+    chosen = [one for one in scene.TESTS
+              if not args.words or any(word in one.name for word in args.words)]
     try:
         broker = kafka.start()
     except kafka.Unavailable as reason:

@@ -38,15 +38,22 @@ TESTS = []
 CRASH = re.compile(r"Sanitizer|runtime error:|at=bug")
 
 
-class Skip(Exception):
-    """The test cannot run here; the text says why."""
+FORMS = {"checkpointed": "1s", "plain": "off"}  # checkpoint.interval
+BOTH = tuple(FORMS)
+PLAIN = ("plain",)
 
 
-def test(function=None, *, needs=(), alone=False):
-    """needs: what the broker must be able to do (kafka.py: lacks). alone: nothing runs beside it."""
+class Test:
+    def __init__(self, function, needs, alone, form):
+        self.function, self.needs, self.alone, self.form = function, set(needs), alone, form
+        self.name = function.__name__ + ("_(plain)" if form == "plain" else "")
+
+
+def test(function=None, *, needs=(), alone=False, forms=("checkpointed",)):
+    """needs: what the broker must be able to do (kafka.py: lacks). alone: nothing runs beside it.
+    forms: which of FORMS the workers have; it runs once for each."""
     def add(chosen):
-        chosen.needs, chosen.alone = set(needs), alone
-        TESTS.append(chosen)
+        TESTS.extend(Test(chosen, needs, alone, form) for form in forms)
         return chosen
     return add(function) if function else add
 
@@ -98,9 +105,9 @@ features:
 class Scene:
     numbers = itertools.count(1)
 
-    def __init__(self, kafka, name):
+    def __init__(self, kafka, form):
         self.kafka = kafka
-        self.name = name
+        self.form = form
         self.number = next(Scene.numbers)
         self.group = f"group-{self.number}"
         self.records = []  # (topic, value, record ms, partition): what the oracle is told
@@ -126,6 +133,7 @@ class Scene:
     def worker(self, redis, pipelines, **options):
         options.setdefault("name", f"worker-{len(self.processes) + 1}")
         options.setdefault("session_ms", self.kafka.session_ms)
+        options.setdefault("checkpoint", FORMS[self.form])
         worker = worker_process.Worker(self.kafka, redis, options.pop("group", self.group), pipelines,
                                        **options)
         self.processes.append(worker)

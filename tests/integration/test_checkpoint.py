@@ -2,23 +2,10 @@
 
 import re
 
-from scene import Skip, event, field, now_ms, shop, test, until
+from scene import event, field, now_ms, shop, test, until
 
 USERS = 300
 STATE_KEY = re.compile(rb"\{tw:[^}]*:(\d+)\}:")
-
-
-def checkpointed(scene, redis, views, **options):
-    """A worker that keeps checkpoints, one a second."""
-    worker = scene.worker(redis, views, flags=["-s", "checkpoint.interval=1s"], **options)
-
-    def form():
-        return not worker.is_running() or [row["form"] for row in worker.lines("start") if "form" in row]
-
-    found = until(form, 30, "the worker says which form it has")
-    if found == ["plain"]:
-        raise Skip("this build keeps no checkpoints")
-    return worker
 
 
 def purchases(count, amount=1):
@@ -52,12 +39,12 @@ def a_restart_after_kill_9_reads_only_what_came_after_the_checkpoint(scene):
     partitions = 4
     topic, redis = scene.topic(partitions), scene.redis()
     views = [shop(topic)]
-    worker = checkpointed(scene, redis, views)
+    worker = scene.worker(redis, views)
     scene.produce(topic, purchases(5000))
     settled(scene, topic, redis, views)
     worker.kill()
     scene.produce(topic, purchases(400, amount=3))
-    worker = checkpointed(scene, redis, views, workers=1)
+    worker = scene.worker(redis, views, workers=1)
     settled(scene, topic, redis, views)
     # The last record before the checkpoint is looked at, to see that the log is the same.
     assert 400 <= records_read(worker) <= 400 + partitions, worker.counters()
@@ -68,12 +55,12 @@ def a_restart_after_sigterm_reads_nothing_again(scene):
     partitions = 4
     topic, redis = scene.topic(partitions), scene.redis()
     views = [shop(topic)]
-    worker = checkpointed(scene, redis, views)
+    worker = scene.worker(redis, views)
     scene.produce(topic, purchases(5000))
     until(lambda: redis.call("DBSIZE") > USERS, 60, "values are written")
     worker.drain()
     committed = sum(max(offset, 0) for offset, _ in scene.committed(topic).values())
-    worker = checkpointed(scene, redis, views, workers=1)
+    worker = scene.worker(redis, views, workers=1)
     until(lambda: worker.live_units() == partitions, 60, "all units are live")
     settled(scene, topic, redis, views)
     unread = len(scene.records) - committed
@@ -84,11 +71,11 @@ def a_restart_after_sigterm_reads_nothing_again(scene):
 def decay_goes_on_after_a_restart_that_reads_nothing(scene):
     topic, redis = scene.topic(2), scene.redis()
     views = [shop(topic, "[5s, 30s, 1h]")]
-    worker = checkpointed(scene, redis, views)
+    worker = scene.worker(redis, views)
     scene.produce(topic, purchases(USERS, amount=2))
     settled(scene, topic, redis, views)
     worker.drain()
-    worker = checkpointed(scene, redis, views)
+    worker = scene.worker(redis, views)
     until(lambda: worker.live_units() == 2, 60, "its units are live")
     newest = max(record[2] for record in scene.records)
     until(lambda: now_ms() > newest + 32_000, 60, "the short windows have passed")
@@ -101,7 +88,7 @@ def decay_goes_on_after_a_restart_that_reads_nothing(scene):
 def flushall_under_a_live_worker_comes_back(scene):
     topic, redis = scene.topic(4), scene.redis()
     views = [shop(topic, "[10s, 1h]")]
-    worker = checkpointed(scene, redis, views)
+    worker = scene.worker(redis, views)
     scene.produce(topic, purchases(3000))
     settled(scene, topic, redis, views)
     redis.call("FLUSHALL")
@@ -111,7 +98,7 @@ def flushall_under_a_live_worker_comes_back(scene):
     assert set(state_keys(redis, ":m").values()) == {0, 1, 2, 3}
     worker.kill()
     redis.call("FLUSHALL")
-    checkpointed(scene, redis, views)
+    scene.worker(redis, views)
     scene.until_right(redis, views)
 
 
@@ -119,7 +106,7 @@ def flushall_under_a_live_worker_comes_back(scene):
 def an_older_redis_gets_what_it_lacks_once_though_kafka_has_the_commits(scene):
     topic, redis = scene.topic(4), scene.redis()
     views = [shop(topic)]
-    worker = checkpointed(scene, redis, views)
+    worker = scene.worker(redis, views)
     scene.produce(topic, purchases(2000))
     settled(scene, topic, redis, views)
     older = redis.snapshot()
@@ -131,7 +118,7 @@ def an_older_redis_gets_what_it_lacks_once_though_kafka_has_the_commits(scene):
     worker.kill()
     redis.kill()
     redis.start(older)
-    worker = checkpointed(scene, redis, views)
+    worker = scene.worker(redis, views)
     scene.until_right(redis, views)  # the older one had not half of it
     assert records_read(worker) < len(scene.records), "it was not read from the beginning"
 
@@ -140,7 +127,7 @@ def an_older_redis_gets_what_it_lacks_once_though_kafka_has_the_commits(scene):
 def a_deleted_key_of_the_state_is_noticed_and_that_unit_rebuilt(scene):
     topic, redis = scene.topic(4), scene.redis()
     views = [shop(topic)]
-    worker = checkpointed(scene, redis, views)
+    worker = scene.worker(redis, views)
     scene.produce(topic, purchases(3000))
     settled(scene, topic, redis, views)
     key, partition = sorted(state_keys(redis, ":s:").items())[0]
@@ -148,7 +135,7 @@ def a_deleted_key_of_the_state_is_noticed_and_that_unit_rebuilt(scene):
     scene.produce(topic, purchases(600, amount=2))  # so that it is there again, in part
     settled(scene, topic, redis, views)
     worker.kill()
-    worker = checkpointed(scene, redis, views)
+    worker = scene.worker(redis, views)
     until(lambda: worker.live_units() == 4, 60, "all units are live")
     lost = records_of(scene, partition)
     until(lambda: worker.live_units() == 4, 60, "all units are live")
@@ -161,7 +148,7 @@ def a_deleted_key_of_the_state_is_noticed_and_that_unit_rebuilt(scene):
 def a_deleted_meta_is_noticed_by_a_worker_that_has_nothing_to_do(scene):
     topic, redis = scene.topic(2), scene.redis()
     views = [shop(topic)]
-    checkpointed(scene, redis, views)
+    scene.worker(redis, views)
     scene.produce(topic, purchases(1000))
     settled(scene, topic, redis, views)
     key = sorted(state_keys(redis, ":m"))[0]
@@ -176,7 +163,7 @@ def a_unit_that_is_claimed_away_under_load_costs_the_others_nothing(scene):
     partitions = 12
     topic, redis = scene.topic(partitions), scene.redis()
     views = [shop(topic)]
-    worker = checkpointed(scene, redis, views, workers=1)
+    worker = scene.worker(redis, views, workers=1)
     scene.produce(topic, purchases(3000))
     settled(scene, topic, redis, views)
     more = scene.begin(topic, purchases(12_000, amount=2), rate=2000)
@@ -202,12 +189,12 @@ def a_unit_that_is_claimed_away_under_load_costs_the_others_nothing(scene):
 def another_partition_count_than_the_states_halts_with_a_clear_sentence(scene):
     topic, redis = scene.topic(2), scene.redis()
     views = [shop(topic)]
-    worker = checkpointed(scene, redis, views)
+    worker = scene.worker(redis, views)
     scene.produce(topic, purchases(200))
     settled(scene, topic, redis, views)
     worker.drain()
     scene.kafka.topics("grow", f"{topic}:3")
-    worker = checkpointed(scene, redis, views)
+    worker = scene.worker(redis, views)
     code = worker.wait(60)
     assert code in (69, 70), f"{code}\n{worker.tail()}"
     assert worker.has_said("partition") and worker.has_said(topic), worker.tail()
@@ -219,13 +206,13 @@ def a_persons_reset_to_the_beginning_is_a_rebuild_once(scene):
     topic, redis = scene.topic(2), scene.redis()
     views = [shop(topic)]
     scene.produce(topic, purchases(1000))
-    worker = checkpointed(scene, redis, views)
+    worker = scene.worker(redis, views)
     settled(scene, topic, redis, views)
     worker.drain()
     scene.kafka.tool("consumer.group.ConsumerGroupCommand", "--group", scene.group, "--topic", topic,
                      "--reset-offsets", "--to-earliest", "--execute")
     for least, most in ((1000, 1002), (0, 2)):
-        worker = checkpointed(scene, redis, views, workers=1)
+        worker = scene.worker(redis, views, workers=1)
         until(lambda: worker.live_units() == 2, 60, "its units are live")  # pylint: disable=all
         settled(scene, topic, redis, views)
         assert least <= records_read(worker) <= most, worker.counters()
@@ -236,14 +223,14 @@ def a_persons_reset_to_the_beginning_is_a_rebuild_once(scene):
 def a_log_that_begins_behind_the_progress_is_gone_on_with_and_warned_of(scene):
     topic, redis = scene.topic(1), scene.redis()
     views = [shop(topic)]
-    worker = checkpointed(scene, redis, views)
+    worker = scene.worker(redis, views)
     scene.produce(topic, purchases(1000))
     settled(scene, topic, redis, views)
     worker.drain()
     scene.produce(topic, purchases(300, amount=5), is_told=False)
     scene.produce(topic, purchases(400, amount=3))
     scene.kafka.topics("trim", f"{topic}:0:1300")
-    worker = checkpointed(scene, redis, views)
+    worker = scene.worker(redis, views)
     settled(scene, topic, redis, views)
     said = [line for line in worker.output
             if topic in line and ("level=warn" in line or "level=error" in line)]
@@ -254,7 +241,7 @@ def a_log_that_begins_behind_the_progress_is_gone_on_with_and_warned_of(scene):
 @test
 def a_redis_that_evicts_is_refused(scene):
     topic, redis = scene.topic(1), scene.redis(flags=["--maxmemory-policy", "allkeys-lru"])
-    worker = checkpointed(scene, redis, [shop(topic)])
+    worker = scene.worker(redis, [shop(topic)])
     assert worker.wait(60) in (69, 70, 78), worker.tail()
     assert worker.has_said("noeviction"), worker.tail()
 
@@ -266,14 +253,14 @@ def changed(scene, before, after, watched=None):
     """Runs with the views before, then with those after; watched: a field that must not fall, and is
     that of another view. Each is a function of the topic. Returns the records that the second read."""
     topic, redis = scene.topic(2), scene.redis()
-    worker = checkpointed(scene, redis, before(topic))
+    worker = scene.worker(redis, before(topic))
     scene.produce(topic, [event(number % USERS, kind, amount=number % 7)
                           for number in range(4000) for kind in ("purchase", "page_view")])
     settled(scene, topic, redis, before(topic))
     worker.drain()
     least = field(redis, 1, watched) if watched else None
     more = scene.begin(topic, purchases(3000, amount=2), rate=1500)
-    worker = checkpointed(scene, redis, after(topic), workers=1)
+    worker = scene.worker(redis, after(topic), workers=1)
 
     def is_over():
         if watched:
@@ -286,7 +273,7 @@ def changed(scene, before, after, watched=None):
     scene.until_right(redis, after(topic))
     read = records_read(worker)
     # And it stays so: the next start finds nothing that is changed.
-    worker = checkpointed(scene, redis, after(topic), workers=1)
+    worker = scene.worker(redis, after(topic), workers=1)
     until(lambda: worker.live_units() == 2, 60, "its units are live")
     scene.until_right(redis, after(topic))
     assert records_read(worker) <= 2, worker.counters()

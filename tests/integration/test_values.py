@@ -2,10 +2,10 @@
 
 import random
 
-from scene import Record, event, field, now_ms, shop, test, until
+from scene import BOTH, Record, event, field, now_ms, shop, test, until
 
 
-@test
+@test(forms=BOTH)
 def every_field_ttl_and_freshness_entry_equals_the_oracles(scene):
     topic, redis = scene.topic(4), scene.redis()
     views = [shop(topic, "[10s, 1m, 1h, 24h]")]
@@ -23,7 +23,7 @@ def every_field_ttl_and_freshness_entry_equals_the_oracles(scene):
     assert worker.counters()["records"] == 3000, worker.counters()
 
 
-@test
+@test(forms=BOTH)
 def two_views_on_two_topics_share_a_hash(scene):
     one, two, redis = scene.topic(3), scene.topic(2, "more"), scene.redis()
     views = [shop(one, "[1m, 1h]", "shop"), shop(two, "[10s, 24h]", "outlet")]
@@ -35,7 +35,7 @@ def two_views_on_two_topics_share_a_hash(scene):
     scene.until_right(redis, views)
 
 
-@test
+@test(forms=BOTH)
 def tenants_do_not_meet(scene):
     topic, redis = scene.topic(2), scene.redis(unix=True)
     views = [f"""\
@@ -59,7 +59,7 @@ output: {{key: "{{tenant}}:post:{{entity_id}}"}}
     assert redis.call("HGET", "a%3Ab:post:3:f%3Ar", "likes_1h_count") == b"2"
 
 
-@test
+@test(forms=BOTH)
 def values_fall_to_zero_and_to_deleted_fields_with_no_event_arriving(scene):
     topic, redis = scene.topic(), scene.redis()
     views = [shop(topic, "[2s, 5s, 1h]")]
@@ -82,7 +82,7 @@ def values_fall_to_zero_and_to_deleted_fields_with_no_event_arriving(scene):
     scene.until_right(redis, views)
 
 
-@test
+@test(forms=BOTH)
 def entities_that_are_gone_free_their_memory(scene):
     topic, redis = scene.topic(), scene.redis()
     views = [shop(topic, "[2s]", more="output: {ttl: 4s}\n")]
@@ -92,7 +92,7 @@ def entities_that_are_gone_free_their_memory(scene):
     until(lambda: not [key for key in redis.call("KEYS", "*:user:*")], 30, "all keys have expired")
 
 
-@test
+@test(forms=BOTH)
 def a_key_of_another_type_is_set_aside_and_repaired_later(scene):
     topic, redis = scene.topic(), scene.redis()
     views = [shop(topic, "[1m, 1h]")]
@@ -107,7 +107,7 @@ def a_key_of_another_type_is_set_aside_and_repaired_later(scene):
     scene.until_right(redis, views)
 
 
-@test
+@test(forms=BOTH)
 def an_event_is_future_by_its_record_timestamp(scene):
     topic, redis = scene.topic(), scene.redis()
     views = [shop(topic, "[1h, 24h]")]
@@ -127,7 +127,7 @@ def an_event_is_future_by_its_record_timestamp(scene):
     assert worker.counters()["future"] == 2, worker.counters()
 
 
-@test(needs={"transactions"})
+@test(needs={"transactions"}, forms=BOTH)
 def records_of_aborted_transactions_count_nowhere(scene):
     topic, redis = scene.topic(3), scene.redis()
     views = [shop(topic, "[1m, 1h]")]
@@ -145,7 +145,7 @@ def records_of_aborted_transactions_count_nowhere(scene):
     assert worker.counters()["records"] == len(scene.records), worker.counters()
 
 
-@test(needs={"transactions"})
+@test(needs={"transactions"}, forms=BOTH)
 def a_log_that_ends_in_control_records_is_caught_up(scene):
     topic, redis = scene.topic(1), scene.redis()
     views = [shop(topic, "[1m, 1h]")]

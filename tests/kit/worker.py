@@ -1,6 +1,6 @@
 """The worker under test: a configuration in a temporary folder, the process, and its log.
 
-    worker = Worker(kafka, redis, "group-1", [PIPELINE], workers=2)
+    worker = Worker(kafka, redis, "group-1", [PIPELINE], workers=2)  or checkpoint="off": plain
     worker.lines("unit", state="live")       [{"at": "unit", "state": "live", "position": "12", ...}]
     worker.drain()                           SIGTERM, exit code 0
 
@@ -29,6 +29,7 @@ redis:
   url: "{redis}"
 pipelines: [{pipelines}]
 workers: {workers}
+checkpoint: {{interval: {checkpoint}}}
 {extra}
 """
 
@@ -50,7 +51,7 @@ def is_live(row):
 
 class Worker(Process):
     def __init__(self, kafka, redis, group, pipelines, workers=2, session_ms=6000,
-                 refresh_ms=300_000, extra="", flags=(), env=None, name="worker"):
+                 refresh_ms=300_000, checkpoint="1s", extra="", flags=(), env=None, name="worker"):
         self.folder = folder("worker")
         files = []
         for number, text in enumerate(pipelines):
@@ -61,7 +62,7 @@ class Worker(Process):
         self.config.write_text(CONFIG.format(
             servers=kafka.servers, group=group, redis=redis.url, pipelines=", ".join(files),
             workers=workers, session_ms=session_ms, heartbeat_ms=session_ms // 10, refresh_ms=refresh_ms,
-            extra=extra))
+            checkpoint=checkpoint, extra=extra))
         self.workers = workers
         super().__init__([binary(), "run", "-c", self.config, *flags], name=name, env=env)
 

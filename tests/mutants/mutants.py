@@ -3,7 +3,8 @@
 
     tests/mutants/mutants.py [NAME...]      all of them, or those whose name holds one of the words
 
-Each mutant is one replacement in one file and the test that must fail with it. The tree is copied,
+Each mutant is one replacement in one file (or two, where either alone is harmless) and the test that must
+fail with it. The tree is copied,
 built once, and then mutated, rebuilt and tested in the copy. It fails if a replacement no longer
 applies (its text must stand exactly once), does not compile, or if nothing notices it.
 """
@@ -167,6 +168,38 @@ MUTANTS = [
      "        return VERDICT_FUTURE;", "        (void)0;", unit("decode")),
     ("of a name given twice the last counts", "src/json/event_reader.c",
      "    reader->seen[node->seen] = reader->event;", "", unit("event_reader")),
+    ("sim: reading goes on where Kafka says", "src/run/tenure.c",
+     "    run_from(tenure, tenure->checkpoint.progress, judge_is_live(tenure));",
+     "    run_from(tenure, tenure->plan.commit_at_least, judge_is_live(tenure));", simulation(1000)),
+    ("sim: no fence", "src/sink/fenced_take.c",
+     "    fence->own[0] = '\\0';\n    if (fence->state != FENCE_HELD)\n",
+     "    if (fence->state == FENCE_HELD)\n", simulation(1000)),
+    ("sim: nothing is watched", "src/sink/fenced_ask.c",
+     "    words[0] = \"WATCH\";", "    words[0] = \"EXISTS\";", simulation(4000)),
+    ("sim: a fence without a sequence", "src/sink/fenced_take.c",
+     "    else if (seq == fence->seq)\n", "    else if (seq >= 0)\n", simulation(4000)),
+    ("sim: no verification on reconnect", "src/sink/fenced_ask.c",
+     "    if (!fenced->is_verified && ask_verify(fenced, mono_ms))\n        return;",
+     "    (void)ask_verify;", simulation(4000)),
+    ("sim: blobs before features", ("src/commit/checkpoint.c", "src/commit/checkpoint.c"),
+     ("return !shard->is_live || ledger_durable(&shard->ledger) >= checkpoint->position;",
+      "        if (is_held) {"),
+     ("return shard != NULL;", "        if (false) {"), simulation(1000)),
+    ("sim: a counter for a nonce", "src/sink/fenced_ask.c",
+     "(unsigned long long)high,\n                   (unsigned long long)low);",
+     "(unsigned long long)(high & 0),\n                   (unsigned long long)(low & 0));", simulation(1000)),
+    ("sim: a rebuild without a reset", "src/commit/checkpoint.c",
+     "    add_field(checkpoint, name, \"prog\", count);\n"
+     "    add_number(checkpoint, kept->position, count);\n", "", simulation(1000)),
+    ("sim: what is counted already is not said again",
+     ("src/state/shard.c", "src/commit/checkpoint.c"),
+     ("    mark_changed(shard, (struct entity_ref){passage->view, passage->number}, offset);\n"
+      "    return true;", "        if (is_held) {"),
+     ("    return true;", "        if (false) {"), simulation(1000)),
+    ("sim: what was applied is not remembered", "src/state/shard.c",
+     "    if (entity == NULL || offset > entity->applied)\n", "    if (true)\n", simulation(1000)),
+    ("sim: a hash that is gone is not missed", "src/sink/loader_scan.c",
+     "    bool is_whole = scan->has_sentinel || ", "    bool is_whole = true || ", simulation(4000)),
     ("keys are not encoded", "src/route/key.c",
      "            to[used++] = '%';", "            to[used++] = '_';", unit("key")),
     ("an event that comes again counts again", "src/state/shard.c",
@@ -507,7 +540,7 @@ def write(tree, name, text):
 def try_mutant(tree, mutant):
     """What is wrong with it, or None: it was noticed."""
     _, names, olds, news, (target, command) = mutant
-    places = list(zip(names, olds, news)) if isinstance(names, list) else [(names, olds, news)]
+    places = list(zip(names, olds, news)) if not isinstance(names, str) else [(names, olds, news)]
     before = {name: read(tree, name) for name, _, _ in places}
     try:
         for name, old, new in places:

@@ -69,13 +69,13 @@ static void watch(void)
         (void)signal(numbers[i], on_signal);
 }
 
-static void run_seed(const struct run *run, uint64_t seed, const struct catalog *catalog,
+static void run_seed(const struct run *run, uint64_t seed, const struct catalog *const *catalogs,
                      struct result *result, struct totals *totals)
 {
     struct world *world = mem_alloc(sizeof *world);
     now.seed = seed;
     (void)alarm(run->is_traced ? 0 : SEED_SECONDS_MAX);
-    world_init(world, seed, (enum form)run->form, catalog, totals);
+    world_init(world, seed, (enum form)run->form, catalogs, totals);
     world->is_traced = run->is_traced;
     result->has_passed = world_run(world) == 0;
     result->steps = (uint32_t)world->steps;
@@ -86,11 +86,11 @@ static void run_seed(const struct run *run, uint64_t seed, const struct catalog 
     free(world);
 }
 
-static struct catalog *load_views(const char *folder)
+static const struct catalog *load_views(const char *folder, const char *second)
 {
     char files[2][256];
     (void)snprintf(files[0], sizeof files[0], "%s/long.yaml", folder);
-    (void)snprintf(files[1], sizeof files[1], "%s/short.yaml", folder);
+    (void)snprintf(files[1], sizeof files[1], "%s/%s.yaml", folder, second);
     const char *const names[] = {files[0], files[1]};
     struct buf report = {NULL, 0, 0};
     struct catalog *catalog = NULL;
@@ -99,6 +99,12 @@ static struct catalog *load_views(const char *folder)
         exit(1);
     }
     return catalog;
+}
+
+static void load_versions(const char *folder, const struct catalog **ret)
+{
+    ret[0] = load_views(folder, "short");
+    ret[1] = load_views(folder, "short_changed");
 }
 
 /* ---- many seeds ---- */
@@ -162,11 +168,11 @@ static void *shared(size_t size)
 
 static void run_job(const struct run *run, int job, struct result *results, struct totals *totals)
 {
-    struct catalog *catalog = load_views(run->views);
+    const struct catalog *catalogs[VERSIONS];
+    load_versions(run->views, catalogs);
     watch();
     for (uint64_t i = (uint64_t)job; i < run->count; i += (uint64_t)run->jobs)
-        run_seed(run, run->first + i, catalog, &results[i], &totals[job]);
-    catalog_free(catalog);
+        run_seed(run, run->first + i, catalogs, &results[i], &totals[job]);
 }
 
 static double seconds_now(void)
@@ -203,13 +209,13 @@ static uint64_t run_form(struct run *run)
 
 static int run_one(const struct run *run)
 {
-    struct catalog *catalog = load_views(run->views);
+    const struct catalog *catalogs[VERSIONS];
+    load_versions(run->views, catalogs);
     struct totals totals = {{0}, {0}, {0}, 0, 0, 0};
     struct result result = {0, 0, false};
-    run_seed(run, run->first, catalog, &result, &totals);
+    run_seed(run, run->first, catalogs, &result, &totals);
     printf("%s: steps=%u faults=%u\n", result.has_passed ? "passed" : "failed", result.steps,
            result.faults);
-    catalog_free(catalog);
     return !result.has_passed;
 }
 

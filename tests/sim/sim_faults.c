@@ -187,6 +187,18 @@ static bool reset_group(struct world *world)
     return true;
 }
 
+/* ---- people ---- */
+
+/* Another definition of a view, for whatever starts from now on. */
+static bool change_view(struct world *world)
+{
+    if (world->version + 1 == VERSIONS)
+        return false;
+    world->version++;
+    world->oracle.catalog = world->catalogs[world->version];
+    return true;
+}
+
 /* ---- clocks ---- */
 
 static bool jump_on(struct world *world)
@@ -234,6 +246,7 @@ const struct fault faults[] = {
     {"refuse-commits", {2, 4},  refuse_commits, false},
     {"lose-kafka",     {1, 2},  lose_kafka,     false},
     {"reset-group",    {1, 1},  reset_group,    true},
+    {"change-view",    {0, 2},  change_view,    false},
     {"jump-on",        {1, 1},  jump_on,        false},
     {"jump-back",      {1, 1},  jump_back,      false},
 };

@@ -132,15 +132,18 @@ static int check_field(const struct oracle *oracle, const struct view *view, siz
                    field->name, (int)text.len, text.ptr, wanted);
 }
 
-/* Nothing alive, and no field: nobody has to know the entity any more. */
+/* Nothing alive, and no field that says otherwise: nobody has to know the entity any more, and zeros
+ * of an earlier definition may stay. */
 static bool is_nothing(const struct oracle *oracle, const struct view *view, size_t entity,
                        const struct entry *entry, int64_t at_ms)
 {
     for (size_t i = 0; i < view->field_count; i++) {
         const struct output_field *field = &view->fields[i];
         const struct window *window = &view->features[field->feature].windows[field->window];
+        const struct field *found =
+            entry == NULL ? NULL : entry_field(entry, slice_of(field->name));
         if (fold_window(oracle, entity, window, at_ms).count > 0 ||
-            (entry != NULL && entry_field(entry, slice_of(field->name)) != NULL))
+            (found != NULL && !slice_is_equal(text_slice(&found->value), slice_of("0"))))
             return false;
     }
     return true;

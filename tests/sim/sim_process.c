@@ -3,10 +3,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "run/tenure.h"
 #include "sim_time.h"
 #include "tidewheel/mem.h"
 
-enum { STACK_BYTES = 256 * 1024 };
+enum { STACK_BYTES = 256 * 1024, COOL_LOOKS = 8 };
 
 enum strike (*process_strike)(void *arg, struct process *process, enum failpoint failpoint);
 void *process_strike_arg;
@@ -66,10 +67,19 @@ static void on_failpoint(enum failpoint failpoint)
     yield(YIELD_STRUCK);
 }
 
+/* As if limits.memory were nearly reached: all that is clean goes. */
+static void run_short_of_memory(const struct worker *worker)
+{
+    for (size_t i = 0; i < worker->tenure_count; i++)
+        tenure_cool(worker->tenures[i], COOL_LOOKS);
+}
+
 static void run(void)
 {
     for (;;) {
         struct process *process = running;
+        if (process->is_short_of_memory)
+            run_short_of_memory(process->worker);
         int rc = worker_turn(process->worker, &process->err);
         if (rc < 0)
             yield(YIELD_FAILED);

@@ -28,10 +28,12 @@ enum strike { STRIKE_NOT, STRIKE_KILL, STRIKE_FREEZE };
 
 struct process {
     int number;
+    int version; /* the world's: of the views that it runs */
     bool is_alive;
     bool is_frozen;
     bool is_stopping;
     bool is_started; /* its stack is in use */
+    bool is_short_of_memory; /* of the checkpointed form */
     struct worker *worker;
     struct worker_ends ends;
     struct sim_source *source;

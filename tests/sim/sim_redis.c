@@ -59,10 +59,23 @@ static void dirty_watchers(struct sim_redis *redis, struct slice key)
             session->is_dirty = slice_is_equal(text_slice(&session->watched[i]), key);
 }
 
+/* The key at *at of those that the group has touched, and the next one's place. */
+static struct slice touched_at(const struct sim_redis *redis, size_t *at)
+{
+    struct slice key;
+    memcpy(&key.len, redis->touched.ptr + *at, sizeof key.len);
+    key.ptr = redis->touched.ptr + *at + sizeof key.len;
+    *at += sizeof key.len + key.len;
+    return key;
+}
+
 static void on_touched(void *arg, struct slice key)
 {
     struct sim_redis *redis = arg;
     dirty_watchers(redis, key);
+    for (size_t at = 0; at < redis->touched.len;)
+        if (slice_is_equal(touched_at(redis, &at), key))
+            return;
     buf_add(&redis->touched, (const char *)&key.len, sizeof key.len);
     buf_add(&redis->touched, key.ptr, key.len);
 }
@@ -96,10 +109,7 @@ static void end_group(struct sim_redis *redis)
             (struct write_group){sim_wall_ms, begin, redis->log.len};
     }
     for (size_t at = 0; at < redis->touched.len;) {
-        struct slice key;
-        memcpy(&key.len, redis->touched.ptr + at, sizeof key.len);
-        key.ptr = redis->touched.ptr + at + sizeof key.len;
-        at += sizeof key.len + key.len;
+        struct slice key = touched_at(redis, &at);
         if (redis->written != NULL)
             redis->written(redis->arg, key);
     }
@@ -263,6 +273,7 @@ static void dispatch(struct sim_redis *redis, struct session *session, struct sl
 void session_run(struct sim_redis *redis, struct session *session)
 {
     size_t at = 0;
+    redis->writer = session->owner;
     for (;;) {
         struct slice rest = {session->in.ptr + at, session->in.len - at};
         size_t count = 0;

@@ -62,6 +62,7 @@ struct sim_redis {
     int64_t full_until_ms;    /* answers -OOM to writes */
     uint64_t execs;
     uint64_t execs_denied;                        /* by a watch */
+    int writer;                                   /* whose session it is that is carried out */
     void (*written)(void *arg, struct slice key); /* after each group of writes */
     void *arg;
     struct buf touched; /* keys of the group, each behind its length */

@@ -47,8 +47,11 @@ static void on_written(void *arg, struct slice key)
     struct world *world = arg;
     if (world->err.code != 0)
         return;
-    (void)oracle_check_prefix(&world->oracle, key, db_find(world->redis.primary, key, sim_wall_ms),
-                              &world->err);
+    struct db *db = world->redis.primary;
+    int rc = oracle_check_prefix(&world->oracle, key, db_find(db, key, sim_wall_ms), &world->err);
+    if (rc == 0 && world->form == FORM_CHECKPOINTED)
+        (void)invariants_check(&world->invariants, db, key, world->redis.writer, sim_wall_ms,
+                               &world->err);
 }
 
 /* ---- begin and end ---- */
@@ -79,11 +82,14 @@ static void draw_options(struct world *world)
     };
 }
 
-void world_init(struct world *world, uint64_t seed, enum form form, const struct catalog *catalog,
-                struct totals *totals)
+void world_init(struct world *world, uint64_t seed, enum form form,
+                const struct catalog *const *catalogs, struct totals *totals)
 {
-    *world = (struct world){
-        .seed = seed, .form = form, .rng = {seed * 2 + form}, .catalog = catalog, .totals = totals};
+    *world = (struct world){.seed = seed,
+                            .form = form,
+                            .rng = {seed * 2 + form},
+                            .catalogs = catalogs,
+                            .totals = totals};
     sim_mono_ms = BEGUN_MS;
     sim_wall_ms = WALL_BEGUN_MS;
     draw_options(world);
@@ -93,7 +99,7 @@ void world_init(struct world *world, uint64_t seed, enum form form, const struct
     world->redis.written = on_written;
     world->redis.is_prompt = form == FORM_PLAIN;
     world->redis.arg = world;
-    oracle_init(&world->oracle, catalog, world->kafka.partition_count);
+    oracle_init(&world->oracle, catalogs[0], world->kafka.partition_count);
     invariants_init(&world->invariants, &world->oracle);
     world->process_count = (int)rng_between(&world->rng, 2, PROCESSES_MAX);
     world->entity_count =
@@ -105,8 +111,10 @@ void world_init(struct world *world, uint64_t seed, enum form form, const struct
     world->lag_every = ONE_OF(world, 1, 10, 100);
     process_strike = faults_at;
     process_strike_arg = world;
+    bool is_short = form == FORM_CHECKPOINTED && rng_one_in(&world->rng, 3);
     for (int i = 0; i < world->process_count; i++) {
         process_init(&world->processes[i], i);
+        world->processes[i].is_short_of_memory = is_short;
         world_start(world, &world->processes[i]);
     }
 }
@@ -132,12 +140,13 @@ void world_fini(struct world *world)
 
 void world_start(struct world *world, struct process *process)
 {
-    world_trace(world, "process %d starts", process->number);
+    world_trace(world, "process %d starts, version %d", process->number, world->version);
+    process->version = world->version;
     process_start(process, &(struct process_setup){
                                .kafka = &world->kafka,
                                .redis = &world->redis,
                                .rng = &world->rng,
-                               .catalog = world->catalog,
+                               .catalog = world->catalogs[world->version],
                                .options = &world->options,
                                .url = &world->url,
                                .member = world->next_member++,
@@ -315,6 +324,9 @@ static void step(struct world *world)
 static void calm_step(struct world *world)
 {
     go_on(world);
+    for (int i = 0; i < world->process_count; i++)
+        if (world->processes[i].version != world->version)
+            world->processes[i].is_stopping = true;
     sim_redis_tick(&world->redis);
     for (int i = 0; i < world->process_count; i++)
         if (world->processes[i].is_alive)

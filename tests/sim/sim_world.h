@@ -10,7 +10,7 @@
 #include "sim_process.h"
 #include "tidewheel/options.h"
 
-enum { PROCESSES_MAX = 3, DEAD_MAX = 8, FAULTS_MAX = 40 };
+enum { PROCESSES_MAX = 3, VERSIONS = 2, DEAD_MAX = 8, FAULTS_MAX = 40 };
 
 enum form { FORM_PLAIN, FORM_CHECKPOINTED };
 
@@ -31,7 +31,8 @@ struct world {
     struct rng rng;
     struct options options;
     struct redis_url url;
-    const struct catalog *catalog;
+    const struct catalog *const *catalogs; /* before a view is changed, and after */
+    int version;                           /* of those; what starts now runs it */
     struct sim_kafka kafka;
     struct sim_redis redis;
     struct oracle oracle;
@@ -55,8 +56,8 @@ struct world {
     struct err err; /* code 0: nothing is wrong */
 };
 
-void world_init(struct world *world, uint64_t seed, enum form form, const struct catalog *catalog,
-                struct totals *totals);
+void world_init(struct world *world, uint64_t seed, enum form form,
+                const struct catalog *const *catalogs, struct totals *totals);
 void world_fini(struct world *world);
 
 /* 0, or ERR_INTERNAL: world->err says what was wrong. */

@@ -75,7 +75,7 @@ START_TEST(without_a_file_everything_is_as_the_table_says)
     ck_assert_int_eq(options.workers, 2);
     ck_assert_int_eq(options.flush_interval_ms, 10);
     ck_assert_int_eq(options.flush_entities_max, 100);
-    ck_assert_int_eq(options.checkpoint_interval_ms, 0);
+    ck_assert_int_eq(options.checkpoint_interval_ms, 10000);
     ck_assert_int_eq(options.limits_event_bytes, 256 << 10);
     ck_assert_int_eq(options.limits_nesting, 64);
     ck_assert_int_eq(options.limits_key_bytes, 256);
