@@ -160,6 +160,8 @@ void shard_know(struct shard *shard, uint32_t view, struct slice identity);
 /* All that is dirty now is to be saved; the last saving must be over. Then one after the other:
  * its features too, if *ret_is_held (they count as sent). False: that was all. */
 void shard_begin_saving(struct shard *shard);
+/* Puts those behind them whose features Redis has refused since: their blobs say nothing of it yet. */
+void shard_save_refused(struct shard *shard);
 bool shard_take_saving(struct shard *shard, struct entity_ref *ret, bool *ret_is_held);
 
 /* Adds its blob to ret; nothing: there is nothing to keep, and an older one is to be deleted. */

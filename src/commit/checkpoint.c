@@ -331,6 +331,8 @@ void checkpoint_gather(struct checkpoint *checkpoint, struct batch *batch, size_
         checkpoint->phase = CHECKPOINT_BLOBS;
     if (checkpoint->phase == CHECKPOINT_FLUSH)
         failpoint(FAIL_FLUSHED_SOME);
+    if (checkpoint->phase == CHECKPOINT_BLOBS && !has_blobs_left(checkpoint))
+        shard_save_refused(checkpoint->shard);
     if (checkpoint->phase == CHECKPOINT_BLOBS && has_blobs_left(checkpoint)) {
         gather_blobs(checkpoint, batch, entities_max, row, wall_ms);
     } else if (checkpoint->phase == CHECKPOINT_BLOBS) {

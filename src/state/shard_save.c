@@ -34,6 +34,14 @@ void shard_begin_saving(struct shard *shard)
     shard->dirty = empty;
 }
 
+void shard_save_refused(struct shard *shard)
+{
+    enum { REFUSED = ENTITY_ASIDE | ENTITY_DIRTY };
+    for (size_t i = 0; i < shard->dirty.count; i++)
+        if ((entity_of(shard, shard->dirty.refs[i])->flags & REFUSED) == REFUSED)
+            refs_add(&shard->saving, shard->dirty.refs[i]);
+}
+
 /* Nothing is alive, nothing is owed: no blob says the same. */
 static bool is_nothing(const struct shard *shard, const struct entity *entity)
 {

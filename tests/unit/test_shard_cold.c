@@ -36,7 +36,7 @@ static void warm(struct entity_ref ref)
 /* Gives back what is asked for; the ids. */
 static const char *fetch(void)
 {
-    static char text[DESK_MAX * DESK_ID_MAX];
+    static char text[sizeof desk.text];
     struct entity_ref ref;
     desk.text[0] = '\0';
     while (shard_take_wanted(desk.shard, &ref)) {
@@ -104,6 +104,20 @@ START_TEST(nothing_dirty_held_sent_aside_unsaid_or_gone_is_dropped)
     desk_restart(&desk, desk.wall_ms, 2, false);
     ck_assert_uint_eq(shard_cool(desk.shard, 10), 1); /* `aside` is unsaid */
     ck_assert(!is_cold("aside"));
+    desk_close(&desk);
+}
+END_TEST
+
+START_TEST(who_waits_to_be_written_again_is_not_dropped)
+{
+    desk_open(&desk);
+    see_and_write("a");
+    save("a");
+    desk.shard->ledger.position = 0;
+    desk_see(&desk, "a", "1"); /* in already: its blob is as it should be */
+    ck_assert_uint_eq(shard_cool(desk.shard, 10), 0);
+    desk_writes(&desk, "a");
+    ck_assert_uint_eq(shard_cool(desk.shard, 10), 1);
     desk_close(&desk);
 }
 END_TEST
@@ -405,7 +419,8 @@ START_TEST(a_twin_that_was_never_cold_serves_the_same)
 END_TEST
 
 UNIT_MAIN("shard_cold", who_is_clean_is_dropped_and_keeps_its_timer,
-          nothing_dirty_held_sent_aside_unsaid_or_gone_is_dropped, who_is_gone_is_not_dropped,
+          nothing_dirty_held_sent_aside_unsaid_or_gone_is_dropped,
+          who_waits_to_be_written_again_is_not_dropped, who_is_gone_is_not_dropped,
           a_view_that_is_behind_is_not_dropped, dropping_goes_on_where_it_ended,
           with_little_memory_a_load_leaves_the_buckets_where_they_are,
           an_event_on_a_cold_entity_waits_for_its_blob_and_then_reads_right,
