@@ -8,7 +8,7 @@
 
 enum { GONE_MS = 30 * 1000 }; /* more than what a crash or a failover of Redis loses */
 
-enum { FETCH_RECORD = 8, FETCH_BUCKETS = 4, FETCH_SERIES_MAX = 4, FETCH_WORDS_MAX = 32 };
+enum { FETCH_SERIES_MAX = 4, FETCH_WORDS_MAX = 32 };
 
 struct shard *shard_new(const struct topic *topic, struct tally *tallies, uint64_t seed,
                         int64_t now_ms)
@@ -257,24 +257,28 @@ void shard_mark_sent(struct shard *shard, struct entity_ref ref)
     entity->flags = (uint16_t)((entity->flags & ~(ENTITY_HELD | ENTITY_UNSAID)) | ENTITY_SENT);
 }
 
-/* What is held lies all over the memory, and each record and each bucket is a miss of the caches: so
- * those of the entities that come next are on their way while one is written. */
-static void fetch_ahead(const struct shard *shard)
+void shard_fetch_buckets(const struct shard *shard, struct entity_ref ref)
 {
-    const struct held *record = ledger_peek(&shard->ledger, FETCH_RECORD);
-    const struct held *buckets = ledger_peek(&shard->ledger, FETCH_BUCKETS);
-    if (record != NULL)
-        __builtin_prefetch(entity_of(shard, record->entity));
-    if (buckets == NULL)
+    const struct entity *entity = entity_of(shard, ref);
+    size_t feature_count = shard->topic->views[ref.view]->feature_count;
+    if ((entity->flags & ENTITY_IN_USE) == 0)
         return;
-    const struct entity *entity = entity_of(shard, buckets->entity);
-    size_t feature_count = shard->topic->views[buckets->entity.view]->feature_count;
     __builtin_prefetch(entity->identity);
     for (size_t i = 0; i < feature_count && i < FETCH_SERIES_MAX; i++) {
         const struct series *series = &entity->series[i];
         for (uint32_t at = 0; at < series->len && at < FETCH_WORDS_MAX; at += 8)
             __builtin_prefetch(series->words + series->len - 1 - at);
     }
+}
+
+static void fetch_ahead(const struct shard *shard)
+{
+    const struct held *record = ledger_peek(&shard->ledger, FETCH_RECORD);
+    const struct held *buckets = ledger_peek(&shard->ledger, FETCH_BUCKETS);
+    if (record != NULL)
+        shard_fetch_record(shard, record->entity);
+    if (buckets != NULL)
+        shard_fetch_buckets(shard, buckets->entity);
 }
 
 /* The next one that is held: those that a checkpoint has written since are passed by. */
