@@ -37,7 +37,7 @@ struct kept {
     bool is_cover_open; /* the next record says how much earlier */
     bool is_reset;      /* its state is begun anew by the next reset */
     int64_t old_gen;    /* and this one is to be cleaned away; -1: there is none */
-    char *old_output;     /* ours; NULL where it is not known */
+    char *old_output;   /* ours; NULL where it is not known */
 };
 
 struct blob;

@@ -63,7 +63,7 @@ static const char KIT_OTHER_VIEW[] = "view: w\n"
 static inline struct catalog *kit_catalog_of_files(const char *const *texts, size_t count)
 {
     char names[4][32];
-    const char *files[4];
+    const char *files[4] = {NULL};
     struct buf report = {NULL, 0, 0};
     struct catalog *catalog = NULL;
     for (size_t i = 0; i < count; i++) {
