@@ -135,7 +135,7 @@ $(BUILD)/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(LIB)
 # What stands beside the worker in the tests is no subject of the sanitizers.
 $(KIT): override SANITIZE :=
 
-$(BUILD)/bench/%: tests/bench/%.c tests/bench/bench.h $(LIB)
+$(BUILD)/bench/%: tests/bench/%.c $(wildcard tests/bench/*.h) $(LIB)
 	@mkdir -p $(@D) && echo "  cc    $@"
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $< $(LIB) $(LDLIBS)
 

@@ -46,6 +46,7 @@ struct checkpoint {
     struct shard *shard;
     struct fence *fence;
     const char *prefix;   /* of the unit's keys; lent */
+    size_t view_count;
     struct kept *kept;    /* of each view of the topic */
     struct anchor anchor; /* the last record that was applied */
     enum checkpoint_phase phase;

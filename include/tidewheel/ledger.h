@@ -51,6 +51,9 @@ void ledger_hold(struct ledger *ledger, struct entity_ref entity, int64_t offset
 /* The entity that has been held longest, now part of the batch; false: none. */
 bool ledger_take(struct ledger *ledger, struct held *ret);
 
+/* The entity that has been held longest is written by somebody else. */
+void ledger_drop(struct ledger *ledger);
+
 /* The entity that will be taken after `ahead` others, NULL if fewer are held. */
 const struct held *ledger_peek(const struct ledger *ledger, size_t ahead);
 

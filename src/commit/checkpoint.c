@@ -34,6 +34,7 @@ void checkpoint_init(struct checkpoint *checkpoint, struct shard *shard, struct 
         .progress = -1,
     };
     size_t view_count = shard->topic->view_count;
+    checkpoint->view_count = view_count;
     checkpoint->kept = mem_zalloc(view_count * sizeof *checkpoint->kept);
     for (size_t i = 0; i < view_count; i++)
         checkpoint->kept[i].old_gen = -1;
@@ -41,6 +42,8 @@ void checkpoint_init(struct checkpoint *checkpoint, struct shard *shard, struct 
 
 void checkpoint_fini(struct checkpoint *checkpoint)
 {
+    for (size_t i = 0; checkpoint->kept != NULL && i < checkpoint->view_count; i++)
+        free(checkpoint->kept[i].old_output);
     buf_fini(&checkpoint->text);
     buf_fini(&checkpoint->key);
     free(checkpoint->words);
@@ -210,6 +213,27 @@ static void add_chunk(struct checkpoint *checkpoint, struct batch *batch, uint32
 }
 
 /* All units share what a batch may cost whoever reads beside us. */
+/* Blobs are tidied as of the clock, and an event clock is known to nobody else: it goes with them. */
+static void add_event_clocks(struct checkpoint *checkpoint, struct batch *batch)
+{
+    const struct shard *shard = checkpoint->shard;
+    size_t count = 0;
+    begin_words(checkpoint, &count);
+    add_word(checkpoint, "HSET", &count);
+    add_word(checkpoint, checkpoint->fence->meta_key, &count);
+    size_t none = count;
+    for (size_t i = 0; i < shard->topic->view_count; i++) {
+        if (shard->topic->views[i]->clock != CLOCK_EVENT)
+            continue;
+        add_field(checkpoint, shard->topic->views[i]->name, "clock", &count);
+        add_number(checkpoint, shard->clock_ms[i], &count);
+    }
+    if (count == none)
+        return;
+    end_words(checkpoint, batch, count);
+    batch_close(batch, ITEM_UNIT, checkpoint->shard, checkpoint->fence)->tag = UNIT_BEAT;
+}
+
 static void gather_blobs(struct checkpoint *checkpoint, struct batch *batch, size_t entities_max,
                          struct row *row, int64_t wall_ms)
 {
@@ -235,6 +259,8 @@ static void gather_blobs(struct checkpoint *checkpoint, struct batch *batch, siz
         add_chunk(checkpoint, batch, view, false, count);
         add_chunk(checkpoint, batch, view, true, count);
     }
+    if (count > 0)
+        add_event_clocks(checkpoint, batch);
 }
 
 static void add_view_progress(struct checkpoint *checkpoint, size_t view, size_t *count)

@@ -48,13 +48,18 @@ void ledger_send(struct ledger *ledger, int64_t offset)
         ledger->in_flight = offset;
 }
 
+void ledger_drop(struct ledger *ledger)
+{
+    ledger->head = (ledger->head + 1) & (ledger->cap - 1);
+    ledger->count--;
+}
+
 bool ledger_take(struct ledger *ledger, struct held *ret)
 {
     if (ledger->count == 0)
         return false;
     *ret = *held_at(ledger, 0);
-    ledger->head = (ledger->head + 1) & (ledger->cap - 1);
-    ledger->count--;
+    ledger_drop(ledger);
     ledger_send(ledger, ret->offset);
     return true;
 }

@@ -65,23 +65,6 @@ static void make_memory(struct tenure *tenure)
 
 /* ---- running ---- */
 
-static void read_behind(struct tenure *tenure)
-{
-    const struct shard *shard = tenure->unit->shard;
-    struct source *reader = tenure->worker->reader;
-    int64_t start = INT64_MAX;
-    for (size_t i = 0; i < tenure->unit->topic->view_count; i++) {
-        struct kept *kept = &tenure->checkpoint.kept[i];
-        if (!shard->is_behind[i] || kept->is_reset)
-            continue;
-        if (kept->position < tenure->plan.log_start)
-            kept->position = tenure->plan.log_start;
-        start = kept->position < start ? kept->position : start;
-    }
-    if (start < INT64_MAX)
-        reader->ops->begin(reader, tenure->unit, start);
-}
-
 /* The windows of these views lack what the log has lost: how far back they do is told by the first
  * record. */
 static void open_cover(struct tenure *tenure, bool is_behind)
@@ -96,7 +79,7 @@ static void open_cover(struct tenure *tenure, bool is_behind)
     }
 }
 
-static int64_t skip_what_is_lost(struct tenure *tenure, int64_t position)
+static int64_t skip_what_is_lost(struct tenure *tenure, int64_t position, bool is_behind)
 {
     if (position >= tenure->plan.log_start)
         return position;
@@ -106,8 +89,25 @@ static int64_t skip_what_is_lost(struct tenure *tenure, int64_t position)
         "were not read yet\" then=\"windows lack them\"",
         tenure->worker->setup.number, tenure->unit->topic->name, tenure->unit->partition,
         (long long)position, (long long)tenure->plan.log_start);
-    open_cover(tenure, false);
+    open_cover(tenure, is_behind);
     return tenure->plan.log_start;
+}
+
+static void read_behind(struct tenure *tenure)
+{
+    const struct shard *shard = tenure->unit->shard;
+    struct source *reader = tenure->worker->reader;
+    int64_t start = INT64_MAX;
+    for (size_t i = 0; i < tenure->unit->topic->view_count; i++) {
+        struct kept *kept = &tenure->checkpoint.kept[i];
+        if (!shard->is_behind[i] || kept->is_reset)
+            continue;
+        if (kept->position < tenure->plan.log_start)
+            kept->position = skip_what_is_lost(tenure, kept->position, true);
+        start = kept->position < start ? kept->position : start;
+    }
+    if (start < INT64_MAX)
+        reader->ops->begin(reader, tenure->unit, start);
 }
 
 /* From here on records come. position: the first one to apply. */
@@ -115,7 +115,7 @@ static void run_from(struct tenure *tenure, int64_t position, bool is_live)
 {
     struct worker *worker = tenure->worker;
     struct shard *shard = tenure->unit->shard;
-    position = skip_what_is_lost(tenure, position);
+    position = skip_what_is_lost(tenure, position, false);
     shard->ledger.position = position;
     shard->ledger.committed = tenure->plan.is_reset ? -1 : tenure->plan.commit_at_least;
     shard->live_at = tenure->plan.live_at;
@@ -233,6 +233,8 @@ static void begin_load(struct tenure *tenure)
         tenure->load_views[tenure->load.view_count++] =
             (struct load_view){topic->views[i]->name, kept->gen, 0, META_HASHES, true};
     }
+    if (tenure->plan.wanted < tenure->plan.log_start)
+        open_cover(tenure, true);
     shard_tell(shard, worker->wall_ms);
     tenure->expected = tenure->fence.found.anchor;
     tenure->checkpoint.anchor = tenure->expected;
@@ -250,6 +252,7 @@ static void on_loaded(struct tenure *tenure)
     clean_look(tenure);
     trial_begin(tenure);
     run_from(tenure, tenure->checkpoint.progress, judge_is_live(tenure));
+    tenure->commit_due = tenure->checkpoint.progress; /* so that an idle unit says that it is alive */
 }
 
 /* ---- what was dropped from memory ---- */
@@ -287,14 +290,35 @@ static void fetch(struct tenure *tenure)
     buf_fini(&key);
 }
 
+/* ---- losing ---- */
+
+static void rest(struct tenure *tenure, const char *reason)
+{
+    struct worker *worker = tenure->worker;
+    bool is_parked = tenure->state == TENURE_PARKED;
+    drop_memory(tenure);
+    if (is_parked)
+        return;
+    tenure->reason = reason;
+    worker->source->ops->hold(worker->source, tenure->unit);
+    tenure->retry_ms =
+        worker->mono_ms + REST_MS_MIN +
+        (int64_t)(worker->setup.random(worker->setup.random_arg) % (REST_MS_MAX - REST_MS_MIN));
+    set_state(tenure, TENURE_RESTING);
+    tenure->reason = NULL;
+}
+
 /* ---- every turn, while it loads or runs ---- */
 
 static void tend_run(struct tenure *tenure)
 {
-    if (tenure->is_damaged)
-        tenure_rebuild(tenure, "a blob is damaged, or gone");
-    else
+    if (!tenure->is_damaged) {
         fetch(tenure);
+        return;
+    }
+    /* The plan may be days old: the unit is planned anew, and rebuilt then. */
+    tenure->damage = "a blob is damaged, or gone";
+    rest(tenure, tenure->damage);
 }
 
 static void tend_load(struct tenure *tenure)
@@ -330,7 +354,8 @@ static int on_claimed(struct tenure *tenure, struct err *err)
         return rc;
     bool is_known = tenure->unit->shard != NULL && tenure->fence.is_unchanged &&
                     tenure->unit->shard->ledger.position <= tenure->plan.live_at;
-    const char *reason = judge_rebuild(tenure);
+    const char *reason = tenure->damage != NULL ? tenure->damage : judge_rebuild(tenure);
+    tenure->damage = NULL;
     if (reason != NULL)
         tenure_rebuild(tenure, reason);
     else if (is_known)
@@ -345,7 +370,8 @@ void tenure_assigned(struct worker *worker, struct unit *unit, const struct plan
     struct tenure *tenure = unit->tenure;
     if (tenure == NULL) {
         tenure = mem_zalloc(sizeof *tenure);
-        *tenure = (struct tenure){.worker = worker, .unit = unit, .commit_due = -1};
+        *tenure = (struct tenure){
+            .worker = worker, .unit = unit, .state = TENURE_PARKED, .commit_due = -1};
         const char *group = worker->setup.options->kafka_group_id;
         meta_prefix(&tenure->prefix, group, unit->topic->name, unit->partition);
         meta_key(&tenure->meta_key, group, unit->topic->name, unit->partition);
@@ -357,14 +383,14 @@ void tenure_assigned(struct worker *worker, struct unit *unit, const struct plan
                                    sizeof *worker->tenures);
         worker->tenures[worker->tenure_count++] = tenure;
     }
-    if (tenure->state == TENURE_RUNNING) /* planned again: the log has lost its records under us */
+    if (tenure->state != TENURE_PARKED) /* planned again */
         tenure_park(tenure);
     tenure->plan = *plan;
     set_state(tenure, TENURE_CLAIMING);
     worker->store->ops->claim(worker->store, &tenure->fence, worker->who);
 }
 
-/* ---- losing ---- */
+/* ---- parking ---- */
 
 void tenure_park(struct tenure *tenure)
 {
@@ -373,22 +399,6 @@ void tenure_park(struct tenure *tenure)
     if (tenure->unit->shard != NULL && tenure->worker->reader != NULL)
         tenure->worker->reader->ops->hold(tenure->worker->reader, tenure->unit);
     set_state(tenure, TENURE_PARKED);
-}
-
-static void rest(struct tenure *tenure)
-{
-    struct worker *worker = tenure->worker;
-    bool is_parked = tenure->state == TENURE_PARKED;
-    drop_memory(tenure);
-    if (is_parked)
-        return;
-    tenure->reason = "the fence says no";
-    worker->source->ops->hold(worker->source, tenure->unit);
-    tenure->retry_ms =
-        worker->mono_ms + REST_MS_MIN +
-        (int64_t)(worker->setup.random(worker->setup.random_arg) % (REST_MS_MAX - REST_MS_MIN));
-    set_state(tenure, TENURE_RESTING);
-    tenure->reason = NULL;
 }
 
 void tenure_free(struct tenure *tenure)
@@ -418,13 +428,20 @@ void tenures_restart(struct worker *worker)
     }
 }
 
+void tenures_fetch(struct worker *worker)
+{
+    for (size_t i = 0; i < worker->tenure_count; i++)
+        if (worker->tenures[i]->state == TENURE_RUNNING && !worker->tenures[i]->is_damaged)
+            fetch(worker->tenures[i]);
+}
+
 /* ---- every turn ---- */
 
 static int tend(struct tenure *tenure, struct err *err)
 {
     struct worker *worker = tenure->worker;
     if (tenure->fence.state == FENCE_LOST && tenure->state != TENURE_RESTING)
-        rest(tenure);
+        rest(tenure, "the fence says no");
     switch (tenure->state) {
     case TENURE_CLAIMING:
         return tenure->fence.state == FENCE_HELD ? on_claimed(tenure, err) : 0;

@@ -57,6 +57,7 @@ struct tenure {
     struct load_view *load_views;
     uint32_t *load_numbers; /* of the topic's views, by load_views */
     const char *reason;     /* of the rebuild; NULL: none */
+    const char *damage;     /* of the next one, once the unit has been planned again */
     struct anchor expected; /* the record that the state ends with, if it is still there */
     bool is_reset_sent;
     bool is_damaged; /* a blob was none */
@@ -106,11 +107,15 @@ void trial_answered(struct tenure *tenure);
 void tenure_rebuild(struct tenure *tenure, const char *reason);
 void tenure_was_reset(struct tenure *tenure); /* the reset is acknowledged */
 
+/* Asks for what was dropped from memory and is needed. */
+void tenures_fetch(struct worker *worker);
+
 /* Memory is short: drops what is clean of so many entities, and sees to it that more is soon. */
-void tenure_cool(struct tenure *tenure, size_t looks);
+size_t tenure_cool(struct tenure *tenure, size_t looks); /* how many were dropped */
 
 /* Adds what tenures have to say to the batch: resets, checkpoints, signs of life. */
 void tenures_gather(struct worker *worker);
+bool tenures_are_settled(const struct worker *worker); /* none loads, rebuilds or publishes all */
 bool tenures_have_urgent(const struct worker *worker);
 
 /* An item that is not an entity's features was acknowledged. */

@@ -57,9 +57,9 @@ void tenures_gather(struct worker *worker)
             continue;
         if (has_reset_to_send(tenure))
             add_reset(tenure, tenure->state == TENURE_RESETTING);
-        if (tenure->unit->shard != NULL)
-            beat(
-                tenure); /* also while it is being loaded, from a server that may have lost our claim */
+        /* Also while it is being loaded, from a server that may have lost our claim. */
+        if (tenure->unit->shard != NULL && tenure->state != TENURE_PARKED)
+            beat(tenure);
         if (tenure->state != TENURE_RUNNING)
             continue;
         gather_checkpoint(tenure);
@@ -69,15 +69,26 @@ void tenures_gather(struct worker *worker)
 }
 
 /* While blobs are being written it is not known which of them can be read back. */
-void tenure_cool(struct tenure *tenure, size_t looks)
+size_t tenure_cool(struct tenure *tenure, size_t looks)
 {
     if (tenure->state != TENURE_RUNNING)
-        return;
+        return 0;
     enum checkpoint_phase phase = tenure->checkpoint.phase;
     if (phase == CHECKPOINT_IDLE)
         tenure->checkpoint_ms = tenure->worker->mono_ms;
-    if (phase == CHECKPOINT_IDLE || phase == CHECKPOINT_FLUSH)
-        (void)shard_cool(tenure->unit->shard, looks);
+    bool may_cool = phase == CHECKPOINT_IDLE || phase == CHECKPOINT_FLUSH;
+    return may_cool ? shard_cool(tenure->unit->shard, looks) : 0;
+}
+
+bool tenures_are_settled(const struct worker *worker)
+{
+    for (size_t i = 0; i < worker->tenure_count; i++) {
+        const struct tenure *tenure = worker->tenures[i];
+        const struct shard *shard = tenure->unit->shard;
+        if (tenure->state != TENURE_RUNNING || !shard->is_live || shard->is_passing)
+            return false;
+    }
+    return true;
 }
 
 bool tenures_have_urgent(const struct worker *worker)

@@ -1,5 +1,9 @@
 #include "run/tenure_judge.h"
 
+#include <stdlib.h>
+
+#include "tidewheel/mem.h"
+
 enum { CLOCK_AHEAD_MS = 10000 };
 
 static bool is_intact(const struct meta_view *view, const struct definition *definition)
@@ -112,7 +116,8 @@ void judge_reset(const struct meta *found, const char *view, int64_t start, stru
         if (known->is_old || known->gen < 0)
             continue;
         kept->old_gen = known->gen;
-        kept->old_output = known->output;
+        free(kept->old_output);
+        kept->old_output = known->output != NULL ? mem_strdup(known->output) : NULL;
     }
     kept->gen++;
     kept->position = start;

@@ -420,6 +420,7 @@ void drain(struct worker *worker, int64_t budget_ms)
             break;
         if (!worker->is_sent && !units_have_arrivals(worker) && tenures_have_ended(worker))
             break;
+        tenures_fetch(worker);
         worker->sent_at_ms = 0; /* it is always time */
         write_changes(worker, 0);
         worker->store->ops->wait(worker->store, DRAIN_STEP_MS);

@@ -313,10 +313,12 @@ bool worker_is_nearly_full(const struct worker *worker)
 }
 
 /* What is clean can be read back: it is dropped before the limit is reached. */
-static void make_room(struct worker *worker)
+static size_t make_room(struct worker *worker)
 {
+    size_t dropped = 0;
     for (size_t i = 0; i < worker->tenure_count; i++)
-        tenure_cool(worker->tenures[i], COOL_LOOKS);
+        dropped += tenure_cool(worker->tenures[i], COOL_LOOKS);
+    return dropped;
 }
 
 static int complain_of_memory(const struct worker *worker, size_t bytes, struct err *err)
@@ -338,13 +340,14 @@ static int check_memory(struct worker *worker, struct err *err)
     for (size_t i = 0; i < worker->unit_count; i++)
         bytes += shard_bytes(worker->units[i]->shard);
     size_t limit = memory_limit(worker);
+    bool is_moving = worker->store->ops->is_away(worker->store) || !tenures_are_settled(worker);
     if (worker->is_fenced && bytes > limit / 10 * 9)
-        make_room(worker);
+        is_moving = make_room(worker) > 0 || is_moving;
     if (bytes <= limit) {
         worker->is_full = false;
         return 0;
     }
-    if (worker->is_fenced && !worker->is_full)
+    if (worker->is_fenced && (is_moving || !worker->is_full))
         worker->full_since_ms = worker->mono_ms;
     worker->is_full = worker->is_fenced;
     if (worker->is_full && worker->mono_ms - worker->full_since_ms < FULL_MS_MAX)

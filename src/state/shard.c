@@ -8,7 +8,7 @@
 
 enum { GONE_MS = 30 * 1000 }; /* more than what a crash or a failover of Redis loses */
 
-enum { FETCH_RECORD = 8, FETCH_BUCKETS = 4, FETCH_SERIES_MAX = 4, FETCH_WORDS_MAX = 32 };
+enum { FETCH_SERIES_MAX = 4, FETCH_WORDS_MAX = 32 };
 
 struct shard *shard_new(const struct topic *topic, struct tally *tallies, uint64_t seed,
                         int64_t now_ms)
@@ -257,18 +257,12 @@ void shard_mark_sent(struct shard *shard, struct entity_ref ref)
     entity->flags = (uint16_t)((entity->flags & ~(ENTITY_HELD | ENTITY_UNSAID)) | ENTITY_SENT);
 }
 
-/* What is held lies all over the memory, and each record and each bucket is a miss of the caches: so
- * those of the entities that come next are on their way while one is written. */
-static void fetch_ahead(const struct shard *shard)
+void shard_fetch_buckets(const struct shard *shard, struct entity_ref ref)
 {
-    const struct held *record = ledger_peek(&shard->ledger, FETCH_RECORD);
-    const struct held *buckets = ledger_peek(&shard->ledger, FETCH_BUCKETS);
-    if (record != NULL)
-        __builtin_prefetch(entity_of(shard, record->entity));
-    if (buckets == NULL)
+    const struct entity *entity = entity_of(shard, ref);
+    size_t feature_count = shard->topic->views[ref.view]->feature_count;
+    if ((entity->flags & ENTITY_IN_USE) == 0)
         return;
-    const struct entity *entity = entity_of(shard, buckets->entity);
-    size_t feature_count = shard->topic->views[buckets->entity.view]->feature_count;
     __builtin_prefetch(entity->identity);
     for (size_t i = 0; i < feature_count && i < FETCH_SERIES_MAX; i++) {
         const struct series *series = &entity->series[i];
@@ -277,15 +271,34 @@ static void fetch_ahead(const struct shard *shard)
     }
 }
 
+static void fetch_ahead(const struct shard *shard)
+{
+    const struct held *record = ledger_peek(&shard->ledger, FETCH_RECORD);
+    const struct held *buckets = ledger_peek(&shard->ledger, FETCH_BUCKETS);
+    if (record != NULL)
+        shard_fetch_record(shard, record->entity);
+    if (buckets != NULL)
+        shard_fetch_buckets(shard, buckets->entity);
+}
+
+/* The next one that is held: those that a checkpoint has written since are passed by. */
+static const struct held *next_held(struct shard *shard)
+{
+    for (;;) {
+        const struct held *next = ledger_peek(&shard->ledger, 0);
+        if (next == NULL || (entity_of(shard, next->entity)->flags & ENTITY_HELD) != 0)
+            return next;
+        ledger_drop(&shard->ledger);
+    }
+}
+
 bool shard_take_arrival(struct shard *shard, struct entity_ref *ret)
 {
+    const struct held *next = shard->is_live ? next_held(shard) : NULL;
+    if (next == NULL || !shard_has_buckets(shard, next->entity))
+        return false;
     struct held held;
-    do {
-        const struct held *next = shard->is_live ? ledger_peek(&shard->ledger, 0) : NULL;
-        if (next == NULL || !shard_has_buckets(shard, next->entity))
-            return false;
-        (void)ledger_take(&shard->ledger, &held);
-    } while ((entity_of(shard, held.entity)->flags & ENTITY_HELD) == 0); /* a checkpoint has it */
+    (void)ledger_take(&shard->ledger, &held);
     fetch_ahead(shard);
     shard_mark_sent(shard, held.entity);
     *ret = held.entity;
@@ -469,9 +482,11 @@ int64_t shard_durable(const struct shard *shard)
     return is_unsaid && shard->started_at < durable ? shard->started_at : durable;
 }
 
+/* One that is away is none until it is back. */
 bool shard_has_arrivals(const struct shard *shard)
 {
-    return shard->is_live && shard->ledger.count > 0;
+    const struct held *next = shard->is_live ? ledger_peek(&shard->ledger, 0) : NULL;
+    return next != NULL && (entity_of(shard, next->entity)->flags & ENTITY_COLD) == 0;
 }
 
 size_t shard_count(const struct shard *shard)

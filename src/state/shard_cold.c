@@ -9,10 +9,13 @@ enum {
 
 /* ---- away ---- */
 
+/* One that has something to say stays, lest it comes and goes, unless it is silent: then its blob says
+ * that it is owed. */
 bool shard_cool_one(struct shard *shard, struct entity_ref ref)
 {
     struct entity *entity = entity_of(shard, ref);
-    if ((entity->flags & (NOT_CLEAN | ENTITY_IN_USE)) != ENTITY_IN_USE)
+    unsigned stays = shard->is_live ? NOT_CLEAN : NOT_CLEAN & ~(unsigned)ENTITY_UNSAID;
+    if ((entity->flags & (stays | ENTITY_IN_USE)) != ENTITY_IN_USE)
         return false;
     for (size_t i = 0; i < shard->topic->views[ref.view]->feature_count; i++)
         series_fini(&entity->series[i], shard->slab);
@@ -88,17 +91,18 @@ int shard_warm(struct shard *shard, struct entity_ref ref, const char *definitio
     struct entity *entity = entity_of(shard, ref);
     struct slice identity = {entity->identity, entity->identity_len};
     struct snapshot snapshot;
-    int rc = snapshot_read(blob, entities->view, definition, identity, entity->published_ms,
-                           shard->slab, entity->series, &snapshot, err);
+    int64_t clock_ms = shard->clock_ms[ref.view];
+    int64_t then_ms = entity->published_ms >= 0 ? entity->published_ms : clock_ms;
+    int rc = snapshot_read(blob, entities->view, definition, identity, then_ms, shard->slab, entity->series, &snapshot, err);
     if (rc < 0)
         return rc;
     entity->flags &= (uint16_t) ~(ENTITY_COLD | ENTITY_WANTED);
     shard->warmed++;
     /* Its timer may have gone off while it was away; it stays until that is said. */
-    int64_t next_ms = entity_next_change(entities->view, entity, entity->published_ms);
-    bool is_nothing = next_ms == INT64_MAX;
-    if (is_nothing || next_ms <= shard->clock_ms[ref.view])
+    int64_t next_ms = entity_next_change(entities->view, entity, then_ms);
+    if (next_ms == INT64_MAX || next_ms <= clock_ms)
         entity->flags |= ENTITY_UNSAID;
-    expire_set(entities->expire, ref.number, is_nothing ? 0 : next_ms);
+    bool is_due = has_unsaid(shard, entity); /* a pass may have gone by */
+    expire_set(entities->expire, ref.number, is_due ? 0 : next_ms);
     return 0;
 }

@@ -17,6 +17,18 @@ static inline bool has_unsaid(const struct shard *shard, const struct entity *en
     return (entity->flags & ENTITY_UNSAID) != 0 || entity->generation != shard->generation;
 }
 
+/* What is to be written lies all over the memory, and each record and each bucket is a miss of the
+ * caches: so the record of the entity that comes FETCH_RECORD later, and the buckets of the one that
+ * comes FETCH_BUCKETS later, are on their way while one is written. */
+enum { FETCH_RECORD = 8, FETCH_BUCKETS = 4 };
+
+static inline void shard_fetch_record(const struct shard *shard, struct entity_ref ref)
+{
+    __builtin_prefetch(entity_of(shard, ref));
+}
+
+void shard_fetch_buckets(const struct shard *shard, struct entity_ref ref);
+
 /* Its blob is to be written, or deleted. Nothing in the plain form. */
 void shard_mark_dirty(struct shard *shard, struct entity_ref ref);
 

@@ -49,9 +49,20 @@ static bool is_nothing(const struct shard *shard, const struct entity *entity)
            !has_unsaid(shard, entity);
 }
 
+static void fetch_ahead(const struct shard *shard)
+{
+    const struct refs *saving = &shard->saving;
+    size_t next = shard->saving_next;
+    if (next + FETCH_RECORD < saving->count)
+        shard_fetch_record(shard, saving->refs[next + FETCH_RECORD]);
+    if (next + FETCH_BUCKETS < saving->count)
+        shard_fetch_buckets(shard, saving->refs[next + FETCH_BUCKETS]);
+}
+
 bool shard_take_saving(struct shard *shard, struct entity_ref *ret, bool *ret_is_held)
 {
     while (shard->saving_next < shard->saving.count) {
+        fetch_ahead(shard);
         *ret = shard->saving.refs[shard->saving_next++];
         struct entity *entity = entity_of(shard, *ret);
         if ((entity->flags & ENTITY_DIRTY) == 0)

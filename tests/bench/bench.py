@@ -35,7 +35,7 @@ LATENCY_S = 12
 RATE = 10_000
 KEYS = int(os.environ.get("KEYS", "1000000"))
 STEADY_S = 10  # as long as a checkpoint interval: one falls into it, wherever it begins
-STEADY_ROUNDS = 3
+STEADY_ROUNDS = 2
 PROBES = 48
 SESSION_MS = 6000
 PIPELINE = TREE / "pipelines" / "user_activity.yaml"
@@ -96,7 +96,8 @@ def bench_state():
     line("memory of 100,000 keys, 10 events a week, all values in 1h 24h 7d",
          run("state", "value-bytes", 100_000, 10)["bytes_per_key"], "bytes/key")
     costs = {keys: run("state", "cost", keys) for keys in (10_000, 1_000_000, 10_000_000)}
-    for name, text in (("update_ns", "update"), ("read_ns", "reading of 17 fields"),
+    for name, text in (("update_ns", "update"), ("kept_ns", "update, checkpointed form"),
+                       ("blob_ns", "writing of a blob"), ("read_ns", "reading of 17 fields"),
                        ("event_ns", "from JSON to bucket")):
         for keys, found in costs.items():
             line(f"{text}, {keys:,} keys", found[name], "ns")
