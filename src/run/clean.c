@@ -141,18 +141,19 @@ static void add_hdel(struct batch *batch, struct slice key, char *const *fields,
     free(words);
 }
 
-/* Whoever is not known to the view that took its place would keep its old values. */
-static void know(struct tenure *tenure, const struct leftover *leftover, struct slice identity)
+/* The number of the view that took its place, and writes to the same keys; view_count: none does. */
+static uint32_t heir_of(const struct tenure *tenure, const struct leftover *leftover)
 {
     const struct topic *topic = tenure->unit->topic;
-    for (uint32_t i = 0; i < topic->view_count; i++) {
+    uint32_t i = 0;
+    for (; i < topic->view_count; i++) {
         const struct view *view = topic->views[i];
-        if (strcmp(view->name, leftover->view) != 0 ||
-            view->has_tenant != leftover->output.has_tenant ||
-            !template_is_equal(&view->key, &leftover->output.key))
-            continue;
-        shard_know(tenure->unit->shard, i, identity);
+        if (strcmp(view->name, leftover->view) == 0 &&
+            view->has_tenant == leftover->output.has_tenant &&
+            template_is_equal(&view->key, &leftover->output.key))
+            break;
     }
+    return i;
 }
 
 static void add_entity(struct tenure *tenure, const struct leftover *leftover,
@@ -175,21 +176,49 @@ static void add_entity(struct tenure *tenure, const struct leftover *leftover,
         buf_fini(&event);
     }
     buf_fini(&key);
-    know(tenure, leftover, identity);
+    uint32_t heir = heir_of(tenure, leftover);
+    if (heir < tenure->unit->topic->view_count) /* it would keep its old values */
+        shard_know(tenure->unit->shard, heir, identity);
+}
+
+/* Of the hash that has been read, the one at *next; false: there are no more. */
+static bool next_identity(const struct cleaning *cleaning, size_t *next, struct slice *ret)
+{
+    if (*next >= cleaning->identities.len)
+        return false;
+    const char *begin = cleaning->identities.ptr + *next;
+    const char *end = memchr(begin, '\n', cleaning->identities.len - *next);
+    *ret = (struct slice){begin, (size_t)(end - begin)};
+    *next += ret->len + 1;
+    return true;
 }
 
 static bool add_entities(struct tenure *tenure)
 {
     struct cleaning *cleaning = &tenure->cleaning;
+    struct slice identity;
     size_t count = 0;
-    for (; count < ENTITIES_MAX && cleaning->identity_next < cleaning->identities.len; count++) {
-        const char *begin = cleaning->identities.ptr + cleaning->identity_next;
-        const char *end = memchr(begin, '\n', cleaning->identities.len - cleaning->identity_next);
-        struct slice identity = {begin, (size_t)(end - begin)};
+    for (; count < ENTITIES_MAX && next_identity(cleaning, &cleaning->identity_next, &identity);
+         count++)
         add_entity(tenure, &cleaning->list[0], identity);
-        cleaning->identity_next += identity.len + 1;
-    }
     return count > 0;
+}
+
+/* Once the hash is gone nobody knows of them any more: by this batch at the latest they are published. */
+static bool are_published(const struct tenure *tenure)
+{
+    const struct cleaning *cleaning = &tenure->cleaning;
+    uint32_t heir = heir_of(tenure, &cleaning->list[0]);
+    if (heir == tenure->unit->topic->view_count)
+        return true;
+    const struct entities *entities = &tenure->unit->shard->views[heir];
+    struct slice identity;
+    for (size_t next = 0; next_identity(cleaning, &next, &identity);) {
+        uint32_t number = entities_find(entities, identity);
+        if (number != ENTITY_NONE && (entity_at(entities, number)->flags & ENTITY_UNSAID) != 0)
+            return false;
+    }
+    return true;
 }
 
 static void add_unlink(struct tenure *tenure)
@@ -225,6 +254,8 @@ static void gather_hash(struct tenure *tenure)
 {
     struct cleaning *cleaning = &tenure->cleaning;
     if (!add_entities(tenure)) {
+        if (!are_published(tenure))
+            return;
         add_unlink(tenure);
         cleaning->k++;
         cleaning->is_running = false;
