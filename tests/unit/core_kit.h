@@ -120,7 +120,7 @@ static inline struct entity *kit_entity(const struct shard *shard, const char *i
 
 #define KIT_DEFINITION "00112233445566778899aabbccddeeff"
 
-enum { DESK_MAX = 64, DESK_ID_MAX = 8, DESK_LOOKS = 1000 };
+enum { DESK_MAX = 64, DESK_ID_MAX = 16, DESK_LOOKS = 1000 };
 
 struct desk_sent {
     struct entity_ref ref;

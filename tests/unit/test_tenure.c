@@ -1111,6 +1111,39 @@ START_TEST(whom_only_the_old_definition_knew_is_published_as_empty)
 }
 END_TEST
 
+START_TEST(an_old_state_stays_until_all_that_it_knew_are_published)
+{
+    enum { STRANGERS = 200 };
+    char text[64];
+    SCENE;
+    start_with(TWO(V, W));
+    for (int i = 0; i < STRANGERS; i++) {
+        (void)snprintf(text, sizeof text, "s%d", i);
+        produce(text);
+    }
+    assign();
+    settle();
+    crash();
+    kafka.log_start = STRANGERS; /* the log has forgotten them */
+    options.flush_entities_max = 1;
+    options.checkpoint_interval_ms = HOUR_MS;
+    start_with(TWO(V_LESS, W));
+    assign();
+    until_answer("HGET " M " v:gen", "2");
+    until_answer("HEXISTS " M " v:old:1", "0");
+    crash();
+    options.flush_entities_max = 100;
+    start_with(TWO(V_LESS, W));
+    assign();
+    until(is_live());
+    for (int i = 0; i < STRANGERS; i++) {
+        (void)snprintf(text, sizeof text, "HGET features:user:s%d n_1h_count", i);
+        until_answer(text, "0");
+    }
+    close_all();
+}
+END_TEST
+
 /* ---- events that kill ---- */
 
 #define TRYING "HGET " M " trying"
@@ -1334,6 +1367,7 @@ UNIT_MAIN("tenure", a_fresh_unit_is_reset_durably_and_then_read,
           fields_that_the_new_definition_does_not_write_disappear,
           old_fields_stay_until_the_new_ones_are_published, a_view_that_is_removed_leaves_nothing,
           whom_only_the_old_definition_knew_is_published_as_empty,
+          an_old_state_stays_until_all_that_it_knew_are_published,
           after_three_claims_without_progress_events_are_tried_one_at_a_time,
           two_claims_without_progress_are_nothing_yet, with_nothing_to_read_there_is_nothing_to_try,
           an_event_that_was_tried_three_times_is_skipped,
