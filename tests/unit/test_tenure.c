@@ -70,6 +70,7 @@ static struct {
     int64_t reader_begun;
     int64_t committed; /* -1: none */
     int restarts;
+    int64_t ahead; /* of live_at: records that are not there yet */
     bool is_wish;
     const char *cluster;
     size_t handed;  /* records */
@@ -316,7 +317,7 @@ static struct plan plan(void)
 {
     return (struct plan){.start = kafka.log_start,
                          .again = kafka.log_start,
-                         .live_at = kafka.log_end,
+                         .live_at = kafka.log_end + kafka.ahead,
                          .log_start = kafka.log_start,
                          .wanted = kafka.log_start,
                          .commit_at_least = kafka.committed,
@@ -504,6 +505,27 @@ START_TEST(a_commit_says_what_the_checkpoint_began_with)
     ck_assert_int_eq(kafka.committed, 3);
     settle();
     is_now(A_COUNT, "4");
+    close_all();
+}
+END_TEST
+
+START_TEST(a_state_that_was_not_live_yet_stays_silent_until_it_has_caught_up)
+{
+    SCENE;
+    kafka.ahead = 2;
+    start(V);
+    produce_many("a", 3);
+    assign();
+    until_answer("HGET " M " v:prog", "3");
+    crash();
+    start(V);
+    assign();
+    until(is_running());
+    turns(100);
+    ck_assert(!shard()->is_live);
+    is_now("EXISTS features:user:a", "0");
+    produce_many("a", 2);
+    until_answer(A_COUNT, "5");
     close_all();
 }
 END_TEST
@@ -1343,8 +1365,9 @@ UNIT_MAIN("tenure", a_fresh_unit_is_reset_durably_and_then_read,
           a_restart_loads_and_reads_nothing_twice, what_was_not_saved_is_read_again_and_counts_once,
           a_load_does_not_follow_what_kafka_has_committed,
           the_second_life_counts_what_the_first_did_not_say,
-          a_commit_says_what_the_checkpoint_began_with, a_missing_sentinel_builds_the_unit_anew,
-          a_damaged_blob_builds_the_unit_anew,
+          a_commit_says_what_the_checkpoint_began_with,
+          a_state_that_was_not_live_yet_stays_silent_until_it_has_caught_up,
+          a_missing_sentinel_builds_the_unit_anew, a_damaged_blob_builds_the_unit_anew,
           another_record_where_the_state_ends_builds_the_unit_anew,
           a_record_that_the_log_has_lost_is_not_compared,
           a_log_that_ends_before_the_state_builds_the_unit_anew,
