@@ -93,8 +93,8 @@ struct shard {
     uint64_t asked; /* of cold entities, and how many of them are back */
     uint64_t warmed;
     struct draining *draining; /* of each view */
-    struct entity_ref hand; /* where shard_cool() goes on */
-    struct aside *aside;    /* refused entities, the oldest first */
+    struct entity_ref hand;    /* where shard_cool() goes on */
+    struct aside *aside;       /* refused entities, the oldest first */
     size_t aside_first;
     size_t aside_count; /* with those before the first */
     size_t aside_cap;

@@ -63,7 +63,7 @@ static const char KIT_OTHER_VIEW[] = "view: w\n"
 static inline struct catalog *kit_catalog_of_files(const char *const *texts, size_t count)
 {
     char names[4][32];
-    const char *files[4];
+    const char *files[4] = {NULL};
     struct buf report = {NULL, 0, 0};
     struct catalog *catalog = NULL;
     for (size_t i = 0; i < count; i++) {
@@ -120,7 +120,7 @@ static inline struct entity *kit_entity(const struct shard *shard, const char *i
 
 #define KIT_DEFINITION "00112233445566778899aabbccddeeff"
 
-enum { DESK_MAX = 64, DESK_ID_MAX = 8, DESK_LOOKS = 1000 };
+enum { DESK_MAX = 64, DESK_ID_MAX = 16, DESK_LOOKS = 1000 };
 
 struct desk_sent {
     struct entity_ref ref;

@@ -70,6 +70,7 @@ static struct {
     int64_t reader_begun;
     int64_t committed; /* -1: none */
     int restarts;
+    int64_t ahead; /* of live_at: records that are not there yet */
     bool is_wish;
     const char *cluster;
     size_t handed;  /* records */
@@ -316,7 +317,7 @@ static struct plan plan(void)
 {
     return (struct plan){.start = kafka.log_start,
                          .again = kafka.log_start,
-                         .live_at = kafka.log_end,
+                         .live_at = kafka.log_end + kafka.ahead,
                          .log_start = kafka.log_start,
                          .wanted = kafka.log_start,
                          .commit_at_least = kafka.committed,
@@ -504,6 +505,27 @@ START_TEST(a_commit_says_what_the_checkpoint_began_with)
     ck_assert_int_eq(kafka.committed, 3);
     settle();
     is_now(A_COUNT, "4");
+    close_all();
+}
+END_TEST
+
+START_TEST(a_state_that_was_not_live_yet_stays_silent_until_it_has_caught_up)
+{
+    SCENE;
+    kafka.ahead = 2;
+    start(V);
+    produce_many("a", 3);
+    assign();
+    until_answer("HGET " M " v:prog", "3");
+    crash();
+    start(V);
+    assign();
+    until(is_running());
+    turns(100);
+    ck_assert(!shard()->is_live);
+    is_now("EXISTS features:user:a", "0");
+    produce_many("a", 2);
+    until_answer(A_COUNT, "5");
     close_all();
 }
 END_TEST
@@ -1111,6 +1133,39 @@ START_TEST(whom_only_the_old_definition_knew_is_published_as_empty)
 }
 END_TEST
 
+START_TEST(an_old_state_stays_until_all_that_it_knew_are_published)
+{
+    enum { STRANGERS = 200 };
+    char text[64];
+    SCENE;
+    start_with(TWO(V, W));
+    for (int i = 0; i < STRANGERS; i++) {
+        (void)snprintf(text, sizeof text, "s%d", i);
+        produce(text);
+    }
+    assign();
+    settle();
+    crash();
+    kafka.log_start = STRANGERS; /* the log has forgotten them */
+    options.flush_entities_max = 1;
+    options.checkpoint_interval_ms = HOUR_MS;
+    start_with(TWO(V_LESS, W));
+    assign();
+    until_answer("HGET " M " v:gen", "2");
+    until_answer("HEXISTS " M " v:old:1", "0");
+    crash();
+    options.flush_entities_max = 100;
+    start_with(TWO(V_LESS, W));
+    assign();
+    until(is_live());
+    for (int i = 0; i < STRANGERS; i++) {
+        (void)snprintf(text, sizeof text, "HGET features:user:s%d n_1h_count", i);
+        until_answer(text, "0");
+    }
+    close_all();
+}
+END_TEST
+
 /* ---- events that kill ---- */
 
 #define TRYING "HGET " M " trying"
@@ -1310,8 +1365,9 @@ UNIT_MAIN("tenure", a_fresh_unit_is_reset_durably_and_then_read,
           a_restart_loads_and_reads_nothing_twice, what_was_not_saved_is_read_again_and_counts_once,
           a_load_does_not_follow_what_kafka_has_committed,
           the_second_life_counts_what_the_first_did_not_say,
-          a_commit_says_what_the_checkpoint_began_with, a_missing_sentinel_builds_the_unit_anew,
-          a_damaged_blob_builds_the_unit_anew,
+          a_commit_says_what_the_checkpoint_began_with,
+          a_state_that_was_not_live_yet_stays_silent_until_it_has_caught_up,
+          a_missing_sentinel_builds_the_unit_anew, a_damaged_blob_builds_the_unit_anew,
           another_record_where_the_state_ends_builds_the_unit_anew,
           a_record_that_the_log_has_lost_is_not_compared,
           a_log_that_ends_before_the_state_builds_the_unit_anew,
@@ -1334,6 +1390,7 @@ UNIT_MAIN("tenure", a_fresh_unit_is_reset_durably_and_then_read,
           fields_that_the_new_definition_does_not_write_disappear,
           old_fields_stay_until_the_new_ones_are_published, a_view_that_is_removed_leaves_nothing,
           whom_only_the_old_definition_knew_is_published_as_empty,
+          an_old_state_stays_until_all_that_it_knew_are_published,
           after_three_claims_without_progress_events_are_tried_one_at_a_time,
           two_claims_without_progress_are_nothing_yet, with_nothing_to_read_there_is_nothing_to_try,
           an_event_that_was_tried_three_times_is_skipped,
