@@ -263,6 +263,7 @@ static void expect_checkpoint(struct tenure *tenure)
 {
     bool is_idle = tenure->checkpoint.phase == CHECKPOINT_IDLE;
     tenure->cleaning.checkpoints = tenure->checkpoint.count + (is_idle ? 1 : 2);
+    tenure->checkpoint_ms = tenure->worker->mono_ms;
 }
 
 static bool is_kept(const struct tenure *tenure)
