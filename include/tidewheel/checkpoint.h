@@ -45,7 +45,7 @@ struct blob;
 struct checkpoint {
     struct shard *shard;
     struct fence *fence;
-    const char *prefix;   /* of the unit's keys; lent */
+    const char *prefix; /* of the unit's keys; lent */
     size_t view_count;
     struct kept *kept;    /* of each view of the topic */
     struct anchor anchor; /* the last record that was applied */
@@ -55,6 +55,7 @@ struct checkpoint {
     size_t in_flight; /* items that are not acknowledged */
     int64_t begun_ms; /* monotonic clock */
     int64_t progress; /* as acknowledged; -1: none yet */
+    uint64_t count;   /* of those that are over */
     uint64_t blobs;   /* written since the beginning */
     uint64_t bytes;
     struct buf text; /* scratch, as all that follows */

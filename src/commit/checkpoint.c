@@ -356,6 +356,7 @@ bool checkpoint_answered(struct checkpoint *checkpoint, const struct item *item)
     checkpoint->in_flight--;
     checkpoint->phase = CHECKPOINT_IDLE;
     checkpoint->progress = checkpoint->position;
+    checkpoint->count++;
     return true;
 }
 

@@ -92,7 +92,7 @@ static void on_identity(void *arg, size_t view, struct slice identity, struct sl
     buf_add_char(&tenure->cleaning.identities, '\n');
 }
 
-/* The new state of the view has been published: its number in the topic; view_count: it is removed. */
+/* The new state of the view has been published; of a view that is removed there is none. */
 static bool may_begin(const struct tenure *tenure, const struct leftover *leftover)
 {
     const struct shard *shard = tenure->unit->shard;
@@ -141,19 +141,28 @@ static void add_hdel(struct batch *batch, struct slice key, char *const *fields,
     free(words);
 }
 
-/* The number of the view that took its place, and writes to the same keys; view_count: none does. */
+/* The number of the view that took its place; view_count: none did, or its identities are others. */
 static uint32_t heir_of(const struct tenure *tenure, const struct leftover *leftover)
 {
     const struct topic *topic = tenure->unit->topic;
     uint32_t i = 0;
     for (; i < topic->view_count; i++) {
         const struct view *view = topic->views[i];
-        if (strcmp(view->name, leftover->view) == 0 &&
+        if (leftover->has_output && strcmp(view->name, leftover->view) == 0 &&
             view->has_tenant == leftover->output.has_tenant &&
+            view->key_count == leftover->output.key_count &&
             template_is_equal(&view->key, &leftover->output.key))
             break;
     }
     return i;
+}
+
+/* Whoever is not known to the heir would keep its old values. */
+static void know(struct tenure *tenure, const struct leftover *leftover, struct slice identity)
+{
+    uint32_t heir = heir_of(tenure, leftover);
+    if (heir < tenure->unit->topic->view_count)
+        shard_know(tenure->unit->shard, heir, identity);
 }
 
 static void add_entity(struct tenure *tenure, const struct leftover *leftover,
@@ -176,59 +185,51 @@ static void add_entity(struct tenure *tenure, const struct leftover *leftover,
         buf_fini(&event);
     }
     buf_fini(&key);
-    uint32_t heir = heir_of(tenure, leftover);
-    if (heir < tenure->unit->topic->view_count) /* it would keep its old values */
-        shard_know(tenure->unit->shard, heir, identity);
-}
-
-/* Of the hash that has been read, the one at *next; false: there are no more. */
-static bool next_identity(const struct cleaning *cleaning, size_t *next, struct slice *ret)
-{
-    if (*next >= cleaning->identities.len)
-        return false;
-    const char *begin = cleaning->identities.ptr + *next;
-    const char *end = memchr(begin, '\n', cleaning->identities.len - *next);
-    *ret = (struct slice){begin, (size_t)(end - begin)};
-    *next += ret->len + 1;
-    return true;
 }
 
 static bool add_entities(struct tenure *tenure)
 {
     struct cleaning *cleaning = &tenure->cleaning;
-    struct slice identity;
     size_t count = 0;
-    for (; count < ENTITIES_MAX && next_identity(cleaning, &cleaning->identity_next, &identity);
-         count++)
+    for (; count < ENTITIES_MAX && cleaning->identity_next < cleaning->identities.len; count++) {
+        const char *begin = cleaning->identities.ptr + cleaning->identity_next;
+        const char *end = memchr(begin, '\n', cleaning->identities.len - cleaning->identity_next);
+        struct slice identity = {begin, (size_t)(end - begin)};
         add_entity(tenure, &cleaning->list[0], identity);
+        know(tenure, &cleaning->list[0], identity);
+        cleaning->identity_next += identity.len + 1;
+    }
     return count > 0;
 }
 
-/* Once the hash is gone nobody knows of them any more: by this batch at the latest they are published. */
-static bool are_published(const struct tenure *tenure)
+/* Those that the heir knows. False: that was all. */
+static bool add_heirs(struct tenure *tenure)
 {
-    const struct cleaning *cleaning = &tenure->cleaning;
-    uint32_t heir = heir_of(tenure, &cleaning->list[0]);
-    if (heir == tenure->unit->topic->view_count)
-        return true;
+    struct cleaning *cleaning = &tenure->cleaning;
+    const struct leftover *leftover = &cleaning->list[0];
+    uint32_t heir = heir_of(tenure, leftover);
+    if (heir == tenure->unit->topic->view_count || leftover->output.field_count == 0)
+        return false;
     const struct entities *entities = &tenure->unit->shard->views[heir];
-    struct slice identity;
-    for (size_t next = 0; next_identity(cleaning, &next, &identity);) {
-        uint32_t number = entities_find(entities, identity);
-        if (number != ENTITY_NONE && (entity_at(entities, number)->flags & ENTITY_UNSAID) != 0)
-            return false;
+    uint32_t end = cleaning->swept + ENTITIES_MAX;
+    for (; cleaning->swept < end && cleaning->swept < entities->end; cleaning->swept++) {
+        const struct entity *entity = entity_at(entities, cleaning->swept);
+        if ((entity->flags & ENTITY_IN_USE) != 0)
+            add_entity(tenure, leftover, (struct slice){entity->identity, entity->identity_len});
     }
-    return true;
+    return cleaning->swept < entities->end;
 }
 
 static void add_unlink(struct tenure *tenure)
 {
-    struct cleaning *cleaning = &tenure->cleaning;
+    const struct leftover *leftover = &tenure->cleaning.list[0];
     struct buf key = {NULL, 0, 0};
-    meta_blob_key(&key, buf_text(&tenure->prefix), cleaning->list[0].view, cleaning->list[0].gen,
-                  cleaning->k);
-    batch_command(&tenure->worker->batch,
-                  (const struct slice[]){slice_of("UNLINK"), buf_slice(&key)}, 2);
+    for (unsigned k = 0; k < META_HASHES; k++) {
+        buf_reset(&key);
+        meta_blob_key(&key, buf_text(&tenure->prefix), leftover->view, leftover->gen, k);
+        batch_command(&tenure->worker->batch,
+                      (const struct slice[]){slice_of("UNLINK"), buf_slice(&key)}, 2);
+    }
     buf_fini(&key);
 }
 
@@ -249,23 +250,56 @@ static void add_end(struct tenure *tenure)
     add_hdel(&tenure->worker->batch, slice_of(tenure->fence.meta_key), fields, count);
 }
 
-/* The hash has been read: entities first, then the hash itself, and with the last one the note. */
-static void gather_hash(struct tenure *tenure)
+static void close_item(struct tenure *tenure)
 {
-    struct cleaning *cleaning = &tenure->cleaning;
-    if (!add_entities(tenure)) {
-        if (!are_published(tenure))
-            return;
-        add_unlink(tenure);
-        cleaning->k++;
-        cleaning->is_running = false;
-        if (cleaning->k == META_HASHES)
-            add_end(tenure);
-    }
     struct item *item =
         batch_close(&tenure->worker->batch, ITEM_UNIT, tenure->unit->shard, &tenure->fence);
     item->tag = UNIT_CLEAN;
-    cleaning->is_in_flight = true;
+    tenure->cleaning.is_in_flight = true;
+}
+
+/* Whoever became known from there has a blob of its own once a checkpoint has begun and ended. */
+static void expect_checkpoint(struct tenure *tenure)
+{
+    bool is_idle = tenure->checkpoint.phase == CHECKPOINT_IDLE;
+    tenure->cleaning.checkpoints = tenure->checkpoint.count + (is_idle ? 1 : 2);
+}
+
+static bool is_kept(const struct tenure *tenure)
+{
+    const struct checkpoint *checkpoint = &tenure->checkpoint;
+    return checkpoint->count >= tenure->cleaning.checkpoints ||
+           (checkpoint->phase == CHECKPOINT_IDLE && !checkpoint_is_due(checkpoint));
+}
+
+/* A hash has been read: its entities, and then the next hash. */
+static void gather_hash(struct tenure *tenure)
+{
+    struct cleaning *cleaning = &tenure->cleaning;
+    if (add_entities(tenure)) {
+        close_item(tenure);
+        return;
+    }
+    cleaning->is_running = false;
+    cleaning->k++;
+    if (cleaning->k == META_HASHES)
+        expect_checkpoint(tenure);
+}
+
+/* The last entities are acknowledged, a checkpoint is over: nothing is left but the hashes and the note. */
+static void gather_end(struct tenure *tenure)
+{
+    struct cleaning *cleaning = &tenure->cleaning;
+    uint32_t before = cleaning->swept;
+    bool has_more = add_heirs(tenure);
+    bool is_last = !has_more && cleaning->swept == before && is_kept(tenure);
+    if (is_last) {
+        add_unlink(tenure);
+        add_end(tenure);
+        cleaning->k++;
+    }
+    if (is_last || cleaning->swept > before)
+        close_item(tenure);
 }
 
 void clean_gather(struct tenure *tenure)
@@ -273,7 +307,9 @@ void clean_gather(struct tenure *tenure)
     struct cleaning *cleaning = &tenure->cleaning;
     if (cleaning->count == 0 || cleaning->is_in_flight)
         return;
-    if (!cleaning->is_running && may_begin(tenure, &cleaning->list[0]))
+    if (cleaning->k == META_HASHES)
+        gather_end(tenure);
+    else if (!cleaning->is_running && may_begin(tenure, &cleaning->list[0]))
         begin_hash(tenure);
     else if (cleaning->is_running && cleaning->load.state == LOAD_DONE)
         gather_hash(tenure);
@@ -283,9 +319,10 @@ void clean_answered(struct tenure *tenure)
 {
     struct cleaning *cleaning = &tenure->cleaning;
     cleaning->is_in_flight = false;
-    if (cleaning->k < META_HASHES)
+    if (cleaning->k <= META_HASHES)
         return;
     leftover_fini(&cleaning->list[0]);
     cleaning->list[0] = cleaning->list[--cleaning->count];
     cleaning->k = 0;
+    cleaning->swept = 0;
 }

@@ -2,7 +2,9 @@
  *
  *     old generation --HSCAN--> entities --> HDEL of the fields that nobody writes any more
  *                                        \-> known to the view that took its place, if only as empty
- *     ... then UNLINK of its blobs, and of its note in the meta
+ *     the view that took its place --------> the same HDEL for whoever it knows: a crash may have left
+ *                                            features of entities that had no blob yet
+ *     ... a checkpoint later, when nobody is known from there alone any more: UNLINK, and no note
  *
  * A view that is not configured any more is cleaned away at once; one that has changed only when its new
  * state is published. The note stays until all is done, so that a crash begins it again.
@@ -30,7 +32,9 @@ struct cleaning {
     struct leftover *list;
     size_t count;
     size_t cap;
-    unsigned k;            /* the hash of list[0] that is being cleaned */
+    unsigned k;            /* the hash of list[0] that is being cleaned; META_HASHES: all are */
+    uint32_t swept;        /* entities of the view that took its place */
+    uint64_t checkpoints;  /* as many are to be done before the end */
     bool is_running;       /* its entities are being read, or written */
     bool is_in_flight;     /* an item of it is not acknowledged */
     struct buf identities; /* each with a newline behind it */

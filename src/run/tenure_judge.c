@@ -36,7 +36,7 @@ int judge_place(const struct tenure *tenure, const char *cluster, struct err *er
             err, ERR_FATAL,
             "topic %s has %d partitions, and its state in Redis was made from %lld: keys "
             "have moved, and what they had counted would be missing; stop all workers, "
-            "delete the keys {tw:%s:%s:*}:m and start again: all of it is read again",
+            "unlink the keys {tw:%s:%s:* and start again: all of it is read again",
             topic, (int)unit->partition_count, (long long)found->partition_count, group, topic);
     return 0;
 }

@@ -1151,7 +1151,10 @@ START_TEST(an_old_state_stays_until_all_that_it_knew_are_published)
     options.checkpoint_interval_ms = HOUR_MS;
     start_with(TWO(V_LESS, W));
     assign();
-    until_answer("HGET " M " v:gen", "2");
+    until(tenure() != NULL && tenure()->cleaning.k == META_HASHES);
+    turns(20);
+    is_now("HEXISTS " M " v:old:1", "1"); /* until they have blobs of their own */
+    tenure()->checkpoint_ms = 0;
     until_answer("HEXISTS " M " v:old:1", "0");
     crash();
     options.flush_entities_max = 100;
