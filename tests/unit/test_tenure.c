@@ -1152,7 +1152,7 @@ START_TEST(an_old_state_stays_until_all_that_it_knew_are_published)
     start_with(TWO(V_LESS, W));
     assign();
     until(tenure() != NULL && tenure()->cleaning.k == META_HASHES);
-    turns(20);
+    turns(500);
     is_now("HEXISTS " M " v:old:1", "1"); /* until they have blobs of their own */
     tenure()->checkpoint_ms = 0;
     until_answer("HEXISTS " M " v:old:1", "0");
