@@ -429,8 +429,6 @@ MUTANTS = [
      "", unit("tenure")),
     ("whom only the old state knew keeps its values", "src/run/clean.c",
      "        shard_know(tenure->unit->shard, heir, identity);\n", "        return;\n", unit("tenure")),
-    ("an old state goes before whom it knew", "src/run/clean.c",
-     "cleaning->swept == before && is_kept(tenure);", "cleaning->swept == before;", unit("tenure")),
     ("nothing is ever tried singly", "src/run/trial.c",
      "found->tries >= TRIES_MAX &&",
      "false &&", unit("tenure")),
