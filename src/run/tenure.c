@@ -252,7 +252,8 @@ static void on_loaded(struct tenure *tenure)
     clean_look(tenure);
     trial_begin(tenure);
     run_from(tenure, tenure->checkpoint.progress, judge_is_live(tenure));
-    tenure->commit_due = tenure->checkpoint.progress; /* so that an idle unit says that it is alive */
+    tenure->commit_due =
+        tenure->checkpoint.progress; /* so that an idle unit says that it is alive */
 }
 
 /* ---- what was dropped from memory ---- */

@@ -8,8 +8,6 @@
 
 enum { GONE_MS = 30 * 1000 }; /* more than what a crash or a failover of Redis loses */
 
-enum { FETCH_SERIES_MAX = 4, FETCH_WORDS_MAX = 32 };
-
 struct shard *shard_new(const struct topic *topic, struct tally *tallies, uint64_t seed,
                         int64_t now_ms)
 {
@@ -255,20 +253,6 @@ void shard_mark_sent(struct shard *shard, struct entity_ref ref)
         shard_mark_dirty(shard, ref); /* its blob says that it is owed */
     }
     entity->flags = (uint16_t)((entity->flags & ~(ENTITY_HELD | ENTITY_UNSAID)) | ENTITY_SENT);
-}
-
-void shard_fetch_buckets(const struct shard *shard, struct entity_ref ref)
-{
-    const struct entity *entity = entity_of(shard, ref);
-    size_t feature_count = shard->topic->views[ref.view]->feature_count;
-    if ((entity->flags & ENTITY_IN_USE) == 0)
-        return;
-    __builtin_prefetch(entity->identity);
-    for (size_t i = 0; i < feature_count && i < FETCH_SERIES_MAX; i++) {
-        const struct series *series = &entity->series[i];
-        for (uint32_t at = 0; at < series->len && at < FETCH_WORDS_MAX; at += 8)
-            __builtin_prefetch(series->words + series->len - 1 - at);
-    }
 }
 
 static void fetch_ahead(const struct shard *shard)

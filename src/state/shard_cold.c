@@ -93,7 +93,8 @@ int shard_warm(struct shard *shard, struct entity_ref ref, const char *definitio
     struct snapshot snapshot;
     int64_t clock_ms = shard->clock_ms[ref.view];
     int64_t then_ms = entity->published_ms >= 0 ? entity->published_ms : clock_ms;
-    int rc = snapshot_read(blob, entities->view, definition, identity, then_ms, shard->slab, entity->series, &snapshot, err);
+    int rc = snapshot_read(blob, entities->view, definition, identity, then_ms, shard->slab,
+                           entity->series, &snapshot, err);
     if (rc < 0)
         return rc;
     entity->flags &= (uint16_t) ~(ENTITY_COLD | ENTITY_WANTED);

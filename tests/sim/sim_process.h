@@ -32,7 +32,7 @@ struct process {
     bool is_alive;
     bool is_frozen;
     bool is_stopping;
-    bool is_started; /* its stack is in use */
+    bool is_started;         /* its stack is in use */
     bool is_short_of_memory; /* of the checkpointed form */
     struct worker *worker;
     struct worker_ends ends;
