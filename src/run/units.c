@@ -339,7 +339,7 @@ static bool is_time(const struct worker *worker)
 {
     const struct options *options = worker->setup.options;
     if (worker->mono_ms - worker->sent_at_ms >= options->flush_interval_ms ||
-        tenures_have_urgent(worker))
+        worker->has_backlog || tenures_have_urgent(worker))
         return true;
     size_t held = 0;
     for (size_t i = 0; i < worker->unit_count; i++)
@@ -358,6 +358,7 @@ void write_changes(struct worker *worker, size_t looks)
     gather_decays(worker, entities_max, looks);
     gather_arrivals(worker, entities_max, BATCH_BYTES_MAX);
     tenures_gather(worker);
+    worker->has_backlog = batch_is_full(&worker->batch, entities_max);
     worker->unit_first++;
     if (worker->batch.item_count == 0) {
         note_said(worker);

@@ -247,6 +247,8 @@ static int64_t wait_for(const struct worker *worker)
         return 1; /* every page is asked for by a pump */
     if (!worker->store->ops->is_ready(worker->store))
         return worker->is_sent ? 1 : IDLE_WAIT_MS;
+    if (worker->has_backlog)
+        return 1; /* a million decays are due at once, say */
     if (!units_have_arrivals(worker))
         return IDLE_WAIT_MS;
     int64_t due_ms = worker->sent_at_ms + worker->setup.options->flush_interval_ms;

@@ -30,7 +30,8 @@ struct worker {
     size_t unit_cap;
     size_t unit_first; /* where the next batch begins to look, so that all have their turn */
     struct batch batch;
-    bool is_sent; /* the batch is not acknowledged */
+    bool is_sent;     /* the batch is not acknowledged */
+    bool has_backlog; /* the last batch was full: the next one goes as soon as it is answered */
     struct row row;
     struct commit *commits;
     size_t commit_cap;

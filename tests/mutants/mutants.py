@@ -4,15 +4,16 @@
     tests/mutants/mutants.py [NAME...]      all of them, or those whose name holds one of the words
 
 Each mutant is one replacement in one file (or two, where either alone is harmless) and the test that must
-fail with it. The tree is copied,
-built once, and then mutated, rebuilt and tested in the copy. It fails if a replacement no longer
-applies (its text must stand exactly once), does not compile, or if nothing notices it.
+fail with it. The tree is copied once for each processor, built, and then mutated, rebuilt and tested in the
+copies. It fails if a replacement no longer applies (its text must stand exactly once), does not compile,
+or if nothing notices it.
 """
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 TEST_S = 180  # a mutant that hangs has been noticed
@@ -479,7 +480,7 @@ def copy_tree(to):
 
 
 def make(tree, *targets):
-    return subprocess.run(["make", "-s", "-j2", "OPT=-O1", "WERROR=", *targets], cwd=tree, capture_output=True, text=True)
+    return subprocess.run(["make", "-s", "OPT=-O1", "WERROR=", *targets], cwd=tree, capture_output=True, text=True)
 
 
 def run_test(tree, command):
@@ -523,7 +524,7 @@ def try_mutant(tree, mutant):
 
 def check_unmutated(tree, mutants):
     tests = {tuple(command): target for *_, (target, command) in mutants}
-    built = make(tree, *sorted(set(tests.values())))
+    built = make(tree, "-j2", *sorted(set(tests.values())))
     if built.returncode != 0:
         sys.exit("the tree does not build:\n" + built.stderr)
     for command in tests:
@@ -531,20 +532,48 @@ def check_unmutated(tree, mutants):
             sys.exit("fails without any mutant: " + " ".join(command))
 
 
+class Run:
+    def __init__(self, mutants):
+        self.mutants = mutants
+        self.waiting = iter(enumerate(mutants, 1))
+        self.failed = 0
+        self.lock = threading.Lock()
+
+    def next(self):
+        with self.lock:
+            return next(self.waiting, None)
+
+    def say(self, number, name, problem):
+        with self.lock:
+            self.failed += problem is not None
+            print(f"{number:3}/{len(self.mutants)} {'noticed' if problem is None else 'FAILED '}  {name}"
+                  + (f": {problem}" if problem else ""), flush=True)
+
+    def work(self, tree):
+        while (found := self.next()) is not None:
+            number, mutant = found
+            self.say(number, mutant[0], try_mutant(tree, mutant))
+
+
 def main():
     words = sys.argv[1:]
-    mutants = [m for m in MUTANTS if not words or any(word in m[0] for word in words)]
-    failed = 0
-    with tempfile.TemporaryDirectory(prefix="mutants-") as tree:
-        copy_tree(tree)
-        check_unmutated(tree, mutants)
-        for number, mutant in enumerate(mutants, 1):
-            problem = try_mutant(tree, mutant)
-            failed += problem is not None
-            print(f"{number:3}/{len(mutants)} {'noticed' if problem is None else 'FAILED '}  {mutant[0]}"
-                  + (f": {problem}" if problem else ""), flush=True)
-    print(f"mutants: {len(mutants) - failed} passed, {failed} failed")
-    return 1 if failed else 0
+    run = Run([m for m in MUTANTS if not words or any(word in m[0] for word in words)])
+    trees = [tempfile.mkdtemp(prefix="mutants-") for _ in range(os.cpu_count() or 1)]
+    try:
+        copy_tree(trees[0])
+        check_unmutated(trees[0], run.mutants)
+        for tree in trees[1:]:
+            shutil.copytree(trees[0], tree, dirs_exist_ok=True)
+        threads = [threading.Thread(target=run.work, args=[tree]) for tree in trees]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        for tree in trees:
+            shutil.rmtree(tree, ignore_errors=True)
+    print(f"mutants: {len(run.mutants) - run.failed} passed, {run.failed} failed")
+    return 1 if run.failed else 0
 
 
 if __name__ == "__main__":
