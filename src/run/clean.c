@@ -202,6 +202,20 @@ static bool add_entities(struct tenure *tenure)
     return count > 0;
 }
 
+void clean_with(struct tenure *tenure, struct entity_ref ref)
+{
+    const struct cleaning *cleaning = &tenure->cleaning;
+    const struct entity *entity = entity_at(&tenure->unit->shard->views[ref.view], ref.number);
+    struct batch *batch = &tenure->worker->batch;
+    uint32_t before = batch->command_count;
+    for (size_t i = 0; i < cleaning->count; i++)
+        if (heir_of(tenure, &cleaning->list[i]) == ref.view)
+            add_entity(tenure, &cleaning->list[i],
+                       (struct slice){entity->identity, entity->identity_len});
+    if (batch->command_count > before)
+        batch_close(batch, ITEM_UNIT, tenure->unit->shard, &tenure->fence)->tag = UNIT_BEAT;
+}
+
 /* Those that the heir knows. False: that was all. */
 static bool add_heirs(struct tenure *tenure)
 {

@@ -2,8 +2,8 @@
  *
  *     old generation --HSCAN--> entities --> HDEL of the fields that nobody writes any more
  *                                        \-> known to the view that took its place, if only as empty
- *     the view that took its place --------> the same HDEL for whoever it knows: a crash may have left
- *                                            features of entities that had no blob yet
+ *     the view that took its place --------> the same HDEL for whoever it writes or knows: a crash may
+ *                                            have left features of entities that had no blob yet
  *     ... a checkpoint later, when nobody is known from there alone any more: UNLINK, and no note
  *
  * A view that is not configured any more is cleaned away at once; one that has changed only when its new
@@ -14,6 +14,7 @@
 #ifndef TIDEWHEEL_RUN_CLEAN_H
 #define TIDEWHEEL_RUN_CLEAN_H
 
+#include "tidewheel/ledger.h"
 #include "tidewheel/loader.h"
 #include "tidewheel/output.h"
 
@@ -46,6 +47,10 @@ struct cleaning {
 /* Looks for what is to be cleaned, after a claim or a reset. */
 void clean_look(struct tenure *tenure);
 void clean_drop(struct tenure *tenure); /* the memory of it; the notes in Redis stay */
+
+/* An entity's features are in the batch: what an earlier definition has written goes with them. Whoever is
+ * published as empty may be forgotten before its turn comes. */
+void clean_with(struct tenure *tenure, struct entity_ref entity);
 
 /* Adds what comes next to the batch. */
 void clean_gather(struct tenure *tenure);

@@ -294,6 +294,8 @@ static void add_entity(struct worker *worker, struct shard *shard, struct fence 
 {
     shard_read(shard, entity, &worker->row);
     batch_add(&worker->batch, shard, fence, entity, &worker->row, worker->wall_ms);
+    if (fence != NULL)
+        clean_with(tenure_of(fence), entity);
     worker->writes++;
 }
 
@@ -338,8 +340,8 @@ static void gather_decays(struct worker *worker, size_t entities_max, size_t loo
 static bool is_time(const struct worker *worker)
 {
     const struct options *options = worker->setup.options;
-    if (worker->mono_ms - worker->sent_at_ms >= options->flush_interval_ms ||
-        worker->has_backlog || tenures_have_urgent(worker))
+    if (worker->mono_ms - worker->sent_at_ms >= options->flush_interval_ms || worker->has_backlog ||
+        tenures_have_urgent(worker))
         return true;
     size_t held = 0;
     for (size_t i = 0; i < worker->unit_count; i++)

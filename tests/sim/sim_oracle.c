@@ -160,6 +160,24 @@ static int check_view(const struct oracle *oracle, const struct view *view, size
     return rc;
 }
 
+/* Of what an earlier definition has written. Zeros may stay: of whoever had nothing alive no state was
+ * kept that would tell. */
+static int check_leftovers(const struct oracle *oracle, const struct entry *entry, struct err *err)
+{
+    for (size_t i = 0; entry != NULL && i < entry->field_count; i++) {
+        struct slice name = text_slice(&entry->fields[i].name);
+        bool is_ours = slice_is_equal(text_slice(&entry->fields[i].value), slice_of("0"));
+        for (size_t v = 0; v < oracle->catalog->view_count; v++)
+            for (size_t k = 0; k < oracle->catalog->views[v]->field_count; k++)
+                is_ours = is_ours ||
+                          slice_is_equal(name, slice_of(oracle->catalog->views[v]->fields[k].name));
+        if (!is_ours)
+            return err_set(err, ERR_INTERNAL, "%.*s: %.*s is no view's any more",
+                           (int)entry->key.len, entry->key.ptr, (int)name.len, name.ptr);
+    }
+    return 0;
+}
+
 int oracle_check_all(const struct oracle *oracle, struct db *db, int64_t now_ms, int64_t lag_ms,
                      struct err *err)
 {
@@ -167,6 +185,8 @@ int oracle_check_all(const struct oracle *oracle, struct db *db, int64_t now_ms,
         char key[] = KEY_PREFIX "a";
         key[sizeof key - 2] = (char)('a' + entity);
         const struct entry *entry = db_find(db, slice_of(key), now_ms);
+        if (check_leftovers(oracle, entry, err) < 0)
+            return ERR_INTERNAL;
         for (size_t i = 0; i < oracle->catalog->view_count; i++) {
             int rc = ERR_INTERNAL;
             for (int64_t at_ms = now_ms; rc < 0 && at_ms >= now_ms - lag_ms; at_ms -= STEP_MS)
