@@ -69,11 +69,11 @@ lint: ## floors, includes, sizes, format, cppcheck
 format: ## settles the format of the C files
 	clang-format -i $$(git ls-files '*.[ch]')
 
-asan: ## AddressSanitizer and UBSan: unit, model, golden, integration
+asan: ## AddressSanitizer and UBSan: unit, sim, model, golden, integration
 	$(AGAIN) BUILD=build/asan OPT='-O1 -g -fno-omit-frame-pointer' tests \
 	    SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=all'
-	@UBSAN_OPTIONS=print_stacktrace=1 EVENTS=20000 HISTORIES=100 BUILD=build/asan python3 tests/kit/run.py \
-	    unit model golden pipelines corpus integration
+	@UBSAN_OPTIONS=print_stacktrace=1 EVENTS=20000 HISTORIES=100 SEEDS=500 BUILD=build/asan python3 tests/kit/run.py \
+	    unit sim model golden pipelines corpus integration
 
 # A second SIGTERM leaves with threads running, as it is meant to: no leak.
 tsan: ## ThreadSanitizer: integration with 20,000 events
