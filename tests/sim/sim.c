@@ -21,6 +21,8 @@
 
 enum { JOBS_MAX = 16, SEED_SECONDS_MAX = 30, FORMS = 2 };
 
+enum { REACH_SEEDS = 10000, STEPS_MEDIAN_MIN = 200, FAULTS_MEDIAN_MIN = 3, STRUCK_MIN = 100 };
+
 static const char *const form_names[FORMS] = {"plain", "checkpointed"};
 
 struct run {
@@ -159,6 +161,28 @@ static void summarize(const struct run *run, const struct result *results,
     printf("\n");
 }
 
+/* A run as long as `make test`'s that has not been everywhere proves less than it says. */
+static uint64_t check_reach(const struct run *run, const struct result *results,
+                            const struct totals *totals)
+{
+    uint64_t failed = 0;
+    if (run->count < REACH_SEEDS)
+        return 0;
+    if (median(results, run->count, false) < STEPS_MEDIAN_MIN ||
+        median(results, run->count, true) < FAULTS_MEDIAN_MIN) {
+        printf("failed   %s: its seeds are too short\n", form_names[run->form]);
+        failed++;
+    }
+    for (size_t i = 0; i < FAILPOINTS && run->form == FORM_CHECKPOINTED; i++) {
+        if (totals->kills[i] >= STRUCK_MIN)
+            continue;
+        printf("failed   %s: failpoint %s was struck %llu times only\n", form_names[run->form],
+               failpoint_names[i], (unsigned long long)totals->kills[i]);
+        failed++;
+    }
+    return failed;
+}
+
 static void *shared(size_t size)
 {
     void *ptr = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -204,7 +228,7 @@ static uint64_t run_form(struct run *run)
     for (uint64_t i = 0; i < run->count; i++)
         failed += !results[i].has_passed;
     summarize(run, results, &sum, seconds_now() - begun);
-    return failed;
+    return failed + check_reach(run, results, &sum);
 }
 
 static int run_one(const struct run *run)
