@@ -316,3 +316,26 @@ def a_view_that_is_added_is_filled_from_the_log(scene):
 def a_view_that_is_removed_is_cleaned_away(scene):
     read = changed(scene, both, lambda topic: both(topic)[1:], "outlet_purchase_1h_count")
     assert read <= 3002, f"{read} records: nothing had to be read again"
+
+
+@test(alone=True)
+def a_state_larger_than_the_memory_stays_in_redis_and_the_values_are_right(scene):
+    """Eight features, so that buckets outweigh what stays in memory of each entity."""
+    users, rounds = 12_000, 9
+    topic, redis = scene.topic(2), scene.redis()
+    view = shop(topic, more="".join(
+        f"  - {{name: f{number}, value: amount, aggregates: [count, sum], windows: [1h, 24h]}}\n"
+        for number in range(8)))
+    worker = scene.worker(redis, [view], workers=2, extra="limits: {memory: 16MiB}")
+    for number in range(rounds):
+        ts = now_ms() - (rounds - number) * 400_000
+        scene.produce(topic, [event(user, amount=number + 1, ts=ts + user) for user in range(users)])
+        scene.until_committed(topic)
+    scene.until_right(redis, [view])
+    most = max(int(row["bytes"]) for row in worker.lines("stats"))
+    assert 4 * 2 ** 20 < most < 9 * 2 ** 20, f"{most} bytes of a worker's share of 8 MiB"
+    worker.kill()
+    worker = scene.worker(redis, [view], workers=2, extra="limits: {memory: 16MiB}")
+    scene.produce(topic, [event(user, amount=50) for user in range(0, users, 3)])
+    scene.until_committed(topic)
+    scene.until_right(redis, [view])
