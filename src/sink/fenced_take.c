@@ -1,5 +1,6 @@
 #include "sink/fenced_private.h"
 #include "sink/redis_errors.h"
+#include "sink/refused.h"
 #include "tidewheel/failpoint.h"
 #include "tidewheel/log.h"
 #include "tidewheel/num.h"
@@ -127,16 +128,7 @@ static void take_claims(struct fenced *fenced, const redisReply *exec, int64_t m
 static void take_batch(struct fenced *fenced, const redisReply *exec, int64_t mono_ms)
 {
     struct batch *batch = fenced->batch;
-    for (size_t i = 0; i < batch->command_count; i++) {
-        if (exec->element[i]->type != REDIS_REPLY_ERROR)
-            continue;
-        log_limited(LOG_WARN, "refused", "why=\"%.*s\" then=\"set aside, tried again in 30 s\"",
-                    redis_error_len(exec->element[i]->str), exec->element[i]->str);
-        batch_refuse(batch, i);
-        size_t pttl = 0;
-        if (batch_find_pttl(batch, i, &pttl) && exec->element[pttl]->type == REDIS_REPLY_INTEGER)
-            batch_undo(batch, i, exec->element[pttl]->integer);
-    }
+    refused_note(batch, exec);
     for (size_t i = 0; i < fenced->touched.count; i++) {
         struct fence *fence = fenced->touched.list[i];
         const redisReply *seq = exec->element[batch->command_count + i];

@@ -5,6 +5,7 @@
 #include "sink/alive.h"
 #include "sink/link.h"
 #include "sink/redis_errors.h"
+#include "sink/refused.h"
 #include "tidewheel/log.h"
 #include "tidewheel/mem.h"
 #include "tidewheel/num.h"
@@ -186,17 +187,7 @@ static int answer_count(struct plain *plain, const redisReply *reply, int64_t mo
 /* The transaction was carried out; single commands in it may have been refused. */
 static void take_exec(struct plain *plain, const redisReply *exec, int64_t mono_ms)
 {
-    struct batch *batch = plain->batch;
-    for (size_t i = 0; i < exec->elements; i++) {
-        if (exec->element[i]->type != REDIS_REPLY_ERROR)
-            continue;
-        log_limited(LOG_WARN, "refused", "why=\"%.*s\" then=\"set aside, tried again in 30 s\"",
-                    redis_error_len(exec->element[i]->str), exec->element[i]->str);
-        batch_refuse(batch, i);
-        size_t pttl = 0;
-        if (batch_find_pttl(batch, i, &pttl) && exec->element[pttl]->type == REDIS_REPLY_INTEGER)
-            batch_undo(batch, i, exec->element[pttl]->integer);
-    }
+    refused_note(plain->batch, exec);
     plain->batch = NULL;
     compare_count(plain, exec->element[exec->elements - 1]->integer - 1);
     alive_raise(&plain->alive, 1);

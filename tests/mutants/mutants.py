@@ -130,7 +130,7 @@ MUTANTS = [
      "    batch_trim(plain->batch);\n", "", unit("redis_store")),
     ("a key that is not ours expires", "src/sink/batch.c",
      "        add_undo(batch, &batch->undos[i]);\n", "", unit("batch")),
-    ("a key that refused us is not remembered", "src/sink/plain.c",
+    ("a key that refused us is not remembered", "src/sink/refused.c",
      "            batch_undo(batch, i, exec->element[pttl]->integer);\n", "            (void)0;\n",
      unit("redis_store")),
     ("an undo outlives its unit", "src/sink/batch.c",
