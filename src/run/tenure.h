@@ -68,6 +68,14 @@ struct tenure {
     int64_t commit_due; /* may be committed; -1: nothing */
 };
 
+/* May its entities be written? Also those of a unit that is parked while all of Kafka is away: time goes
+ * on, and should somebody else have it, the fence says so. */
+static inline bool tenure_may_write(const struct tenure *tenure)
+{
+    bool is_stranded = tenure->state == TENURE_PARKED && tenure->worker->is_kafka_away;
+    return tenure->fence.state == FENCE_HELD && (tenure->state == TENURE_RUNNING || is_stranded);
+}
+
 static inline struct tenure *tenure_of(struct fence *fence)
 {
     return (struct tenure *)((char *)fence - offsetof(struct tenure, fence));

@@ -307,7 +307,7 @@ static struct shard *shard_in_turn(const struct worker *worker, size_t i, struct
     bool is_ours = unit->is_assigned || (worker->is_adrift && worker->is_kafka_away);
     *ret = unit->tenure != NULL ? &unit->tenure->fence : NULL;
     if (*ret != NULL)
-        is_ours = unit->tenure->state == TENURE_RUNNING && (*ret)->state == FENCE_HELD;
+        is_ours = tenure_may_write(unit->tenure);
     return is_ours ? unit->shard : NULL;
 }
 
