@@ -75,6 +75,7 @@ static struct {
     const char *cluster;
     size_t handed;  /* records */
     bool polls_one; /* one record a turn */
+    bool is_away;
 } kafka;
 
 static struct server server;
@@ -100,7 +101,7 @@ static int fake_poll(struct source *source, int64_t timeout_ms, struct unit **re
     }
     pass_ms(timeout_ms);
     (void)usleep((useconds_t)timeout_ms * STEP_US);
-    return 0;
+    return kafka.is_away ? err_set(err, ERR_RETRY, "Kafka is away") : 0;
 }
 
 static int reader_poll(struct source *source, int64_t timeout_ms, struct unit **ret_unit,
@@ -1343,6 +1344,22 @@ START_TEST(what_was_asked_for_before_it_was_parked_is_asked_for_again)
 }
 END_TEST
 
+START_TEST(a_unit_that_is_lost_goes_on_decaying_while_kafka_is_away)
+{
+    SCENE;
+    start(SHORT);
+    produce("a");
+    assign();
+    settle();
+    is_now("HGET features:user:a n_10s_count", "1");
+    take_away(true);
+    kafka.is_away = true;
+    until_answer("HGET features:user:a n_10s_count", "0");
+    kafka.is_away = false;
+    close_all();
+}
+END_TEST
+
 START_TEST(what_decays_while_nobody_runs_is_written_by_who_comes)
 {
     SCENE;
@@ -1399,4 +1416,5 @@ UNIT_MAIN("tenure", a_fresh_unit_is_reset_durably_and_then_read,
           a_cold_entity_is_fetched_for_its_next_event,
           a_cold_entity_whose_blob_is_gone_builds_the_unit_anew,
           what_was_asked_for_before_it_was_parked_is_asked_for_again,
+          a_unit_that_is_lost_goes_on_decaying_while_kafka_is_away,
           what_decays_while_nobody_runs_is_written_by_who_comes)
