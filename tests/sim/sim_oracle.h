@@ -21,6 +21,7 @@ struct oracle_event {
 };
 
 struct oracle {
+    bool allows_leftovers; /* nobody knows any more what earlier definitions have written */
     const struct catalog *catalog;
     struct oracle_event events[ORACLE_ENTITIES_MAX][ORACLE_EVENTS_MAX];
     size_t counts[ORACLE_ENTITIES_MAX];

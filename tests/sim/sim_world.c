@@ -253,12 +253,12 @@ static void pass_time(struct world *world)
     sim_pass_ms(rng_between(&world->rng, 1, most_ms));
 }
 
-/* Not of the plain form while it gives its units up: then it never hears that it has lost them, and so
+/* Not of the plain form while it gives its units up, or ends: then it never hears that it has lost them, and so
  * does not call out for what it still wrote. */
 bool world_may_expel(const struct world *world, const struct process *process)
 {
     return process->is_alive && process->source->state != MEMBER_OUT &&
-           !(world->form == FORM_PLAIN && process->source->is_revoking);
+           !(world->form == FORM_PLAIN && (process->source->is_revoking || process->is_stopping));
 }
 
 /* The group waits for no member for ever. */
