@@ -142,7 +142,9 @@ class Kafka(Broker):
             SETTINGS.format(port=self.port, controller=free_port(), path=self.path))
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         done = subprocess.run(
-            java(self.jars, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", self.settings),
+            java(self.jars, "kafka.tools.StorageTool", "format",
+                 f"--cluster-id={cluster}",  # it may begin with a dash
+                 "-c", self.settings),
             capture_output=True, text=True, timeout=120, check=False)
         if done.returncode != 0:
             raise Unavailable(f"its storage could not be formatted: {done.stdout}{done.stderr}")
