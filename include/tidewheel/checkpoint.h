@@ -53,12 +53,9 @@ struct checkpoint {
     int64_t position; /* P */
     struct anchor saved_anchor;
     size_t in_flight; /* items that are not acknowledged */
-    int64_t begun_ms; /* monotonic clock */
     int64_t progress; /* as acknowledged; -1: none yet */
     uint64_t count;   /* of those that are over */
-    uint64_t blobs;   /* written since the beginning */
-    uint64_t bytes;
-    struct buf text; /* scratch, as all that follows */
+    struct buf text;  /* scratch, as all that follows */
     struct buf key;
     struct slice *words;
     size_t word_cap;
@@ -75,14 +72,15 @@ void checkpoint_fini(struct checkpoint *checkpoint);
 bool checkpoint_is_due(const struct checkpoint *checkpoint);
 
 /* Begins one; the last one must be over. */
-void checkpoint_begin(struct checkpoint *checkpoint, int64_t mono_ms);
+void checkpoint_begin(struct checkpoint *checkpoint);
 
 /* Adds what comes next to the batch, up to its limits. row: scratch, as add_entity()'s. */
 void checkpoint_gather(struct checkpoint *checkpoint, struct batch *batch, size_t entities_max,
                        struct row *row, int64_t wall_ms);
 
-/* An item of it was acknowledged. True: that was the progress, and P may be committed. */
-bool checkpoint_answered(struct checkpoint *checkpoint, const struct item *item);
+/* An item of the unit was acknowledged. Of UNIT_PROGRESS: the checkpoint is over, and P may be
+ * committed. */
+void checkpoint_answered(struct checkpoint *checkpoint, const struct item *item);
 
 /* The item that resets every view with is_reset. cluster: "" where it is not known. */
 void checkpoint_add_reset(struct checkpoint *checkpoint, struct batch *batch, const char *cluster,

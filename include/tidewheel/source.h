@@ -1,8 +1,8 @@
 /* source: where records come from: one member of the consumer group.
  *
- *     rebalance -> lookup -> assigned(unit, plan) -> records ... -> revoked() -> parked
- *                               ^                                                  |
- *                               +--- comes back: goes on at the parked position ---+--> dropped(unit)
+ *     rebalance -> lookup -> assigned(unit, plan) -> begin() -> records ... -> revoked() -> parked
+ *                               ^                                                             |
+ *                               +--- comes back: goes on at the parked position --------------+--> dropped(unit)
  *
  * A unit is one partition of one topic. The source keeps the list of units, works out where each
  * begins (assign.h), and hands out records of units that are assigned now, never of an earlier

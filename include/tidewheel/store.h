@@ -1,11 +1,14 @@
 /* store: where finished values go, one batch at a time.
  *
- *     AWAY --connect--> GREETING --alive count read--> READY --send--> BUSY --replies--> READY
- *       ^                                                                |
- *       +------- any I/O error, deadline or refusal: back off, same batch again <---+
+ *     AWAY --connect, log in--> compare --> READY --send--> BUSY --replies--> READY
+ *       ^                                                     |
+ *       +--- any I/O error, deadline or refusal: back off, same batch again <---+
  *
  * Nothing here blocks: the worker pumps between events. A connection that failed is never used again.
- * A batch raises a count under a key of this worker alone; its answer, and a look every 5 s, tell
+ *
+ * Fenced, the checkpointed form: a batch lands only where every unit that it touches is as we left it
+ * (fence.h), and what has changed behind our back makes that unit's fence LOST.
+ * Plain: a batch raises a count under a key of this worker alone; its answer, and a look every 5 s, tell
  * whether Redis still holds what it acknowledged: if it came back empty or older, or if a batch of a
  * connection that was given up has landed late, the store says STORE_LOST. So it does when another
  * worker of the group has called out: one that was frozen, say, and wrote what it still had when it woke.

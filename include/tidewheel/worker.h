@@ -1,11 +1,13 @@
-/* worker: one thread, one group member, one Redis connection; the turn.
+/* worker: one thread, one group member, one Redis connection to write over; the turn.
  *
  *     turn:  take events until the turn is full or old, write what they changed, let the offsets go
  *
  * A batch in flight is pumped between events without waiting: while Redis works, the next one gathers.
  * Two lanes share a batch: arrivals first, decays and passes behind them, but never less than a
  * quarter of it. Redis away: intake pauses, polling goes on, nothing is committed, and it goes on by
- * itself. Kafka away: decay goes on.
+ * itself. Kafka away: decay goes on. In the checkpointed form each unit is under a tenure
+ * (src/run/tenure.h), which claims, loads and saves it; a second connection and a second consumer read
+ * what has to be read beside that.
  *
  * Floor: 4. Owner: its own thread; tallies and stop are read across threads.
  */
@@ -44,7 +46,7 @@ void worker_free(struct worker *worker);
 /* The handler that a source of this worker is opened with. */
 struct source_handler worker_handler(struct worker *worker);
 
-/* The handlers that a source of this worker, and its reader, are opened with. */
+/* The same for its reader. */
 struct source_handler worker_reader_handler(struct worker *worker);
 
 /* Runs until stop: then drains, commits, leaves the group, and returns 0. ERR_FATAL or ERR_INTERNAL

@@ -132,12 +132,11 @@ bool checkpoint_is_due(const struct checkpoint *checkpoint)
     return is_due;
 }
 
-void checkpoint_begin(struct checkpoint *checkpoint, int64_t mono_ms)
+void checkpoint_begin(struct checkpoint *checkpoint)
 {
     struct shard *shard = checkpoint->shard;
     CHECK(checkpoint->phase == CHECKPOINT_IDLE);
     checkpoint->phase = CHECKPOINT_FLUSH;
-    checkpoint->begun_ms = mono_ms;
     checkpoint->position = shard->ledger.position;
     checkpoint->saved_anchor = checkpoint->anchor;
     for (size_t i = 0; i < shard->topic->view_count; i++)
@@ -159,8 +158,6 @@ static void write_blob(struct checkpoint *checkpoint, struct entity_ref ref, siz
         mem_grow(checkpoint->chunk, number, &checkpoint->chunk_cap, sizeof *checkpoint->chunk);
     checkpoint->chunk[number] =
         (struct blob){ref, identity, begin, len, meta_blob_hash(identity), BLOB_NONE};
-    checkpoint->blobs++;
-    checkpoint->bytes += len;
 }
 
 static void put_word(struct checkpoint *checkpoint, struct slice word, size_t *count)
@@ -212,7 +209,6 @@ static void add_chunk(struct checkpoint *checkpoint, struct batch *batch, uint32
             add_blobs(checkpoint, batch, heads[k]);
 }
 
-/* All units share what a batch may cost whoever reads beside us. */
 /* Blobs are tidied as of the clock, and an event clock is known to nobody else: it goes with them. */
 static void add_event_clocks(struct checkpoint *checkpoint, struct batch *batch)
 {
@@ -234,6 +230,7 @@ static void add_event_clocks(struct checkpoint *checkpoint, struct batch *batch)
     batch_close(batch, ITEM_UNIT, checkpoint->shard, checkpoint->fence)->tag = UNIT_BEAT;
 }
 
+/* All units share what a batch may cost whoever reads beside us. */
 static void gather_blobs(struct checkpoint *checkpoint, struct batch *batch, size_t entities_max,
                          struct row *row, int64_t wall_ms)
 {
@@ -342,22 +339,21 @@ void checkpoint_gather(struct checkpoint *checkpoint, struct batch *batch, size_
     }
 }
 
-bool checkpoint_answered(struct checkpoint *checkpoint, const struct item *item)
+void checkpoint_answered(struct checkpoint *checkpoint, const struct item *item)
 {
     if (item->kind == ITEM_BLOB) {
         checkpoint->in_flight--;
         shard_saved(checkpoint->shard, item->entity);
         if (checkpoint->in_flight == 0 && has_blobs_left(checkpoint))
             failpoint(FAIL_BLOBS_SOME);
-        return false;
+        return;
     }
     if (item->kind != ITEM_UNIT || item->tag != UNIT_PROGRESS)
-        return false;
+        return;
     checkpoint->in_flight--;
     checkpoint->phase = CHECKPOINT_IDLE;
     checkpoint->progress = checkpoint->position;
     checkpoint->count++;
-    return true;
 }
 
 /* ---- resets ---- */

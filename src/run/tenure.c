@@ -65,31 +65,21 @@ static void make_memory(struct tenure *tenure)
 
 /* ---- running ---- */
 
-/* The windows of these views lack what the log has lost: how far back they do is told by the first
- * record. */
-static void open_cover(struct tenure *tenure, bool is_behind)
+/* The windows of this view lack what the log has lost: how far back they do is told by the first record. */
+static void open_cover(const struct tenure *tenure, struct kept *kept)
 {
-    const struct shard *shard = tenure->unit->shard;
-    for (size_t i = 0; i < tenure->unit->topic->view_count; i++) {
-        struct kept *kept = &tenure->checkpoint.kept[i];
-        if (shard->is_behind[i] != is_behind)
-            continue;
-        kept->cover_ms = tenure->worker->wall_ms;
-        kept->is_cover_open = true;
-    }
+    kept->cover_ms = tenure->worker->wall_ms;
+    kept->is_cover_open = true;
 }
 
-static int64_t skip_what_is_lost(struct tenure *tenure, int64_t position, bool is_behind)
+static int64_t skip_what_is_lost(struct tenure *tenure, int64_t position)
 {
-    if (position >= tenure->plan.log_start)
-        return position;
     log_error(
         "missing",
         "worker=%d topic=%s partition=%d from=%lld to=%lld why=\"the log has lost records that "
         "were not read yet\" then=\"windows lack them\"",
         tenure->worker->setup.number, tenure->unit->topic->name, tenure->unit->partition,
         (long long)position, (long long)tenure->plan.log_start);
-    open_cover(tenure, is_behind);
     return tenure->plan.log_start;
 }
 
@@ -102,8 +92,10 @@ static void read_behind(struct tenure *tenure)
         struct kept *kept = &tenure->checkpoint.kept[i];
         if (!shard->is_behind[i] || kept->is_reset)
             continue;
-        if (kept->position < tenure->plan.log_start)
-            kept->position = skip_what_is_lost(tenure, kept->position, true);
+        if (kept->position < tenure->plan.log_start) {
+            kept->position = skip_what_is_lost(tenure, kept->position);
+            open_cover(tenure, kept);
+        }
         start = kept->position < start ? kept->position : start;
     }
     if (start < INT64_MAX)
@@ -115,7 +107,12 @@ static void run_from(struct tenure *tenure, int64_t position, bool is_live)
 {
     struct worker *worker = tenure->worker;
     struct shard *shard = tenure->unit->shard;
-    position = skip_what_is_lost(tenure, position, false);
+    if (position < tenure->plan.log_start) {
+        position = skip_what_is_lost(tenure, position);
+        for (size_t i = 0; i < tenure->unit->topic->view_count; i++)
+            if (!shard->is_behind[i])
+                open_cover(tenure, &tenure->checkpoint.kept[i]);
+    }
     shard->ledger.position = position;
     shard->ledger.committed = tenure->plan.is_reset ? -1 : tenure->plan.commit_at_least;
     shard->live_at = tenure->plan.live_at;
@@ -136,6 +133,15 @@ static void run_from(struct tenure *tenure, int64_t position, bool is_live)
 
 /* ---- resetting ---- */
 
+static void begin_anew(struct tenure *tenure, size_t view)
+{
+    struct kept *kept = &tenure->checkpoint.kept[view];
+    judge_reset(&tenure->fence.found, tenure->unit->topic->views[view]->name, tenure->plan.again,
+                kept);
+    if (tenure->plan.wanted < tenure->plan.log_start)
+        open_cover(tenure, kept);
+}
+
 void tenure_rebuild(struct tenure *tenure, const char *reason)
 {
     struct worker *worker = tenure->worker;
@@ -146,12 +152,9 @@ void tenure_rebuild(struct tenure *tenure, const char *reason)
     struct shard *shard = tenure->unit->shard;
     shard_tell(shard, worker->wall_ms);
     for (size_t i = 0; i < tenure->unit->topic->view_count; i++)
-        judge_reset(&tenure->fence.found, tenure->unit->topic->views[i]->name, tenure->plan.again,
-                    &tenure->checkpoint.kept[i]);
-    if (tenure->plan.wanted < tenure->plan.log_start) {
+        begin_anew(tenure, i);
+    if (tenure->plan.wanted < tenure->plan.log_start)
         warn_of_gaps(tenure->unit, &tenure->plan);
-        open_cover(tenure, false);
-    }
     set_state(tenure, TENURE_RESETTING);
 }
 
@@ -225,7 +228,7 @@ static void begin_load(struct tenure *tenure)
         struct kept *kept = &tenure->checkpoint.kept[i];
         if (!judge_view(&tenure->fence.found, &worker->definitions[topic->views[i]->index], joined,
                         shard, i, kept)) {
-            judge_reset(&tenure->fence.found, topic->views[i]->name, tenure->plan.again, kept);
+            begin_anew(tenure, i);
             shard->is_behind[i] = true;
             continue;
         }
@@ -233,8 +236,6 @@ static void begin_load(struct tenure *tenure)
         tenure->load_views[tenure->load.view_count++] =
             (struct load_view){topic->views[i]->name, kept->gen, 0, META_HASHES, true};
     }
-    if (tenure->plan.wanted < tenure->plan.log_start)
-        open_cover(tenure, true);
     shard_tell(shard, worker->wall_ms);
     tenure->expected = tenure->fence.found.anchor;
     tenure->checkpoint.anchor = tenure->expected;

@@ -34,7 +34,7 @@ static void gather_checkpoint(struct tenure *tenure)
     bool is_last = worker->is_ending && !tenure->has_ended;
     if (checkpoint->phase == CHECKPOINT_IDLE && (is_time || is_last)) {
         tenure->checkpoint_ms = worker->mono_ms + worker->setup.options->checkpoint_interval_ms;
-        checkpoint_begin(checkpoint, worker->mono_ms);
+        checkpoint_begin(checkpoint);
     }
     checkpoint_gather(checkpoint, &worker->batch, (size_t)worker->setup.options->flush_entities_max,
                       &worker->row, worker->wall_ms);
@@ -101,28 +101,27 @@ bool tenures_have_urgent(const struct worker *worker)
     return false;
 }
 
-void tenure_answered(struct tenure *tenure, const struct item *item)
+static void note_progress(struct tenure *tenure)
 {
-    if (item->kind == ITEM_UNIT && item->tag == UNIT_RESET) {
-        tenure_was_reset(tenure);
-        return;
-    }
-    if (item->kind == ITEM_UNIT && item->tag == UNIT_CLEAN) {
-        clean_answered(tenure);
-        return;
-    }
-    if (item->kind == ITEM_UNIT && item->tag == UNIT_TRY) {
-        trial_answered(tenure);
-        return;
-    }
-    if (!checkpoint_answered(&tenure->checkpoint, item))
-        return;
+    const struct shard *shard = tenure->unit->shard;
     failpoint(FAIL_PROGRESS_WRITTEN);
     tenure->trial.is_on = false;
-    const struct shard *shard = tenure->unit->shard;
     tenure->commit_due = tenure->checkpoint.progress;
     tenure->has_ended = tenure->worker->is_ending && shard->dirty.count == 0 &&
                         tenure->checkpoint.progress == shard->ledger.position;
+}
+
+/* What else the answer of an item of the unit means; NULL: nothing. */
+static void (*const unit_answers[])(struct tenure *tenure) = {
+    [UNIT_BEAT] = NULL,          [UNIT_RESET] = tenure_was_reset, [UNIT_PROGRESS] = note_progress,
+    [UNIT_TRY] = trial_answered, [UNIT_CLEAN] = clean_answered,
+};
+
+void tenure_answered(struct tenure *tenure, const struct item *item)
+{
+    checkpoint_answered(&tenure->checkpoint, item);
+    if (item->kind == ITEM_UNIT && unit_answers[item->tag] != NULL)
+        unit_answers[item->tag](tenure);
 }
 
 /* ---- ending ---- */

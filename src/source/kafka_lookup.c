@@ -194,12 +194,6 @@ static void report(struct kafka_source *source, const struct kafka_unit *unit,
              source->number, unit->unit.topic->name, (int)unit->unit.partition,
              (long long)plan->start, (long long)plan->live_at, (long long)facts->committed,
              (long long)facts->parked);
-    if (plan->wanted < plan->log_start && plan->log_start < plan->live_at)
-        log_warn("incomplete",
-                 "worker=%d topic=%s partition=%d log_start=%lld text=\"the log begins later than "
-                 "the windows need: they hold what the log holds\"",
-                 source->number, unit->unit.topic->name, (int)unit->unit.partition,
-                 (long long)plan->log_start);
     if (plan->is_reset && !facts->is_reset_done)
         log_info("reset", "worker=%d topic=%s partition=%d offset=%lld start=%lld text=\"%s\"",
                  source->number, unit->unit.topic->name, (int)unit->unit.partition,

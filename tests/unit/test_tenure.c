@@ -25,6 +25,8 @@ static const char W_MORE[] =
     VIEW_OF("w", "  - {name: m, aggregates: [count], windows: [1h, 2h]}\n");
 static const char SHORT[] = VIEW_OF("v", "  - {name: n, aggregates: [count], windows: [10s]}\n");
 
+#define TWO(x, y) (const char *const[]){x, y}, 2
+
 /* ---- the time ---- */
 
 static int64_t mono_now;
@@ -76,6 +78,7 @@ static struct {
     size_t handed;  /* records */
     bool polls_one; /* one record a turn */
     bool is_away;
+    int64_t wanted; /* the start that whole windows need; INT64_MAX: the log has it */
 } kafka;
 
 static struct server server;
@@ -257,6 +260,7 @@ static void start_with(const char *const *views, size_t count)
     kafka.next = kafka.reader_next = kafka.begun = kafka.reader_begun = -1;
     kafka.handed = 0;
     kafka.restarts = 0;
+    kafka.wanted = INT64_MAX;
     worker_begin(worker, &ends);
 }
 
@@ -320,7 +324,7 @@ static struct plan plan(void)
                          .again = kafka.log_start,
                          .live_at = kafka.log_end + kafka.ahead,
                          .log_start = kafka.log_start,
-                         .wanted = kafka.log_start,
+                         .wanted = kafka.wanted < kafka.log_start ? kafka.wanted : kafka.log_start,
                          .commit_at_least = kafka.committed,
                          .is_reset = kafka.is_wish};
 }
@@ -731,6 +735,37 @@ START_TEST(a_log_that_begins_behind_the_progress_goes_on_and_marks_the_coverage)
 }
 END_TEST
 
+START_TEST(a_log_that_is_too_short_marks_the_views_that_begin_with_it_and_no_other)
+{
+    char covered[32];
+    SCENE;
+    start_with(TWO(V, W));
+    produce("a");
+    (void)snprintf(covered, sizeof covered, "%lld", (long long)(wall_now - 500));
+    kafka.log[0].timestamp_ms = wall_now - 500;
+    assign();
+    settle();
+    is_now("HGET " M " v:cover", "0");
+    crash();
+    start_with(TWO(V, W_MORE));
+    kafka.wanted = -1;
+    assign();
+    until_answer("HEXISTS " M " w:old:1", "0");
+    produce("a");
+    settle();
+    is_now("HGET " M " v:cover", "0");
+    is_now("HGET " M " w:cover", covered);
+    crash();
+    (void)ask(&server, "DEL " M);
+    start_with(TWO(V, W_MORE));
+    kafka.wanted = -1;
+    assign();
+    until_answer("HGET " M " v:cover", covered);
+    until_answer("HGET " M " w:cover", covered);
+    close_all();
+}
+END_TEST
+
 /* ---- the fence says no ---- */
 
 static void claim_theirs(void)
@@ -952,8 +987,6 @@ START_TEST(a_unit_that_was_parked_while_it_loaded_is_loaded_again)
 END_TEST
 
 /* ---- views that change ---- */
-
-#define TWO(x, y) (const char *const[]){x, y}, 2
 
 START_TEST(a_view_that_has_changed_is_behind_and_joins_while_others_go_on)
 {
@@ -1393,6 +1426,7 @@ UNIT_MAIN("tenure", a_fresh_unit_is_reset_durably_and_then_read,
           a_crash_in_a_rebuild_goes_on_in_the_new_generation, another_number_of_partitions_halts,
           another_cluster_halts, a_cluster_that_is_not_known_halts_nobody, another_format_halts,
           a_log_that_begins_behind_the_progress_goes_on_and_marks_the_coverage,
+          a_log_that_is_too_short_marks_the_views_that_begin_with_it_and_no_other,
           a_foreign_claim_drops_the_unit_until_it_is_planned_again,
           an_idle_unit_notices_a_foreign_claim_too, an_older_redis_drops_the_unit,
           revoked_it_writes_a_last_checkpoint_commits_and_parks,
