@@ -5,6 +5,7 @@
 #include "tidewheel/num.h"
 #include "tidewheel/source.h"
 #include "tidewheel/timestamp.h"
+#include "tidewheel/wire.h"
 
 const struct decode_limits default_limits = {
     .event_bytes = 256 * 1024, .nesting = 64, .key_bytes = 256};
@@ -27,6 +28,7 @@ int load_options(const struct cli_args *args, bool needs_pipelines, struct optio
         .property_count = args->property_count,
         .needs_pipelines = needs_pipelines,
         .check_property = kafka_check_property,
+        .check_redis = wire_check_files,
     };
     if (options_load(&source, &report, ret) < 0)
         return say_report(&report);

@@ -190,20 +190,25 @@ static size_t add_words(struct buf *bytes, const char *const *words, size_t coun
 #define WORDS(...)                                                                                 \
     (const char *const[]){__VA_ARGS__}, sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *)
 
-static void greet(struct link *link, int64_t mono_ms)
+size_t link_add_login(const struct redis_url *url, struct buf *bytes)
 {
-    struct buf bytes = {NULL, 0, 0};
     size_t due = 0;
-    const struct redis_url *url = link->url;
     if (url->password != NULL && url->user != NULL)
-        due += add_words(&bytes, WORDS("AUTH", url->user, url->password));
+        due += add_words(bytes, WORDS("AUTH", url->user, url->password));
     else if (url->password != NULL)
-        due += add_words(&bytes, WORDS("AUTH", url->password));
+        due += add_words(bytes, WORDS("AUTH", url->password));
     if (url->db != 0) {
         char db[16];
         (void)snprintf(db, sizeof db, "%d", url->db);
-        due += add_words(&bytes, WORDS("SELECT", db));
+        due += add_words(bytes, WORDS("SELECT", db));
     }
+    return due;
+}
+
+static void greet(struct link *link, int64_t mono_ms)
+{
+    struct buf bytes = {NULL, 0, 0};
+    size_t due = link_add_login(link->url, &bytes);
     due += add_words(&bytes, WORDS("INFO"));
     link->reader = redisReaderCreate();
     CHECK(link->reader != NULL); /* out of memory, like any other */
