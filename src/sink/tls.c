@@ -230,13 +230,30 @@ int tls_shake_hands(struct tls *tls, struct err *err)
     return rc;
 }
 
+/* A server that refuses us says why and hangs up: what comes to light first is that nobody is there any
+ * more to be sent to, and why is still to be received. */
+static void hear_why(const struct tls *tls, struct err *err)
+{
+    char byte;
+    size_t got = 0;
+    forget_errors();
+    int rc = SSL_peek_ex(tls->ssl, &byte, 1, &got);
+    if (rc != 1 && SSL_get_error(tls->ssl, rc) == SSL_ERROR_SSL)
+        (void)refuse(tls, err);
+}
+
 ssize_t tls_send(struct tls *tls, const char *ptr, size_t len, struct err *err)
 {
     size_t sent = 0;
     forget_errors();
     tls->send_wants = POLLOUT;
     int rc = SSL_write_ex(tls->ssl, ptr, len, &sent);
-    return rc == 1 ? (ssize_t)sent : settle(tls, rc, &tls->send_wants, err);
+    if (rc == 1)
+        return (ssize_t)sent;
+    rc = settle(tls, rc, &tls->send_wants, err);
+    if (rc < 0)
+        hear_why(tls, err);
+    return rc;
 }
 
 /* Until the room is full or nothing is left: less than was asked for means that all is here. */
