@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "tidewheel/mask.h"
 #include "tidewheel/options.h"
 
 #define KIB       (INT64_C(1) << 10)
@@ -29,7 +30,7 @@ const struct setting option_rows[] = {
         .path = "kafka.librdkafka", .type = SETTING_PROPERTIES,
         .help = "Any property of librdkafka, by its own name, but for those that the worker owns."},
     [OPTION_REDIS_URL] = {
-        .path = "redis.url", .type = SETTING_TEXT, .preset = "redis://localhost:6379/0", .min = 1, .max = 4096,
+        .path = "redis.url", .type = SETTING_TEXT, .secret = SECRET_IN_URL, .preset = "redis://localhost:6379/0", .min = 1, .max = 4096,
         .offset = offsetof(struct options, redis_url),
         .help = "redis://[user:password@]host[:port][/db], rediss:// for TLS, or unix:///path/to/socket."},
     [OPTION_REDIS_PASSWORD_FILE] = {
@@ -164,4 +165,12 @@ bool property_is_secret(const char *name)
         if (ends_with(name, ENDS[i]))
             return true;
     return false;
+}
+
+void property_show(const char *name, const char *value, struct buf *ret)
+{
+    if (property_is_secret(name))
+        buf_add_text(ret, *value != '\0' ? MASK : "");
+    else
+        mask_logins(value, ret);
 }

@@ -53,4 +53,9 @@ extern const size_t secret_property_count;
 /* One of these, or a name that ends as theirs do: a plug-in's, a later librdkafka's, a slip. */
 bool property_is_secret(const char *name);
 
+struct buf;
+
+/* Adds a property's value as it may be shown. */
+void property_show(const char *name, const char *value, struct buf *ret);
+
 #endif

@@ -62,7 +62,7 @@ static void log_counters(const struct fleet *fleet, const char *at)
                 buf_printf(&line, " %s=%llu", verdict_rows[verdict].name,
                            (unsigned long long)count);
         }
-        log_info(at, "view=%s accepted=%llu rejected=%llu%s", view->name,
+        log_info(at, "view=%s accepted=%llu rejected=%llu %s", view->name,
                  (unsigned long long)count_of(fleet, view, VERDICT_ACCEPTED),
                  (unsigned long long)rejected, buf_text(&line));
     }

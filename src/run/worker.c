@@ -293,10 +293,9 @@ static void watch_intake(struct worker *worker)
     if (is_paused == worker->is_paused)
         return;
     worker->is_paused = is_paused;
-    log_warn("intake", "worker=%d state=%s", worker->setup.number,
-             is_away     ? "waiting why=\"Redis is away\""
-             : is_paused ? "waiting why=\"limits.memory is reached\""
-                         : "running");
+    const char *why = is_away ? "Redis is away" : is_paused ? "limits.memory is reached" : NULL;
+    log_warn("intake", "worker=%d state=%s why=\"%s\"", worker->setup.number,
+             is_paused ? "waiting" : "running", why);
     source->ops->pause(source, is_paused);
 }
 
