@@ -31,7 +31,7 @@ TOOL_PACKAGE = "org.apache.kafka.tools"
 
 # What the mock cluster of librdkafka cannot do, by the names that the tests ask for.
 MOCK_LACKS = {"timestamps", "transactions", "growth", "tools", "restart", "large records",
-              "commits in a rebalance"}
+              "commits in a rebalance", "security"}
 
 JAVA_FLAGS = ["-Xms512m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
               "-XX:-UsePerfData", "-Djava.awt.headless=true",
@@ -170,6 +170,7 @@ class Kafka(Broker):
         self.is_secure = os.environ.get("SECURE") != "0"
         self.secure_port = free_port()
         self.granted = set()
+        self.lacks = frozenset() if self.is_secure else frozenset({"security"})
         names = {"port": self.port, "controller": free_port(), "path": self.path,
                  "secure_listener": "", "secure_advertised": ""}
         if self.is_secure:
@@ -280,7 +281,7 @@ class External(Broker):
     """A broker that somebody else runs, named by KAFKA_BROKERS."""
 
     kind = "KAFKA_BROKERS"
-    lacks = frozenset({"tools", "restart"})
+    lacks = frozenset({"tools", "restart", "security"})
 
     def __init__(self, servers):
         self.servers = servers
