@@ -7,9 +7,9 @@
 #include "tidewheel/log.h"
 #include "tidewheel/mem.h"
 #include "tidewheel/num.h"
-#include "tidewheel/redis_url.h"
 #include "tidewheel/source.h"
 #include "tidewheel/timestamp.h"
+#include "tidewheel/wire.h"
 
 const struct decode_limits default_limits = {
     .event_bytes = 256 * 1024, .nesting = 64, .key_bytes = 256};
@@ -41,14 +41,9 @@ static void hide_login(const char *text)
 
 void hide_secrets(const struct options *options)
 {
-    struct redis_url url;
-    struct err err;
     hide_login(options->redis_url);
-    if (redis_url_parse(options->redis_url, &url, &err) == 0) {
-        if (url.password != NULL)
-            log_hide(url.password);
-        redis_url_fini(&url);
-    }
+    if (options->redis.password != NULL)
+        log_hide(options->redis.password);
     for (size_t i = 0; i < options->librdkafka_count; i++) {
         const struct property *property = &options->librdkafka[i];
         if (property_is_secret(property->name))
@@ -69,6 +64,7 @@ int load_options(const struct cli_args *args, bool needs_pipelines, struct optio
         .property_count = args->property_count,
         .needs_pipelines = needs_pipelines,
         .check_property = kafka_check_property,
+        .check_redis = wire_check_files,
     };
     if (options_load(&source, &report, ret) < 0)
         return say_report(&report);

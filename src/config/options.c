@@ -8,9 +8,9 @@
 
 #include "config/options_files.h"
 #include "config/options_rows.h"
+#include "config/options_secrets.h"
 #include "tidewheel/mem.h"
 #include "tidewheel/pipeline.h"
-#include "tidewheel/redis_url.h"
 #include "tidewheel/suggest.h"
 
 #define ENV_PREFIX  "TIDEWHEEL_"
@@ -46,8 +46,9 @@ static void problem(struct loader *loader, const char *origin, const char *path,
 }
 
 /* A problem of a row's value, wherever it came from. */
-static void problem_of(struct loader *loader, enum option option, const char *sentence)
+static void problem_of(void *arg, enum option option, const char *sentence)
 {
+    struct loader *loader = arg;
     if (loader->values[option].node != NULL)
         yaml_error(loader->values[option].node, "%s", sentence);
     else
@@ -89,6 +90,26 @@ static bool is_property(const struct loader *loader, const char *name, const cha
     return check == NULL || check(name, value, err);
 }
 
+/* The sentence never shows the value: it may be a password. */
+static int take_property(struct loader *loader, const char *name, const char *value,
+                         const char *beside, struct err *err)
+{
+    struct property property;
+    const char *reason = owned(name, value);
+    if (reason != NULL)
+        return err_set(err, ERR_CONFIG, "is not to be set: %s", reason);
+    int rc = options_read_property(name, value, beside, &property, err);
+    if (rc < 0)
+        return rc;
+    if (is_property(loader, property.name, property.value, err))
+        put_property(loader->options, property.name, property.value);
+    else
+        rc = ERR_CONFIG;
+    free(property.name);
+    free(property.value);
+    return rc;
+}
+
 static void read_properties(struct loader *loader)
 {
     const struct setting_value *value = &loader->values[OPTION_KAFKA_LIBRDKAFKA];
@@ -96,19 +117,14 @@ static void read_properties(struct loader *loader)
         return;
     for (const struct yaml_node *node = value->node->child; node != NULL; node = node->next) {
         struct err err = {0, ""};
-        const char *reason = node->kind == YAML_TEXT ? owned(node->key, node->text) : NULL;
         if (node->kind != YAML_TEXT)
             yaml_error(node, "is no scalar; expected the property's value");
-        else if (reason != NULL)
-            yaml_error_key(node, "is not to be set: %s", reason);
-        else if (!is_property(loader, node->key, node->text, &err))
+        else if (take_property(loader, node->key, node->text, loader->options->file, &err) < 0)
             yaml_error_key(node, "%s", err.text);
-        else
-            put_property(loader->options, node->key, node->text);
     }
 }
 
-/* name=value; the value is never shown: it may be a password. */
+/* name=value. */
 static void set_property(struct loader *loader, const char *origin, const char *text)
 {
     const char *equals = strchr(text, '=');
@@ -119,14 +135,8 @@ static void set_property(struct loader *loader, const char *origin, const char *
     }
     struct err err = {0, ""};
     char *name = mem_strndup(text, (size_t)(equals - text));
-    const char *reason = owned(name, equals + 1);
-    if (reason != NULL)
-        buf_printf(&loader->problems, "%s: %s: is not to be set: %s\n", origin, cite(name).text,
-                   reason);
-    else if (!is_property(loader, name, equals + 1, &err))
+    if (take_property(loader, name, equals + 1, NULL, &err) < 0)
         buf_printf(&loader->problems, "%s: %s: %s\n", origin, cite(name).text, err.text);
-    else
-        put_property(loader->options, name, equals + 1);
     free(name);
 }
 
@@ -296,21 +306,6 @@ static void read_env(struct loader *loader)
 
 /* ---- the whole ---- */
 
-static void check_redis(struct loader *loader)
-{
-    struct redis_url url;
-    struct err err;
-    if (redis_url_parse(loader->values[OPTION_REDIS_URL].text, &url, &err) != 0) {
-        problem_of(loader, OPTION_REDIS_URL, err.text);
-        return;
-    }
-    if (url.is_tls)
-        problem_of(loader, OPTION_REDIS_URL,
-                   "asks for TLS (rediss://), which this version does not speak yet; expected "
-                   "redis:// or unix://");
-    redis_url_fini(&url);
-}
-
 static void check_listen(struct loader *loader)
 {
     const char *text = loader->values[OPTION_HTTP_LISTEN].text;
@@ -393,12 +388,14 @@ int options_read(const struct options_source *source, struct buf *report, struct
     loader.yaml = file != NULL ? yaml_read(file) : NULL;
     settings_read(option_rows, option_count, loader.yaml != NULL ? yaml_root(loader.yaml) : NULL,
                   loader.values);
+    options_check_written(loader.values, ret->file);
     read_properties(&loader);
     read_pipelines(&loader);
     read_env(&loader);
     read_assignments(&loader);
     restore_presets(&loader);
-    check_redis(&loader);
+    options_read_redis(loader.values, ret->file, source->check_redis, &ret->redis, problem_of,
+                       &loader);
     check_listen(&loader);
     fill(&loader);
     size_t in_file = loader.yaml != NULL ? yaml_problem_count(loader.yaml) : 0;
@@ -450,6 +447,7 @@ void options_fini(struct options *options)
         free(options->librdkafka[i].value);
     }
     free(options->librdkafka);
+    redis_url_fini(&options->redis);
     forget_pipelines(options);
     free(options->pipelines);
     free(options->file);

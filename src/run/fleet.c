@@ -20,7 +20,6 @@ enum { COUNTERS_MS = 60 * 1000, WATCH_S = 1, EXIT_SECOND_SIGNAL = 128 + SIGTERM 
 
 struct member {
     struct worker *worker;
-    struct redis_url url; /* lent to the store */
     struct worker_ends ends;
     pthread_t thread;
     _Atomic bool is_done;
@@ -88,15 +87,12 @@ static void *member_main(void *arg)
     return NULL;
 }
 
-static int member_open_store(const struct fleet *fleet, struct member *member, struct err *err)
+static void member_open_store(const struct fleet *fleet, struct member *member)
 {
     const struct options *options = fleet->options;
-    int rc = redis_url_login(options->redis_url, &member->url, err);
-    if (rc < 0)
-        return rc;
     struct store_setup setup = {
-        .wire = wire_socket_new(&member->url),
-        .url = &member->url,
+        .wire = wire_socket_new(&options->redis),
+        .url = &options->redis,
         .group_id = options->kafka_group_id,
         .allows_eviction = options->redis_allow_eviction,
         .random = entropy_draw,
@@ -104,8 +100,7 @@ static int member_open_store(const struct fleet *fleet, struct member *member, s
     bool is_fenced = options->checkpoint_interval_ms > 0;
     member->ends.store = is_fenced ? fenced_store_new(&setup) : plain_store_new(&setup);
     if (is_fenced)
-        member->ends.loader = loader_new(wire_socket_new(&member->url), &member->url);
-    return 0;
+        member->ends.loader = loader_new(wire_socket_new(&options->redis), &options->redis);
 }
 
 static int member_open_sources(const struct fleet *fleet, struct member *member, int number,
@@ -142,9 +137,8 @@ static int member_start(struct fleet *fleet, size_t number, uint64_t seed, struc
         .stop = &fleet->stop,
     });
     fleet->member_count = number + 1;
-    int rc = member_open_store(fleet, member, err);
-    if (rc == 0)
-        rc = member_open_sources(fleet, member, (int)number, err);
+    member_open_store(fleet, member);
+    int rc = member_open_sources(fleet, member, (int)number, err);
     if (rc == 0 && pthread_create(&member->thread, NULL, member_main, member) != 0)
         rc = err_set(err, ERR_INTERNAL, "cannot start a thread: too many are running");
     if (rc < 0) {
@@ -272,7 +266,6 @@ int fleet_run(const struct options *options, const struct catalog *catalog, bool
         struct member *member = &fleet.members[i];
         *ret_has_left = *ret_has_left && (!member->is_started || worker_has_left(member->worker));
         worker_free(member->worker);
-        redis_url_fini(&member->url);
     }
     free(fleet.members);
     return rc;

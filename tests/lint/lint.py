@@ -43,7 +43,7 @@ MODULES = {
 
 # The place of each library, by the start of the header's name.
 LIBRARIES = {
-    "librdkafka/": {"source"}, "hiredis/": {"sink"}, "yajl/": {"json"}, "yaml.h": {"config"},
+    "librdkafka/": {"source"}, "hiredis/": {"sink"}, "openssl/": {"sink"}, "yajl/": {"json"}, "yaml.h": {"config"},
     "microhttpd.h": {"metrics"}, "xxhash.h": {"base", "commit", "config", "route", "state"},
 }
 
@@ -66,6 +66,7 @@ EXCEPTIONS = {
     ("pure", "src/config/options.c"): "the environment is one of the four sources of options",
     ("pure", "src/config/expand.c"): "${VAR} is the environment's",
     ("pure", "src/config/options_files.c"): "globs and folders of the person's own files",
+    ("pure", "src/config/secret_file.c"): "reads the person's own secrets, at start only",
 }
 
 
@@ -302,7 +303,7 @@ def run(*argv):
 
 
 def pkg_config(what):
-    return run("pkg-config", what, "rdkafka", "hiredis", "yajl", "yaml-0.1", "libxxhash").stdout.split()
+    return run("pkg-config", what, "rdkafka", "hiredis", "libssl", "libcrypto", "yajl", "yaml-0.1", "libxxhash").stdout.split()
 
 
 def first_line(text):
