@@ -49,6 +49,7 @@ struct setting {
     bool is_required;
     bool is_required_in_group; /* once its group is there */
     enum secret secret;
+    bool is_file;       /* of a text: a name, relative to the folder of the file it stands in */
     const char *preset; /* the default, as it would be written; NULL: none */
     int64_t min;
     int64_t max;                 /* 0: no limits */

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "config/options_files.h"
+#include "config/options_origin.h"
 #include "config/options_rows.h"
 #include "config/options_secrets.h"
 #include "tidewheel/mem.h"
@@ -15,12 +16,6 @@
 
 #define ENV_PREFIX  "TIDEWHEEL_"
 #define FILE_PRESET "config/tidewheel.yaml"
-
-/* What a value came from, for sentences: "-s" or the variable's name; of the file nothing, there
- * the node says it. */
-struct origin {
-    char name[OPTION_ENV_MAX];
-};
 
 struct loader {
     const struct options_source *source;
@@ -67,20 +62,26 @@ static const char *owned(const char *name, const char *value)
     return NULL;
 }
 
+static void property_fini(struct property *property)
+{
+    free(property->name);
+    free(property->value);
+    free(property->origin);
+}
+
 /* Later beats earlier, in the place of the earlier. */
-static void put_property(struct options *options, const char *name, const char *value)
+static void give_property(struct options *options, struct property property)
 {
     for (size_t i = 0; i < options->librdkafka_count; i++) {
-        if (strcmp(options->librdkafka[i].name, name) == 0) {
-            free(options->librdkafka[i].value);
-            options->librdkafka[i].value = mem_strdup(value);
+        if (strcmp(options->librdkafka[i].name, property.name) == 0) {
+            property_fini(&options->librdkafka[i]);
+            options->librdkafka[i] = property;
             return;
         }
     }
     options->librdkafka =
         mem_resize(options->librdkafka, options->librdkafka_count + 1, sizeof *options->librdkafka);
-    options->librdkafka[options->librdkafka_count++] =
-        (struct property){mem_strdup(name), mem_strdup(value)};
+    options->librdkafka[options->librdkafka_count++] = property;
 }
 
 static bool is_property(const struct loader *loader, const char *name, const char *value,
@@ -90,10 +91,11 @@ static bool is_property(const struct loader *loader, const char *name, const cha
     return check == NULL || check(name, value, err);
 }
 
-/* The sentence never shows the value: it may be a password. */
+/* The sentence never shows the value: it may be a password. node: of the file; else the origin. */
 static int take_property(struct loader *loader, const char *name, const char *value,
-                         const char *beside, struct err *err)
+                         const struct yaml_node *node, const char *origin, struct err *err)
 {
+    const char *beside = node != NULL ? loader->options->file : NULL;
     struct property property;
     const char *reason = owned(name, value);
     if (reason != NULL)
@@ -101,13 +103,13 @@ static int take_property(struct loader *loader, const char *name, const char *va
     int rc = options_read_property(name, value, beside, &property, err);
     if (rc < 0)
         return rc;
-    if (is_property(loader, property.name, property.value, err))
-        put_property(loader->options, property.name, property.value);
-    else
-        rc = ERR_CONFIG;
-    free(property.name);
-    free(property.value);
-    return rc;
+    property.origin = node != NULL ? origin_in_file(beside, node) : origin_outside(origin);
+    if (is_property(loader, property.name, property.value, err)) {
+        give_property(loader->options, property);
+        return 0;
+    }
+    property_fini(&property);
+    return ERR_CONFIG;
 }
 
 static void read_properties(struct loader *loader)
@@ -119,7 +121,7 @@ static void read_properties(struct loader *loader)
         struct err err = {0, ""};
         if (node->kind != YAML_TEXT)
             yaml_error(node, "is no scalar; expected the property's value");
-        else if (take_property(loader, node->key, node->text, loader->options->file, &err) < 0)
+        else if (take_property(loader, node->key, node->text, node, NULL, &err) < 0)
             yaml_error_key(node, "%s", err.text);
     }
 }
@@ -135,7 +137,7 @@ static void set_property(struct loader *loader, const char *origin, const char *
     }
     struct err err = {0, ""};
     char *name = mem_strndup(text, (size_t)(equals - text));
-    if (take_property(loader, name, equals + 1, NULL, &err) < 0)
+    if (take_property(loader, name, equals + 1, NULL, origin, &err) < 0)
         buf_printf(&loader->problems, "%s: %s: %s\n", origin, cite(name).text, err.text);
     free(name);
 }
@@ -208,6 +210,7 @@ static void assign(struct loader *loader, enum option option, const char *origin
     struct setting_value value = {NULL, NULL, 0, false};
     struct err err;
     if (option == OPTION_PIPELINES) {
+        (void)snprintf(loader->origins[option].name, OPTION_ENV_MAX, "%s", origin);
         forget_pipelines(loader->options);
         for_pieces(loader, origin, text, ",", set_pipeline);
     } else if (option == OPTION_KAFKA_LIBRDKAFKA) {
@@ -398,6 +401,7 @@ int options_read(const struct options_source *source, struct buf *report, struct
                        &loader);
     check_listen(&loader);
     fill(&loader);
+    options_remember(ret, loader.values, loader.origins);
     size_t in_file = loader.yaml != NULL ? yaml_problem_count(loader.yaml) : 0;
     check_pipelines(&loader, in_file == 0 && loader.problems.len == 0);
     bool is_wrong = in_file > 0 || loader.problems.len > 0;
@@ -442,11 +446,10 @@ void options_fini(struct options *options)
             option_rows[i].type == SETTING_CHOICE)
             free(*(char **)member);
     }
-    for (size_t i = 0; i < options->librdkafka_count; i++) {
-        free(options->librdkafka[i].name);
-        free(options->librdkafka[i].value);
-    }
+    for (size_t i = 0; i < options->librdkafka_count; i++)
+        property_fini(&options->librdkafka[i]);
     free(options->librdkafka);
+    options_forget(options);
     redis_url_fini(&options->redis);
     forget_pipelines(options);
     free(options->pipelines);
