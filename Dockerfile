@@ -22,11 +22,13 @@ RUN apt-get update \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin tidewheel
 COPY --from=build /src/build/tidewheel /usr/local/bin/tidewheel
-COPY config /etc/tidewheel/config
+COPY config/tidewheel.yaml /etc/tidewheel/config/
 COPY pipelines /etc/tidewheel/pipelines
 WORKDIR /etc/tidewheel
 USER 10001
-# No HEALTHCHECK yet: it comes with `tidewheel healthcheck`, which does not exist so far. A process
-# that merely runs is no proof of health, and Docker restarts one that has ended without any help.
+EXPOSE 4196
+# That its threads turn, not that it has caught up: Docker does nothing about the latter, and Kubernetes,
+# which has probes of its own, takes no notice of this line.
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 CMD ["tidewheel", "healthcheck"]
 ENTRYPOINT ["tidewheel"]
 CMD ["run"]

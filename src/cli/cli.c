@@ -8,8 +8,9 @@
 #include "tidewheel/mem.h"
 #include "tidewheel/suggest.h"
 
-/* A flag's letter; those without one have a number that is no character. */
-enum { FLAG_AT = 128 };
+/* A flag without a letter: what stands for it in a command's `flags`, and a bit that no letter has. */
+enum { LONG_ONLY = 128 };
+#define LONG(stand_in) (LONG_ONLY | (stand_in))
 
 struct flag {
     int letter;
@@ -25,7 +26,7 @@ struct flag {
 struct command {
     const char *name;
     int (*run)(const struct cli_args *args);
-    const char *flags; /* their letters; '@' stands for --at */
+    const char *flags; /* their letters, or what stands for one */
     const char *operands;
     const char *summary;
     const char *more; /* details and an example */
@@ -45,8 +46,14 @@ static const struct flag FLAGS[] = {
      "sets a property of librdkafka, like -X debug=cgrp", MANY(properties, property_count)},
     {'e', "events", "FILE", "TIDEWHEEL_EVENTS",
      "events, one JSON object a line; default, and -: standard input", ONE(events)},
-    {FLAG_AT, "at", "TIME|end|each", "TIDEWHEEL_AT",
+    {LONG('@'), "at", "TIME|end|each", "TIDEWHEEL_AT",
      "as of when: Unix ms, RFC 3339, end (the default), or each event", ONE(at)},
+    {LONG('>'), "older-than", "DURATION", "TIDEWHEEL_OLDER_THAN",
+     "how long nothing has come, like 1h or 2d", ONE(older_than)},
+    {LONG('b'), "by", "write|event", "TIDEWHEEL_BY",
+     "the age of what: of the last write (the default), or of the newest event", ONE(by)},
+    {LONG('n'), "limit", "N", "TIDEWHEEL_LIMIT",
+     "stops after so many lines", ONE(limit)},
 };
 
 static const struct command COMMANDS[] = {
@@ -79,6 +86,15 @@ static const struct command COMMANDS[] = {
      "LAG while Kafka is away. COVERAGE: which windows may lack events because the log began too late,\n"
      "and until when.\n\n"
      "  tidewheel state -c config/tidewheel.yaml\n"},
+    {"stale", command_stale, "csX>bn", "VIEW",
+     "which entities of a view have not been written for a while",
+     "Only reads, by SCAN: other clients are not held up. A line for each entity, as it is found: how\n"
+     "long ago, the last write, its newest event, and who it is; how many there were goes to stderr.\n"
+     "Who has expired is not there any more; an entity may come twice while Redis resizes its table.\n"
+     "A user of Redis who may +scan, and +hmget the view's freshness keys, is enough (and +select where\n"
+     "redis.url names a database).\n\n"
+     "  tidewheel stale user_activity --older-than 1h\n"
+     "  tidewheel stale user_activity --older-than 2d --by event --limit 20\n"},
     {"list", command_list, "", "aggregates|options",
      "what can be written in the files",
      "  tidewheel list aggregates\n"},
@@ -99,7 +115,7 @@ enum {
 
 static bool has_flag(const struct command *command, const struct flag *flag)
 {
-    return strchr(command->flags, flag->letter == FLAG_AT ? '@' : flag->letter) != NULL;
+    return strchr(command->flags, flag->letter & ~LONG_ONLY) != NULL;
 }
 
 int cli_usage_error(const char *format, ...)
@@ -139,7 +155,7 @@ static void print_command_help(const struct command *command)
         const struct flag *flag = &FLAGS[i];
         if (!has_flag(command, flag))
             continue;
-        if (flag->letter == FLAG_AT)
+        if ((flag->letter & LONG_ONLY) != 0)
             (void)snprintf(left, sizeof left, "    --%s %s", flag->name, flag->value);
         else
             (void)snprintf(left, sizeof left, "-%c, --%s %s", flag->letter, flag->name,

@@ -82,6 +82,18 @@ int load_catalog(const char *const *files, size_t count, struct catalog **ret)
     return EXIT_OK;
 }
 
+const struct view *load_view(const struct catalog *catalog, const char *command, const char *name)
+{
+    const struct view *view = catalog_view(catalog, name);
+    if (view != NULL)
+        return view;
+    (void)fprintf(stderr, "tidewheel %s: no view is called '%s'; there are:", command, name);
+    for (size_t i = 0; i < catalog->view_count; i++)
+        (void)fprintf(stderr, " %s", catalog->views[i]->name);
+    (void)fprintf(stderr, "\n");
+    return NULL;
+}
+
 bool build_identity(const struct view *view, const struct slice *parts, struct buf *ret)
 {
     struct value values[KEYS_MAX + 1];
