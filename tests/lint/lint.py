@@ -6,7 +6,8 @@
 Floors: includes go down or level. Each library in its one place. Floors 1 and 2 have no clock, log,
 I/O or thread. Log lines have formats that log.h reads. Each header compiles alone and has its promise
 lines. No function over 60 lines, no file over 500. The format is clang-format's. No name of ours is
-one that a library exports: the dynamic linker would give the library ours.
+one that a library exports: the dynamic linker would give the library ours. What is made from the
+tables is in step with them.
 """
 
 import os
@@ -16,6 +17,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
+
+import generated
 
 TREE = pathlib.Path(__file__).resolve().parents[2]
 BUILD = TREE / os.environ.get("BUILD", "build")
@@ -257,6 +260,15 @@ def exported(listing):
             if re.match(r"[0-9a-f]+ [TDBRVW] ", line)}
 
 
+def in_step(house):
+    """Manual, completions, reference and schemas are what the tables say."""
+    if not generated.BINARY.exists():
+        yield f"{generated.BINARY} is not there: run make first"
+        return
+    for name in generated.outdated():
+        yield f"{name}: run make generated"
+
+
 def layout(house):
     """The format is clang-format's."""
     if "version 14." not in run("clang-format", "--version").stdout:
@@ -293,7 +305,7 @@ class Missing(Exception):
     pass
 
 
-CHECKS = [floors, promises, libraries, pure, logs, sizes, alone, names, layout, clang, cppcheck]
+CHECKS = [floors, promises, libraries, pure, logs, sizes, alone, names, in_step, layout, clang, cppcheck]
 
 
 def run(*argv):
