@@ -6,6 +6,7 @@
 #include "cli/options_yaml.h"
 #include "config/options_rows.h"
 #include "tidewheel/log.h"
+#include "tidewheel/version.h"
 
 enum { COMMENT_COLUMN = 48, INDENT = 2 };
 
