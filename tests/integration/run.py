@@ -49,6 +49,8 @@ class Runner:
             stage.check_processes()
             self.say("passed", name, f"({time.monotonic() - begun:.1f} s)",
                      stage.tails() if self.is_verbose else "")
+        except scene.Skip as reason:
+            self.say("skipped", name, f"({reason})")
         except BaseException:  # pylint: disable=broad-except
             self.say("failed", name, f"({time.monotonic() - begun:.1f} s)",
                      traceback.format_exc() + stage.tails())

@@ -43,6 +43,10 @@ BOTH = tuple(FORMS)
 PLAIN = ("plain",)
 
 
+class Skip(Exception):
+    """Raised by a test: what it needs is not here. It is said, and counted."""
+
+
 class Test:
     def __init__(self, function, needs, alone, form):
         self.function, self.needs, self.alone, self.form = function, set(needs), alone, form

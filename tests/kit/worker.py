@@ -3,14 +3,18 @@
     worker = Worker(kafka, redis, "group-1", [PIPELINE], workers=2)  or checkpoint="off": plain
     worker.lines("unit", state="live")       [{"at": "unit", "state": "live", "position": "12", ...}]
     worker.drain()                           SIGTERM, exit code 0
+    worker.get("/readyz")                    (status, body); Worker(..., http="127.0.0.1:0")
+    worker.metrics()                         /metrics, read by prom.py
 
 TIDEWHEEL_BIN names another build.
 """
 
+import http.client
 import os
 import re
 
-from process import BUILD, Process, folder
+import prom
+from process import BUILD, Process, folder, until
 
 FIELD = re.compile(r'([A-Za-z0-9_:]+)=("(?:[^"\\]|\\.)*"|\S*)')
 
@@ -99,6 +103,24 @@ class Worker(Process):
         live = {(row["worker"], row["topic"], row["partition"]): is_live(row)
                 for row in self.lines("unit")}
         return sum(live.values())
+
+    def address(self):
+        """Where it really listens: host:port."""
+        return until(lambda: self.lines("http"), 30, "the worker listens")[0]["listen"]
+
+    def get(self, path, method="GET"):
+        connection = http.client.HTTPConnection(self.address(), timeout=10)
+        try:
+            connection.request(method, path)
+            answer = connection.getresponse()
+            return answer.status, answer.read().decode()
+        finally:
+            connection.close()
+
+    def metrics(self):
+        status, text = self.get("/metrics")
+        assert status == 200, text
+        return prom.read(text)
 
     def counters(self):
         """What was printed at exit: {"records": 12, "future": 1}; those of several views added up."""
