@@ -6,7 +6,8 @@
 set -eu
 
 packages="gcc libc6-dev make pkgconf librdkafka-dev libhiredis-dev libyajl-dev libyaml-dev
-    libxxhash-dev check redis-server python3 maven default-jre-headless"
+    libxxhash-dev check redis-server python3 python3-yaml maven default-jre-headless
+    prometheus prometheus-redis-exporter" # 25 MB, and the alerts and dashboards are tested on the real one
 if [ "${1:-}" = lint ]; then
     packages="$packages clang clang-format libclang-rt-dev cppcheck"
 fi
@@ -32,7 +33,7 @@ if [ "$(id -u)" != 0 ]; then
     as_root=sudo
 fi
 
-# A redis-server that is installed here is for the tests: no service is to be started.
+# A redis-server or a Prometheus that is installed here is for the tests: no service is to be started.
 policy=/usr/sbin/policy-rc.d
 if [ ! -e $policy ]; then
     trap '$as_root rm -f $policy' EXIT INT TERM
