@@ -6,8 +6,9 @@
 set -eu
 
 packages="gcc libc6-dev make pkgconf librdkafka-dev libhiredis-dev libyajl-dev libyaml-dev
-    libxxhash-dev check redis-server python3 python3-yaml maven default-jre-headless
-    prometheus prometheus-redis-exporter" # 25 MB, and the alerts and dashboards are tested on the real one
+    libxxhash-dev libmicrohttpd-dev check redis-server python3 maven default-jre-headless"
+# 25 MB: the alerts and the dashboard are tested on a real Prometheus.
+packages="$packages python3-yaml prometheus prometheus-redis-exporter"
 if [ "${1:-}" = lint ]; then
     packages="$packages clang clang-format libclang-rt-dev cppcheck"
 fi
