@@ -4,6 +4,9 @@ import signal
 import subprocess
 import sys
 
+import prometheus
+import promql
+from process import free_port
 from scene import BOTH, event, shop, test
 from worker import CONFINED
 
@@ -21,8 +24,12 @@ def what_the_unit_does_not_allow_ends_a_program(_scene):
 @test(needs={"confinement"}, forms=BOTH)
 def the_worker_lives_with_what_its_unit_allows(scene):
     topic, redis = scene.topic(2), scene.redis()
-    worker = scene.worker(redis, [shop(topic)], launcher=CONFINED)
+    address = f"127.0.0.1:{free_port()}"
+    worker = scene.worker(redis, [shop(topic)], launcher=CONFINED, extra=f"http: {{listen: {address}}}")
     scene.produce(topic, [event(number, amount=number) for number in range(500)])
     scene.until_right(redis, [shop(topic)])
     scene.until_committed(topic)
+    metrics = promql.parse_metrics(prometheus.get(f"http://{address}/metrics"))
+    unseen = {name for name, metric in metrics.items() if name.startswith("process_") and not metric.series}
+    assert not unseen, unseen  # what the unit hides of /proc is another matter
     worker.drain()

@@ -6,7 +6,7 @@ import subprocess
 
 import prometheus
 import promql
-from process import Process, free_port
+from process import Process, Timeout, free_port
 from scene import Record, event, now_ms, shop, test, until
 
 # Queries that may find nothing, and why.
@@ -123,9 +123,9 @@ def every_query_of_the_dashboard_finds_something_and_every_rule_can_be_evaluated
 
     try:
         until(all_found, 60, "every query finds something", every=1)
-    except AssertionError as late:
+    except Timeout as late:
         lines = [f"{query.where}: {query.expr}" for query in waiting]
-        raise AssertionError("\n  ".join([str(late), *lines])) from None
+        raise Timeout("\n  ".join([str(late), *lines])) from None
     for query in promql.alert_queries():
         observed.prometheus.query(query.expr)
     rules = observed.rules()
