@@ -25,7 +25,7 @@ def what_the_unit_does_not_allow_ends_a_program(_scene):
 def the_worker_lives_with_what_its_unit_allows(scene):
     topic, redis = scene.topic(2), scene.redis()
     address = f"127.0.0.1:{free_port()}"
-    worker = scene.worker(redis, [shop(topic)], launcher=CONFINED, extra=f"http: {{listen: {address}}}")
+    worker = scene.worker(redis, [shop(topic)], launcher=CONFINED, http=address)
     scene.produce(topic, [event(number, amount=number) for number in range(500)])
     scene.until_right(redis, [shop(topic)])
     scene.until_committed(topic)

@@ -52,8 +52,8 @@ class Observed:
         self.address = f"127.0.0.1:{free_port()}"
         self.views = [shop(self.topic, WINDOWS), shop(self.topic, "[10s]", "outlet")]
         scene.produce(self.topic, everything())
-        self.worker = scene.worker(self.redis, self.views, extra=(
-            f"http: {{listen: {self.address}}}\ndead_letter: {{topic: {dead}}}\nlimits: {{event_bytes: 1000B}}"))
+        self.worker = scene.worker(self.redis, self.views, http=self.address, extra=(
+            f"dead_letter: {{topic: {dead}}}\nlimits: {{event_bytes: 1000B}}"))
         self.targets = {"tidewheel": self.address}
         if prometheus.has_exporter():
             self.targets["redis"] = self.start_exporter()

@@ -345,7 +345,7 @@ def kubernetes_limits():
         yield "limits.memory leaves less than a third of itself for the rest"
     if manifests.container["resources"]["requests"]["memory"] != manifests.container["resources"]["limits"]["memory"]:
         yield "the memory that is requested is not the memory that may be used"
-    version = re.search(r'TIDEWHEEL_VERSION "(.*)"', (TREE / "include/tidewheel/cli.h").read_text(encoding="utf-8"))[1]
+    version = run(BINARY, "version").stdout.split()[1]
     if manifests.kustomization["images"] and manifests.kustomization["images"][0]["newTag"] != version:
         yield f"the image is not of version {version}"
 
