@@ -10,16 +10,21 @@ TIDEWHEEL_BIN names another build.
 """
 
 import http.client
+import json
 import os
 import re
+import sys
 
 import prom
-from process import BUILD, Process, folder, until
+from process import BUILD, TREE, Process, folder, until
 
 FIELD = re.compile(r'([A-Za-z0-9_:]+)=("(?:[^"\\]|\\.)*"|\S*)')
 
 # States of a unit that a worker has; in all others it has given it up, or is about to.
 OWNED = {"silent", "live", "claiming", "loading", "resetting", "running", "resting"}
+
+# What starts a program under what the systemd unit allows.
+CONFINED = (sys.executable, str(TREE / "tests" / "kit" / "confined.py"))
 
 CONFIG = """\
 kafka:
@@ -44,8 +49,8 @@ def binary():
 
 
 def parse(line):
-    """A line of logfmt as a dict; values without their quotes."""
-    return {name: value[1:-1] if value.startswith('"') else value
+    """A line of logfmt as a dict; values without their quotes, whose escapes are those of JSON."""
+    return {name: json.loads(value) if value.startswith('"') else value
             for name, value in FIELD.findall(line)}
 
 
@@ -56,7 +61,8 @@ def is_live(row):
 
 class Worker(Process):
     def __init__(self, kafka, redis, group, pipelines, workers=2, session_ms=6000,
-                 refresh_ms=300_000, checkpoint="1s", extra="", flags=(), env=None, name="worker", http=""):
+                 refresh_ms=300_000, checkpoint="1s", extra="", flags=(), env=None, name="worker", http="",
+                 launcher=()):
         self.folder = folder("worker")
         files = []
         for number, text in enumerate(pipelines):
@@ -69,7 +75,7 @@ class Worker(Process):
             workers=workers, session_ms=session_ms, heartbeat_ms=session_ms // 10, refresh_ms=refresh_ms,
             checkpoint=checkpoint, extra=extra, http=http))
         self.workers = workers
-        super().__init__([binary(), "run", "-c", self.config, *flags], name=name, env=env)
+        super().__init__([*launcher, binary(), "run", "-c", self.config, *flags], name=name, env=env)
 
     def lines(self, at, **fields):
         """The log lines with this at= and these fields, parsed, oldest first."""
