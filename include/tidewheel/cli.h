@@ -52,6 +52,7 @@ int command_get(const struct cli_args *args);
 int command_state(const struct cli_args *args);
 int command_stale(const struct cli_args *args);
 int command_print_config(const struct cli_args *args);
+int command_healthcheck(const struct cli_args *args);
 int command_list(const struct cli_args *args);
 int command_schema(const struct cli_args *args);
 int command_generate(const struct cli_args *args);

@@ -77,8 +77,13 @@ static const struct command COMMANDS[] = {
      "YAML that loads again: defaults, file, environment and flags in one, pipelines by their names.\n"
      "Secrets are shown as ***. Behind each value: default, file:line, environment NAME, -s or -X.\n\n"
      "  tidewheel print-config -c config/tidewheel.yaml -s workers=4\n"},
-    {"list", command_list, "", "aggregates|options",
-     "what can be written in the files",
+    {"healthcheck", command_healthcheck, "csX", "[live|ready]",
+     "asks the worker on this machine whether it is well",
+     "A request to /livez (the default) or /readyz of http.listen, for 5 s at most. Exit code 69 if the\n"
+     "answer is not well, or none comes.\n\n"
+     "  tidewheel healthcheck ready -c config/tidewheel.yaml\n"},
+    {"list", command_list, "", "aggregates|options|metrics",
+     "what can be written in the files, and what is measured",
      "  tidewheel list aggregates\n"},
     {"schema", command_schema, "", "[config|pipeline]",
      "the JSON Schema of a file, for editors",

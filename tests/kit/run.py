@@ -146,6 +146,10 @@ def cli(suites):
         suites.run(f"cli {file.stem[5:]}", [sys.executable, file])
 
 
+def deploy(suites):
+    suites.run("deployment files", [sys.executable, "tests/lint/deploy.py"])
+
+
 def sim(suites):
     seeds = os.environ.get("SEEDS", "10000")
     suites.run(f"sim ({seeds} seeds)", [BUILD / "tests" / "sim", "--count", seeds], timeout_s=1800,
@@ -157,7 +161,7 @@ def integration(suites):
                is_shown=True)
 
 
-ALL = [unit, model, golden, pipelines, corpus, cli, sim, integration]
+ALL = [unit, model, golden, pipelines, corpus, cli, deploy, sim, integration]
 SUITES = {suite.__name__: suite for suite in [*ALL, fuzz]}
 
 
