@@ -62,7 +62,7 @@ _tidewheel_options="kafka.brokers=
     log.format=
     shutdown_timeout="
 
-_tidewheel_commands="run validate eval test get state stale print-config list schema generate version"
+_tidewheel_commands="run validate eval test get state stale print-config healthcheck list schema generate version"
 
 _tidewheel()
 {
@@ -154,11 +154,18 @@ _tidewheel()
                 :
             fi
             ;;
+        healthcheck)
+            if [[ $current == -* ]]; then
+                _tidewheel_words "-c --config -s --set -X --property --help" "$current"
+            else
+                _tidewheel_words "live ready" "$current"
+            fi
+            ;;
         list)
             if [[ $current == -* ]]; then
                 _tidewheel_words "--help" "$current"
             else
-                _tidewheel_words "aggregates options" "$current"
+                _tidewheel_words "aggregates options metrics" "$current"
             fi
             ;;
         schema)

@@ -93,9 +93,16 @@ complete -c tidewheel -n '__fish_seen_subcommand_from print-config' -s X -l prop
 complete -c tidewheel -n '__fish_seen_subcommand_from print-config' -l help -d 'what it does'
 complete -c tidewheel -n '__fish_seen_subcommand_from print-config' -f
 
-complete -c tidewheel -n __fish_use_subcommand -f -a list -d 'what can be written in the files'
+complete -c tidewheel -n __fish_use_subcommand -f -a healthcheck -d 'asks the worker on this machine whether it is well'
+complete -c tidewheel -n '__fish_seen_subcommand_from healthcheck' -s c -l config -rF -d 'the configuration; default: config/tidewheel.yaml if it is there'
+complete -c tidewheel -n '__fish_seen_subcommand_from healthcheck' -s s -l set -x -a '(__tidewheel_options)' -d 'sets one option, like -s workers=4; beats environment and file'
+complete -c tidewheel -n '__fish_seen_subcommand_from healthcheck' -s X -l property -x -d 'sets a property of librdkafka, like -X debug=cgrp'
+complete -c tidewheel -n '__fish_seen_subcommand_from healthcheck' -l help -d 'what it does'
+complete -c tidewheel -n '__fish_seen_subcommand_from healthcheck' -f -a 'live ready'
+
+complete -c tidewheel -n __fish_use_subcommand -f -a list -d 'what can be written in the files, and what is measured'
 complete -c tidewheel -n '__fish_seen_subcommand_from list' -l help -d 'what it does'
-complete -c tidewheel -n '__fish_seen_subcommand_from list' -f -a 'aggregates options'
+complete -c tidewheel -n '__fish_seen_subcommand_from list' -f -a 'aggregates options metrics'
 
 complete -c tidewheel -n __fish_use_subcommand -f -a schema -d 'the JSON Schema of a file, for editors'
 complete -c tidewheel -n '__fish_seen_subcommand_from schema' -l help -d 'what it does'

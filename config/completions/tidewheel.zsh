@@ -59,7 +59,8 @@ _tidewheel()
         'state:what is saved of each partition\: owner, progress, lag, age'
         'stale:which entities of a view have not been written for a while'
         'print-config:the options as they are in effect, and where each came from'
-        'list:what can be written in the files'
+        'healthcheck:asks the worker on this machine whether it is well'
+        'list:what can be written in the files, and what is measured'
         'schema:the JSON Schema of a file, for editors'
         'generate:manual, completions, and a file of all options'
         'version:versions of tidewheel and of its libraries'
@@ -115,9 +116,15 @@ _tidewheel()
                 '(-c --config)'{-c+,--config=}'[the configuration; default\: config/tidewheel.yaml if it is there]:FILE:_files' \
                 '*'{-s+,--set=}'[sets one option, like -s workers=4; beats environment and file]:path=value:_tidewheel_option' \
                 '*'{-X+,--property=}'[sets a property of librdkafka, like -X debug=cgrp]:name=value: ' && ret=0 ;;
+        (healthcheck)
+            _arguments -S '--help[what it does]' \
+                '(-c --config)'{-c+,--config=}'[the configuration; default\: config/tidewheel.yaml if it is there]:FILE:_files' \
+                '*'{-s+,--set=}'[sets one option, like -s workers=4; beats environment and file]:path=value:_tidewheel_option' \
+                '*'{-X+,--property=}'[sets a property of librdkafka, like -X debug=cgrp]:name=value: ' \
+                '1:\[live|ready\]:(live ready)' && ret=0 ;;
         (list)
             _arguments -S '--help[what it does]' \
-                '1:aggregates|options:(aggregates options)' && ret=0 ;;
+                '1:aggregates|options|metrics:(aggregates options metrics)' && ret=0 ;;
         (schema)
             _arguments -S '--help[what it does]' \
                 '1:\[config|pipeline\]:(config pipeline)' && ret=0 ;;

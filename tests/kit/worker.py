@@ -30,12 +30,11 @@ CONFIG = """\
 kafka:
   brokers: "{servers}"
   group_id: "{group}"
-  librdkafka:
+  librdkafka: {properties}
     session.timeout.ms: {session_ms}
     heartbeat.interval.ms: {heartbeat_ms}
     topic.metadata.refresh.interval.ms: {refresh_ms}
-redis:
-  url: "{redis}"
+redis: {redis}
 pipelines: [{pipelines}]
 workers: {workers}
 checkpoint: {{interval: {checkpoint}}}
@@ -46,6 +45,11 @@ http: {{listen: "{http}"}}
 
 def binary():
     return os.environ.get("TIDEWHEEL_BIN") or str(BUILD / "tidewheel")
+
+
+def lines(options):
+    """A dict as lines of the mapping that is open."""
+    return "".join(f'\n    {name}: "{value}"' for name, value in options.items())
 
 
 def parse(line):
@@ -62,7 +66,8 @@ def is_live(row):
 class Worker(Process):
     def __init__(self, kafka, redis, group, pipelines, workers=2, session_ms=6000,
                  refresh_ms=300_000, checkpoint="1s", extra="", flags=(), env=None, name="worker", http="",
-                 launcher=()):
+                 launcher=(), is_allowed=True):
+        """is_allowed: its user may use the group."""
         self.folder = folder("worker")
         files = []
         for number, text in enumerate(pipelines):
@@ -70,11 +75,15 @@ class Worker(Process):
             file.write_text(text)
             files.append(f'"{file}"')
         self.config = self.folder / "tidewheel.yaml"
+        self.config.touch(0o600)  # it holds the password of Redis
         self.config.write_text(CONFIG.format(
-            servers=kafka.servers, group=group, redis=redis.url, pipelines=", ".join(files),
+            servers=kafka.worker_servers, group=group, pipelines=", ".join(files),
+            properties=lines(kafka.worker_properties), redis=json.dumps(redis.worker_options, default=str),
             workers=workers, session_ms=session_ms, heartbeat_ms=session_ms // 10, refresh_ms=refresh_ms,
             checkpoint=checkpoint, extra=extra, http=http))
         self.workers = workers
+        if is_allowed:
+            kafka.allow("group", group, "read")
         super().__init__([*launcher, binary(), "run", "-c", self.config, *flags], name=name, env=env)
 
     def lines(self, at, **fields):
