@@ -26,6 +26,14 @@ struct catalog;
 struct property {
     char *name;
     char *value;
+    char *origin;
+};
+
+/* Of a row: for whoever shows the configuration. */
+struct option_value {
+    char *text;   /* as it would be written, a file's name as seen from here; NULL: a list's */
+    char *origin; /* default, file:line, environment NAME, or -s */
+    bool is_preset;
 };
 
 struct options {
@@ -56,6 +64,7 @@ struct options {
     char *log_level;
     char *log_format;
     int64_t shutdown_timeout_ms;
+    struct option_value *values; /* one for each row */
 };
 
 /* Is this a property of librdkafka, and a value that it takes? False with a sentence. */

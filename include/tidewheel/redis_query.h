@@ -50,4 +50,7 @@ int redis_query_ask(struct redis_query *query, const struct slice *words, size_t
 /* An item of a list; ptr NULL: it is no text. */
 struct slice answer_item(const struct answer *answer, size_t index);
 
+/* An item that is a list itself, as the keys of SCAN are; lent as long. False: it is none. */
+bool answer_list(const struct answer *answer, size_t index, struct answer *ret) MUST_CHECK;
+
 #endif

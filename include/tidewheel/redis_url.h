@@ -30,10 +30,11 @@ struct redis_url {
 int redis_url_parse(const char *text, struct redis_url *ret, struct err *err) MUST_CHECK;
 void redis_url_fini(struct redis_url *url);
 
-/* Where the password stands in the text of a URL; ptr NULL: it has none. */
-struct slice redis_url_password(const char *text);
 /* Adds the URL as it may be shown: redis://user:***@host:6379/0. Of a text that is no URL all that
  * might be a password is masked. */
 void redis_url_show(const char *text, struct buf *ret);
+
+/* Where the password stands in the text of a URL; ptr NULL: it has none. */
+struct slice redis_url_password(const char *text);
 
 #endif

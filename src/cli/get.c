@@ -141,15 +141,9 @@ static int get(const struct options *options, const struct view *view, struct sl
 static int get_view(const struct cli_args *args, const struct options *options,
                     const struct catalog *catalog)
 {
-    const struct view *view = catalog_view(catalog, args->operands[0]);
-    if (view == NULL) {
-        (void)fprintf(stderr,
-                      "tidewheel get: no view is called '%s'; there are:", args->operands[0]);
-        for (size_t i = 0; i < catalog->view_count; i++)
-            (void)fprintf(stderr, " %s", catalog->views[i]->name);
-        (void)fprintf(stderr, "\n");
+    const struct view *view = load_view(catalog, "get", args->operands[0]);
+    if (view == NULL)
         return EXIT_USAGE;
-    }
     struct buf identity = {NULL, 0, 0};
     int rc = parse_identity(view, args->operands + 1, args->operand_count - 1, &identity);
     if (rc == EXIT_OK)

@@ -2,9 +2,10 @@
 #include <string.h>
 
 #include "cli/columns.h"
+#include "cli/option_text.h"
 #include "tidewheel/cli.h"
+#include "tidewheel/metric.h"
 #include "tidewheel/op.h"
-#include "tidewheel/quantity.h"
 #include "tidewheel/suggest.h"
 
 static void list_aggregates(void)
@@ -18,23 +19,6 @@ static void list_aggregates(void)
     columns_print(&columns, "");
 }
 
-static void add_limits(struct columns *columns, const struct setting *row)
-{
-    char min[QUANTITY_TEXT_MAX];
-    char max[QUANTITY_TEXT_MAX];
-    struct buf text = {NULL, 0, 0};
-    for (size_t i = 0; row->choices != NULL && row->choices[i] != NULL; i++)
-        buf_printf(&text, "%s%s", i > 0 ? "|" : "", row->choices[i]);
-    if (row->max > 0 &&
-        (row->type == SETTING_INT || row->type == SETTING_DURATION || row->type == SETTING_SIZE)) {
-        setting_limit(row, row->min, min);
-        setting_limit(row, row->max, max);
-        buf_printf(&text, "%s%s..%s", text.len > 0 ? "|" : "", min, max);
-    }
-    columns_add(columns, "%s", buf_text(&text));
-    buf_fini(&text);
-}
-
 static void list_options(void)
 {
     struct columns columns = {.width = 5};
@@ -46,8 +30,23 @@ static void list_options(void)
                     row->preset == NULL    ? ""
                     : *row->preset == '\0' ? "\"\""
                                            : row->preset);
-        add_limits(&columns, row);
+        struct buf limits = {NULL, 0, 0};
+        option_add_limits(row, &limits);
+        columns_add(&columns, "%s", buf_text(&limits));
+        buf_fini(&limits);
         columns_add(&columns, "%s", row->help);
+    }
+    columns_print(&columns, "");
+}
+
+static void list_metrics(void)
+{
+    struct columns columns = {.width = 4};
+    for (size_t i = 0; i < metric_count; i++) {
+        columns_add(&columns, "%s", metric_rows[i].name);
+        columns_add(&columns, "%s", metric_type_names[metric_rows[i].type]);
+        columns_add(&columns, "%s", metric_rows[i].labels);
+        columns_add(&columns, "%s", metric_rows[i].help);
     }
     columns_print(&columns, "");
 }
@@ -55,12 +54,14 @@ static void list_options(void)
 static const struct {
     const char *name;
     void (*print)(void);
-} LISTS[] = {{"aggregates", list_aggregates}, {"options", list_options}};
+} LISTS[] = {{"aggregates", list_aggregates}, {"options", list_options}, {"metrics", list_metrics}};
+
+#define EXPECTED "aggregates, options or metrics"
 
 int command_list(const struct cli_args *args)
 {
     if (args->operand_count != 1)
-        return cli_usage_error("list takes one argument: aggregates or options");
+        return cli_usage_error("list takes one argument: " EXPECTED);
     struct suggest suggest = suggest_for(args->operands[0]);
     char hint[SUGGEST_TEXT_MAX];
     for (size_t i = 0; i < sizeof LISTS / sizeof *LISTS; i++) {
@@ -70,6 +71,6 @@ int command_list(const struct cli_args *args)
         }
         suggest_try(&suggest, LISTS[i].name);
     }
-    return cli_usage_error("there is no list of %s; expected aggregates or options%s",
-                           args->operands[0], suggest_text(&suggest, hint));
+    return cli_usage_error("there is no list of %s; expected " EXPECTED "%s", args->operands[0],
+                           suggest_text(&suggest, hint));
 }

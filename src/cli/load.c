@@ -14,12 +14,17 @@
 const struct decode_limits default_limits = {
     .event_bytes = 256 * 1024, .nesting = 64, .key_bytes = 256};
 
-static int say_report(struct buf *report)
+void print_report(const struct buf *report)
 {
     struct buf shown = {NULL, 0, 0};
     log_hidden(buf_slice(report), &shown);
     (void)fwrite(shown.ptr, 1, shown.len, stderr);
     buf_fini(&shown);
+}
+
+static int say_report(struct buf *report)
+{
+    print_report(report);
     buf_fini(report);
     return EXIT_CONFIG;
 }
@@ -66,9 +71,14 @@ int load_options(const struct cli_args *args, bool needs_pipelines, struct optio
         .check_property = kafka_check_property,
         .check_redis = wire_check_files,
     };
-    if (options_load(&source, &report, ret) < 0)
+    struct options options;
+    int rc = options_read(&source, &report, &options);
+    hide_secrets(&options); /* of what is right, lest it stands in what is said of the rest */
+    if (rc < 0) {
+        options_fini(&options);
         return say_report(&report);
-    hide_secrets(ret);
+    }
+    *ret = options;
     buf_fini(&report);
     return EXIT_OK;
 }
@@ -80,6 +90,18 @@ int load_catalog(const char *const *files, size_t count, struct catalog **ret)
         return say_report(&report);
     buf_fini(&report);
     return EXIT_OK;
+}
+
+const struct view *load_view(const struct catalog *catalog, const char *command, const char *name)
+{
+    const struct view *view = catalog_view(catalog, name);
+    if (view != NULL)
+        return view;
+    (void)fprintf(stderr, "tidewheel %s: no view is called '%s'; there are:", command, name);
+    for (size_t i = 0; i < catalog->view_count; i++)
+        (void)fprintf(stderr, " %s", catalog->views[i]->name);
+    (void)fprintf(stderr, "\n");
+    return NULL;
 }
 
 bool build_identity(const struct view *view, const struct slice *parts, struct buf *ret)

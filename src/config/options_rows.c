@@ -34,19 +34,19 @@ const struct setting option_rows[] = {
         .offset = offsetof(struct options, redis_url),
         .help = "redis://[user:password@]host[:port][/db], rediss:// for TLS, or unix:///path/to/socket."},
     [OPTION_REDIS_PASSWORD_FILE] = {
-        .path = "redis.password_file", .type = SETTING_TEXT, .preset = "", .max = 4096,
+        .path = "redis.password_file", .type = SETTING_TEXT, .is_file = true, .preset = "", .max = 4096,
         .offset = offsetof(struct options, redis_password_file),
         .help = "The file that holds the password of redis.url's user; empty: redis.url has it, or there is none."},
     [OPTION_REDIS_TLS_CA_FILE] = {
-        .path = "redis.tls.ca_file", .type = SETTING_TEXT, .preset = "", .max = 4096,
+        .path = "redis.tls.ca_file", .type = SETTING_TEXT, .is_file = true, .preset = "", .max = 4096,
         .offset = offsetof(struct options, redis_tls_ca_file),
         .help = "PEM file of the CAs that may vouch for Redis, with rediss://; empty: the system's."},
     [OPTION_REDIS_TLS_CERT_FILE] = {
-        .path = "redis.tls.cert_file", .type = SETTING_TEXT, .preset = "", .max = 4096,
+        .path = "redis.tls.cert_file", .type = SETTING_TEXT, .is_file = true, .preset = "", .max = 4096,
         .offset = offsetof(struct options, redis_tls_cert_file),
         .help = "PEM file of the certificate that is shown to Redis, and of those between it and its CA; empty: none."},
     [OPTION_REDIS_TLS_KEY_FILE] = {
-        .path = "redis.tls.key_file", .type = SETTING_TEXT, .preset = "", .max = 4096,
+        .path = "redis.tls.key_file", .type = SETTING_TEXT, .is_file = true, .preset = "", .max = 4096,
         .offset = offsetof(struct options, redis_tls_key_file),
         .help = "PEM file of the private key of that certificate, without a passphrase."},
     [OPTION_REDIS_ALLOW_EVICTION] = {
@@ -55,6 +55,7 @@ const struct setting option_rows[] = {
         .help = "Starts even if Redis has a maxmemory-policy by which keys may vanish without a trace."},
     [OPTION_PIPELINES] = {
         .path = "pipelines", .type = SETTING_TEXTS, .max = 1024,
+        .example = "../pipelines/*.yaml",
         .help = "Pipeline files; patterns like *.yaml are expanded, relative to this file's folder."},
     [OPTION_WORKERS] = {
         .path = "workers", .type = SETTING_INT, .preset = "2", .min = 1, .max = 256,

@@ -129,7 +129,7 @@ int options_read_property(const char *name, const char *value, const char *besid
     for (size_t i = 0; i < sizeof PRIVATE_FILES / sizeof *PRIVATE_FILES; i++)
         if (strcmp(PRIVATE_FILES[i], name) == 0 && secret_file_check(value, err) < 0)
             return ERR_CONFIG;
-    *ret = (struct property){mem_strdup(name), mem_strdup(value)};
+    *ret = (struct property){mem_strdup(name), mem_strdup(value), NULL};
     return 0;
 }
 

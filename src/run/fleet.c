@@ -10,16 +10,19 @@
 
 #include "tidewheel/clock.h"
 #include "tidewheel/entropy.h"
+#include "tidewheel/http.h"
 #include "tidewheel/loader.h"
 #include "tidewheel/log.h"
 #include "tidewheel/mem.h"
 #include "tidewheel/store.h"
+#include "tidewheel/version.h"
 #include "tidewheel/worker.h"
 
 enum { COUNTERS_MS = 60 * 1000, WATCH_S = 1, EXIT_SECOND_SIGNAL = 128 + SIGTERM };
 
 struct member {
     struct worker *worker;
+    struct board *board; /* as boards[number] */
     struct worker_ends ends;
     pthread_t thread;
     _Atomic bool is_done;
@@ -33,6 +36,9 @@ struct fleet {
     const struct catalog *catalog;
     struct member *members;
     size_t member_count;
+    struct board **boards; /* of the workers, and the last one is the main thread's */
+    struct display display;
+    struct http *http; /* NULL: nobody may ask */
     _Atomic bool stop;
 };
 
@@ -42,7 +48,7 @@ static uint64_t count_of(const struct fleet *fleet, const struct view *view, enu
 {
     uint64_t count = 0;
     for (size_t i = 0; i < fleet->member_count; i++)
-        count += tally_read(&worker_tallies(fleet->members[i].worker)[view->index], verdict);
+        count += tally_read(&board_find_view(fleet->members[i].board, view->name)->tally, verdict);
     return count;
 }
 
@@ -69,11 +75,11 @@ static void log_counters(const struct fleet *fleet, const char *at)
     buf_fini(&line);
 }
 
-static uint64_t record_count(const struct fleet *fleet)
+static int64_t record_count(const struct fleet *fleet)
 {
-    uint64_t records = 0;
+    int64_t records = 0;
     for (size_t i = 0; i < fleet->member_count; i++)
-        records += worker_records(fleet->members[i].worker);
+        records += cell_get(&fleet->members[i].board->cells[BOARD_RECORDS]);
     return records;
 }
 
@@ -96,6 +102,7 @@ static void member_open_store(const struct fleet *fleet, struct member *member)
         .group_id = options->kafka_group_id,
         .allows_eviction = options->redis_allow_eviction,
         .random = entropy_draw,
+        .board = member->board,
     };
     bool is_fenced = options->checkpoint_interval_ms > 0;
     member->ends.store = is_fenced ? fenced_store_new(&setup) : plain_store_new(&setup);
@@ -129,12 +136,14 @@ static void member_close(struct member *member)
 static int member_start(struct fleet *fleet, size_t number, uint64_t seed, struct err *err)
 {
     struct member *member = &fleet->members[number];
+    member->board = fleet->boards[number];
     member->worker = worker_new(&(struct worker_setup){
         .options = fleet->options,
         .catalog = fleet->catalog,
         .number = (int)number,
         .seed = seed,
         .stop = &fleet->stop,
+        .board = member->board,
     });
     fleet->member_count = number + 1;
     member_open_store(fleet, member);
@@ -178,6 +187,51 @@ static bool is_everyone_done(const struct fleet *fleet)
     return true;
 }
 
+/* ---- what others see ---- */
+
+static struct board *own_board(const struct fleet *fleet)
+{
+    return fleet->boards[fleet->options->workers];
+}
+
+static void make_boards(struct fleet *fleet)
+{
+    size_t count = (size_t)fleet->options->workers;
+    fleet->boards = mem_zalloc((count + 1) * sizeof *fleet->boards);
+    for (size_t i = 0; i < count; i++)
+        fleet->boards[i] = board_new((int)i);
+    fleet->boards[count] = board_new(-1);
+    cell_set(&own_board(fleet)->cells[BOARD_RELOADED_MS], clock_wall_ms());
+    fleet->display = (struct display){
+        .boards = (const struct board *const *)fleet->boards,
+        .board_count = count + 1,
+        .version = TIDEWHEEL_VERSION,
+        .kafka_version = kafka_version(),
+        .redis_version = redis_client_version(),
+        .memory_limit = fleet->options->limits_memory,
+    };
+}
+
+/* Nobody reads them any more. */
+static void free_boards(struct fleet *fleet)
+{
+    for (size_t i = 0; i < fleet->display.board_count; i++)
+        board_free(fleet->boards[i]);
+    free(fleet->boards);
+}
+
+static int open_http(struct fleet *fleet, struct err *err)
+{
+    const char *listen = fleet->options->http_listen;
+    return *listen == '\0' ? 0 : http_open(listen, &fleet->display, &fleet->http, err);
+}
+
+static void show(const struct fleet *fleet, enum phase phase)
+{
+    cell_set(&own_board(fleet)->cells[BOARD_TURN_MS], clock_mono_ms());
+    cell_set(&own_board(fleet)->cells[BOARD_PHASE], phase);
+}
+
 /* ---- signals ---- */
 
 static void block_signals(sigset_t *ret)
@@ -199,6 +253,7 @@ static void watch(struct fleet *fleet, const sigset_t *signals)
 {
     int64_t counters_ms = clock_mono_ms() + COUNTERS_MS;
     while (!is_anyone_done(fleet)) {
+        show(fleet, PHASE_RUNNING);
         if (wait_signal(signals)) {
             log_info("stop", "why=signal then=drain timeout_ms=%lld",
                      (long long)fleet->options->shutdown_timeout_ms);
@@ -209,6 +264,7 @@ static void watch(struct fleet *fleet, const sigset_t *signals)
         counters_ms += COUNTERS_MS;
         log_counters(fleet, "events");
     }
+    show(fleet, PHASE_DRAINING);
     fleet->stop = true;
 }
 
@@ -249,7 +305,10 @@ int fleet_run(const struct options *options, const struct catalog *catalog, bool
              (long long)options->workers, catalog->view_count, catalog->topic_count,
              options->kafka_group_id,
              options->checkpoint_interval_ms > 0 ? "checkpointed" : "plain");
-    int rc = start_all(&fleet, err);
+    make_boards(&fleet);
+    int rc = open_http(&fleet, err);
+    if (rc == 0)
+        rc = start_all(&fleet, err);
     if (rc == 0)
         watch(&fleet, &signals);
     fleet.stop = true;
@@ -260,7 +319,7 @@ int fleet_run(const struct options *options, const struct catalog *catalog, bool
     log_counters(&fleet, "events");
     if (rc == 0)
         rc = first_error(&fleet, err);
-    log_info("exit", "records=%llu", (unsigned long long)record_count(&fleet));
+    log_info("exit", "records=%lld", (long long)record_count(&fleet));
     *ret_has_left = true;
     for (size_t i = 0; i < fleet.member_count; i++) {
         struct member *member = &fleet.members[i];
@@ -268,5 +327,7 @@ int fleet_run(const struct options *options, const struct catalog *catalog, bool
         worker_free(member->worker);
     }
     free(fleet.members);
+    http_close(fleet.http);
+    free_boards(&fleet);
     return rc;
 }

@@ -196,11 +196,25 @@ int redis_query_ask(struct redis_query *query, const struct slice *words, size_t
     return next_good(query, ret, err);
 }
 
-struct slice answer_item(const struct answer *answer, size_t index)
+static const redisReply *item_of(const struct answer *answer, size_t index)
 {
     const redisReply *reply = answer->reply;
-    const redisReply *item = index < answer->count ? reply->element[index] : NULL;
+    return index < answer->count ? reply->element[index] : NULL;
+}
+
+struct slice answer_item(const struct answer *answer, size_t index)
+{
+    const redisReply *item = item_of(answer, index);
     return item != NULL && item->type == REDIS_REPLY_STRING
                ? (struct slice){item->str, (size_t)item->len}
                : (struct slice){NULL, 0};
+}
+
+bool answer_list(const struct answer *answer, size_t index, struct answer *ret)
+{
+    const redisReply *item = item_of(answer, index);
+    if (item == NULL || item->type != REDIS_REPLY_ARRAY)
+        return false;
+    *ret = answer_of(item);
+    return true;
 }

@@ -43,6 +43,9 @@ class Runner:
         if lacking:
             self.say("skipped", name, f"({self.broker.kind} lacks {', '.join(sorted(lacking))})")
             return
+        if lacking := list(filter(scene.lacks, sorted(one.needs))):
+            self.say("skipped", name, f"(this machine lacks {', '.join(lacking)})")
+            return
         stage = scene.Scene(self.broker.fresh(), one.form)
         try:
             one.function(stage)
@@ -50,6 +53,8 @@ class Runner:
             stage.check_rights()
             self.say("passed", name, f"({time.monotonic() - begun:.1f} s)",
                      stage.tails() if self.is_verbose else "")
+        except scene.Skip as reason:
+            self.say("skipped", name, f"({reason})")
         except BaseException:  # pylint: disable=broad-except
             self.say("failed", name, f"({time.monotonic() - begun:.1f} s)",
                      traceback.format_exc() + stage.tails())

@@ -3,21 +3,28 @@
     worker = Worker(kafka, redis, "group-1", [PIPELINE], workers=2)  or checkpoint="off": plain
     worker.lines("unit", state="live")       [{"at": "unit", "state": "live", "position": "12", ...}]
     worker.drain()                           SIGTERM, exit code 0
+    worker.get("/readyz")                    (status, body); Worker(..., http="127.0.0.1:0")
+    worker.metrics()                         /metrics, read by prom.py
 
 TIDEWHEEL_BIN names another build.
 """
 
-import json
+import http.client
 import json
 import os
 import re
+import sys
 
-from process import BUILD, Process, folder
+import prom
+from process import BUILD, TREE, Process, folder, until
 
 FIELD = re.compile(r'([A-Za-z0-9_:]+)=("(?:[^"\\]|\\.)*"|\S*)')
 
 # States of a unit that a worker has; in all others it has given it up, or is about to.
 OWNED = {"silent", "live", "claiming", "loading", "resetting", "running", "resting"}
+
+# What starts a program under what the systemd unit allows.
+CONFINED = (sys.executable, str(TREE / "tests" / "kit" / "confined.py"))
 
 CONFIG = """\
 kafka:
@@ -31,6 +38,7 @@ redis: {redis}
 pipelines: [{pipelines}]
 workers: {workers}
 checkpoint: {{interval: {checkpoint}}}
+http: {{listen: "{http}"}}
 {extra}
 """
 
@@ -57,8 +65,8 @@ def is_live(row):
 
 class Worker(Process):
     def __init__(self, kafka, redis, group, pipelines, workers=2, session_ms=6000,
-                 refresh_ms=300_000, checkpoint="1s", extra="", flags=(), env=None, name="worker",
-                 is_allowed=True):
+                 refresh_ms=300_000, checkpoint="1s", extra="", flags=(), env=None, name="worker", http="",
+                 launcher=(), is_allowed=True):
         """is_allowed: its user may use the group."""
         self.folder = folder("worker")
         files = []
@@ -72,11 +80,11 @@ class Worker(Process):
             servers=kafka.worker_servers, group=group, pipelines=", ".join(files),
             properties=lines(kafka.worker_properties), redis=json.dumps(redis.worker_options, default=str),
             workers=workers, session_ms=session_ms, heartbeat_ms=session_ms // 10, refresh_ms=refresh_ms,
-            checkpoint=checkpoint, extra=extra))
+            checkpoint=checkpoint, extra=extra, http=http))
         self.workers = workers
         if is_allowed:
             kafka.allow("group", group, "read")
-        super().__init__([binary(), "run", "-c", self.config, *flags], name=name, env=env)
+        super().__init__([*launcher, binary(), "run", "-c", self.config, *flags], name=name, env=env)
 
     def lines(self, at, **fields):
         """The log lines with this at= and these fields, parsed, oldest first."""
@@ -110,6 +118,24 @@ class Worker(Process):
         live = {(row["worker"], row["topic"], row["partition"]): is_live(row)
                 for row in self.lines("unit")}
         return sum(live.values())
+
+    def address(self):
+        """Where it really listens: host:port."""
+        return until(lambda: self.lines("http"), 30, "the worker listens")[0]["listen"]
+
+    def get(self, path, method="GET"):
+        connection = http.client.HTTPConnection(self.address(), timeout=10)
+        try:
+            connection.request(method, path)
+            answer = connection.getresponse()
+            return answer.status, answer.read().decode()
+        finally:
+            connection.close()
+
+    def metrics(self):
+        status, text = self.get("/metrics")
+        assert status == 200, text
+        return prom.read(text)
 
     def counters(self):
         """What was printed at exit: {"records": 12, "future": 1}; those of several views added up."""

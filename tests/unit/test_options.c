@@ -144,11 +144,11 @@ START_TEST(properties_are_gathered_and_the_last_value_counts)
     (void)setenv("TIDEWHEEL_KAFKA_LIBRDKAFKA", "b=3;c=5", 1);
     struct options options =
         load(&(struct options_source){config, ASSIGNMENTS, 1, PROPERTIES, 2, false, NULL, NULL});
-    static const struct property EXPECTED[] = {{(char *)"a", (char *)"1"},
-                                               {(char *)"b", (char *)"4"},
-                                               {(char *)"c", (char *)"5"},
-                                               {(char *)"debug", (char *)"cgrp"},
-                                               {(char *)"sasl.password", (char *)"a=b;c"}};
+    static const struct property EXPECTED[] = {{(char *)"a", (char *)"1", NULL},
+                                               {(char *)"b", (char *)"4", NULL},
+                                               {(char *)"c", (char *)"5", NULL},
+                                               {(char *)"debug", (char *)"cgrp", NULL},
+                                               {(char *)"sasl.password", (char *)"a=b;c", NULL}};
     ck_assert_uint_eq(options.librdkafka_count, 5);
     for (size_t i = 0; i < 5; i++) {
         ck_assert_str_eq(options.librdkafka[i].name, EXPECTED[i].name);
