@@ -14,6 +14,7 @@
 #ifndef TIDEWHEEL_WORKER_H
 #define TIDEWHEEL_WORKER_H
 
+#include "tidewheel/dead_letter.h"
 #include "tidewheel/source.h"
 #include "tidewheel/store.h"
 
@@ -38,6 +39,7 @@ struct worker_ends {
     struct store *store;
     struct source *reader; /* the checkpointed form's second consumer, and its loader; else NULL */
     struct loader *loader;
+    struct letters *letters; /* NULL: no event becomes a dead letter, whatever the options say */
 };
 
 struct worker *worker_new(const struct worker_setup *setup);
@@ -48,6 +50,9 @@ struct source_handler worker_handler(struct worker *worker);
 
 /* The same for its reader. */
 struct source_handler worker_reader_handler(struct worker *worker);
+
+/* The same for its dead letters. */
+struct letters_handler worker_letters_handler(struct worker *worker);
 
 /* Runs until stop: then drains, commits, leaves the group, and returns 0. ERR_FATAL or ERR_INTERNAL
  * with a sentence otherwise. */
@@ -60,6 +65,7 @@ void worker_end(struct worker *worker, int rc); /* rc: of the last turn; 0: drai
 
 const struct tally *worker_tallies(const struct worker *worker); /* of each view by its index */
 uint64_t worker_records(const struct worker *worker);
+uint64_t worker_letters(const struct worker *worker, enum verdict reason); /* acknowledged */
 
 /* After worker_run(): false if the group could not be left in time. Threads of the library are then still
  * about, and the process must end by _exit(), which is always safe. */

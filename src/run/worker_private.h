@@ -6,6 +6,7 @@
 #define TIDEWHEEL_RUN_WORKER_PRIVATE_H
 
 #include "tidewheel/clock.h"
+#include "tidewheel/dead_letter.h"
 #include "tidewheel/keyed.h"
 #include "tidewheel/meta.h"
 #include "tidewheel/worker.h"
@@ -24,6 +25,7 @@ struct worker {
     struct store *store;
     struct source *reader;
     struct loader *loader;
+    struct letters *letters;
     struct decoder *decoder;
     struct unit **units; /* those with a shard: assigned or parked */
     size_t unit_count;
@@ -38,6 +40,12 @@ struct worker {
     struct keyed **keyed; /* of each view */
     struct tally *tallies;
     _Atomic uint64_t records;
+    enum on_error on_error[VERDICT_COUNT];
+    struct err refusal; /* an event that is not to be passed; code 0: none */
+    _Atomic uint64_t letters_sent[VERDICT_COUNT];
+    uint64_t lives; /* of shards */
+    struct header *headers; /* scratch, of a letter */
+    size_t header_cap;
     int64_t wall_ms;
     int64_t mono_ms;
     int64_t gap_ms;     /* between the two clocks */

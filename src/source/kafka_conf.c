@@ -124,19 +124,23 @@ static void set_defaults(rd_kafka_conf_t *conf, const struct pair *pairs, size_t
     }
 }
 
+/* A producer's are the dead letters' (kafka_letters_conf.c). */
 static int set_properties(rd_kafka_conf_t *conf, const struct options *options, struct err *err)
 {
-    for (size_t i = 0; i < options->librdkafka_count; i++) {
+    struct buf sides = {NULL, 0, 0};
+    int rc = 0;
+    kafka_property_sides(&sides);
+    for (size_t i = 0; i < options->librdkafka_count && rc == 0; i++) {
         const struct property *property = &options->librdkafka[i];
         if (find(OWNED, sizeof OWNED / sizeof *OWNED, property->name) != NULL)
-            return err_set(err, ERR_CONFIG,
-                           "kafka.librdkafka.%s: is the worker's own to set, leave it out",
-                           property->name);
-        int rc = set(conf, property->name, property->value, err);
-        if (rc < 0)
-            return rc;
+            rc = err_set(err, ERR_CONFIG,
+                         "kafka.librdkafka.%s: is the worker's own to set, leave it out",
+                         property->name);
+        else if (kafka_property_side(&sides, property->name) != 'P')
+            rc = set(conf, property->name, property->value, err);
     }
-    return 0;
+    buf_fini(&sides);
+    return rc;
 }
 
 static int set_owned(rd_kafka_conf_t *conf, const struct options *options, struct err *err)
