@@ -1,7 +1,7 @@
 /* ledger: when may an offset go? (promise X)
  *
  *     applied    position        the next offset of the unit that has not been applied
- *     durable    ledger_durable  everything before it is in acknowledged writes
+ *     durable    ledger_durable  everything before it is in acknowledged writes, or delivered letters
  *     committed  committed       what the group knows
  *
  *     committed <= durable = min(first unacknowledged, first held, first posted, position)
@@ -95,6 +95,10 @@ void ledger_settle(struct ledger *ledger, uint64_t number);
 /* The oldest that is not settled; NULL: all are. */
 const struct posted *ledger_posted(const struct ledger *ledger);
 
+/* Before the one, all writes are acknowledged; before the other, all letters are delivered; before
+ * durable, both. */
+int64_t ledger_written(const struct ledger *ledger);
+int64_t ledger_delivered(const struct ledger *ledger);
 int64_t ledger_durable(const struct ledger *ledger);
 
 #endif

@@ -124,9 +124,7 @@ static void close_item(struct checkpoint *checkpoint, struct batch *batch, enum 
 
 int64_t checkpoint_goal(const struct checkpoint *checkpoint)
 {
-    const struct ledger *ledger = &checkpoint->shard->ledger;
-    const struct posted *posted = ledger_posted(ledger);
-    return posted != NULL ? posted->record.offset : ledger->position;
+    return ledger_delivered(&checkpoint->shard->ledger);
 }
 
 /* The progress of a view. None is ever ahead of P: who comes after us would take it for the unit's, and
@@ -327,7 +325,7 @@ static void add_progress(struct checkpoint *checkpoint, struct batch *batch, int
 static bool is_flushed(const struct checkpoint *checkpoint)
 {
     const struct shard *shard = checkpoint->shard;
-    return !shard->is_live || ledger_durable(&shard->ledger) >= checkpoint->position;
+    return !shard->is_live || ledger_written(&shard->ledger) >= checkpoint->position;
 }
 
 static bool has_blobs_left(const struct checkpoint *checkpoint)

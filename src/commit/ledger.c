@@ -129,13 +129,23 @@ const struct posted *ledger_posted(const struct ledger *ledger)
 
 /* ---- what it comes to ---- */
 
+int64_t ledger_written(const struct ledger *ledger)
+{
+    int64_t written = ledger->position;
+    if (ledger->count > 0 && held_at(ledger, 0)->offset < written)
+        written = held_at(ledger, 0)->offset;
+    return ledger->in_flight < written ? ledger->in_flight : written;
+}
+
+int64_t ledger_delivered(const struct ledger *ledger)
+{
+    const struct posted *posted = ledger_posted(ledger);
+    return posted != NULL ? posted->record.offset : ledger->position;
+}
+
 int64_t ledger_durable(const struct ledger *ledger)
 {
-    int64_t durable = ledger->position;
-    if (ledger->count > 0 && held_at(ledger, 0)->offset < durable)
-        durable = held_at(ledger, 0)->offset;
-    const struct posted *posted = ledger_posted(ledger);
-    if (posted != NULL && posted->record.offset < durable)
-        durable = posted->record.offset;
-    return ledger->in_flight < durable ? ledger->in_flight : durable;
+    int64_t written = ledger_written(ledger);
+    int64_t delivered = ledger_delivered(ledger);
+    return delivered < written ? delivered : written;
 }

@@ -48,6 +48,7 @@ static void post(struct worker *worker, struct unit *unit, const struct record *
                  enum verdict reason, const char *views)
 {
     struct shard *shard = unit->shard;
+    size_t header_count = gather_headers(worker);
     struct dead_letter letter = {
         .life = shard->life,
         .reason = reason,
@@ -58,8 +59,8 @@ static void post(struct worker *worker, struct unit *unit, const struct record *
         .timestamp_ms = record->timestamp_ms,
         .key = record->key,
         .value = record->value,
-        .header_count = gather_headers(worker),
         .headers = worker->headers,
+        .header_count = header_count,
     };
     struct anchor anchor = {record->offset, record->timestamp_ms, meta_checksum(record->value)};
     letter.number = ledger_post(&shard->ledger, &anchor, size_of(&letter));
