@@ -79,10 +79,10 @@ struct letters_ops {
 /* All but ops is as of the last call, and to be read only. */
 struct letters {
     const struct letters_ops *ops;
-    size_t pending;    /* not acknowledged */
-    size_t underway;   /* of these, those whose answer may well come in a moment */
-    uint64_t failures; /* of attempts */
-    bool is_failing;   /* none was acknowledged since the last failure */
+    size_t pending;                 /* not acknowledged */
+    size_t underway;                /* of these, those whose answer may well come in a moment */
+    uint64_t failures;              /* of attempts */
+    bool is_failing;                /* none was acknowledged since the last failure */
     char trouble[ERR_TEXT_MAX / 2]; /* why, and what to do */
 };
 

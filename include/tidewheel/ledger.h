@@ -57,7 +57,7 @@ struct ledger {
     struct held *ring;
     size_t head;
     size_t count;
-    size_t cap; /* a power of two */
+    size_t cap;            /* a power of two */
     struct posted *posted; /* a ring like the other */
     size_t posted_head;
     size_t posted_count;

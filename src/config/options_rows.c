@@ -12,8 +12,10 @@ static const char *const OFF[] = {"off", NULL};
 static const char *const LOG_LEVELS[] = {"error", "warn", "info", "debug", NULL};
 static const char *const LOG_FORMATS[] = {"text", "json", NULL};
 
-static const char *const ON_ERRORS[] = {
-    [ON_ERROR_DROP] = "drop", [ON_ERROR_DEAD_LETTER] = "dead_letter", [ON_ERROR_STOP] = "stop", NULL};
+static const char *const ON_ERRORS[] = {[ON_ERROR_DROP] = "drop",
+                                        [ON_ERROR_DEAD_LETTER] = "dead_letter",
+                                        [ON_ERROR_STOP] = "stop",
+                                        NULL};
 
 #define ON_ERROR(reason, member, what, how)                                                        \
     {                                                                                              \

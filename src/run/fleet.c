@@ -114,10 +114,11 @@ static int member_open_letters(const struct fleet *fleet, struct member *member,
     struct letters_handler handler = worker_letters_handler(member->worker);
     bool has_any = false;
     for (int i = 0; i < VERDICT_COUNT; i++)
-        has_any = has_any ||
-                  options_on_error(fleet->options, (enum verdict)i) == ON_ERROR_DEAD_LETTER;
-    return has_any ? kafka_letters_open(fleet->options, number, &handler, &member->ends.letters, err)
-                   : 0;
+        has_any =
+            has_any || options_on_error(fleet->options, (enum verdict)i) == ON_ERROR_DEAD_LETTER;
+    return has_any
+               ? kafka_letters_open(fleet->options, number, &handler, &member->ends.letters, err)
+               : 0;
 }
 
 static int member_open_sources(const struct fleet *fleet, struct member *member, int number,

@@ -15,7 +15,8 @@ static size_t gather_headers(struct worker *worker)
     struct source *source = worker->source;
     struct header header;
     size_t count = 0;
-    for (size_t i = 0; source->ops->header != NULL && source->ops->header(source, i, &header); i++) {
+    for (size_t i = 0; source->ops->header != NULL && source->ops->header(source, i, &header);
+         i++) {
         if (strncmp(header.name, LETTER_HEADER_PREFIX, strlen(LETTER_HEADER_PREFIX)) == 0)
             continue;
         worker->headers =
@@ -92,15 +93,16 @@ void letters_hold(struct worker *worker, struct unit *unit, bool until_all)
 {
     struct shard *shard = unit->shard;
     if (shard->await == AWAIT_NOTHING)
-        log_limited(LOG_WARN, "dead_letter",
-                    "worker=%d topic=%s partition=%d state=held position=%lld letters=%zu bytes=%zu "
-                    "pending=%zu why=\"its letters are not delivered: %s\" then=\"nothing more of "
-                    "it is read until they are\"",
-                    worker->setup.number, unit->topic->name, unit->partition,
-                    (long long)shard->ledger.position, shard->ledger.posted_count,
-                    shard->ledger.posted_bytes, worker->letters->pending,
-                    worker->letters->is_failing ? worker->letters->trouble
-                                                : "they come faster than Kafka takes them");
+        log_limited(
+            LOG_WARN, "dead_letter",
+            "worker=%d topic=%s partition=%d state=held position=%lld letters=%zu bytes=%zu "
+            "pending=%zu why=\"its letters are not delivered: %s\" then=\"nothing more of "
+            "it is read until they are\"",
+            worker->setup.number, unit->topic->name, unit->partition,
+            (long long)shard->ledger.position, shard->ledger.posted_count,
+            shard->ledger.posted_bytes, worker->letters->pending,
+            worker->letters->is_failing ? worker->letters->trouble
+                                        : "they come faster than Kafka takes them");
     shard->await = until_all ? AWAIT_ALL : AWAIT_ROOM;
     worker->source->ops->hold(worker->source, unit);
 }
@@ -117,7 +119,8 @@ static void go_on(struct worker *worker, struct unit *unit)
 {
     struct shard *shard = unit->shard;
     shard->await = AWAIT_NOTHING;
-    log_limited(LOG_INFO, "dead_letter", "worker=%d topic=%s partition=%d state=released position=%lld",
+    log_limited(LOG_INFO, "dead_letter",
+                "worker=%d topic=%s partition=%d state=released position=%lld",
                 worker->setup.number, unit->topic->name, unit->partition,
                 (long long)shard->ledger.position);
     if (unit->is_assigned && (unit->tenure == NULL || unit->tenure->state == TENURE_RUNNING))

@@ -36,7 +36,7 @@ enum tenure_state {
  * of progress: whoever comes next must know of it. */
 struct trial {
     bool is_on;
-    bool is_found; /* the event is at hand, and is not skipped yet */
+    bool is_found;     /* the event is at hand, and is not skipped yet */
     bool is_sent;      /* a note, or that it is taken back, is in a batch */
     bool has_survived; /* the event that was allowed is applied */
     int64_t offset;    /* that is to be noted; -1: none */

@@ -476,8 +476,8 @@ void worker_end(struct worker *worker, int rc)
             worker->reader->ops->close(worker->reader, timeout_ms / DRAIN_PART) && worker->has_left;
     loader_free(worker->loader);
     if (worker->letters != NULL)
-        worker->has_left =
-            worker->letters->ops->close(worker->letters, timeout_ms / DRAIN_PART) && worker->has_left;
+        worker->has_left = worker->letters->ops->close(worker->letters, timeout_ms / DRAIN_PART) &&
+                           worker->has_left;
     worker->letters = NULL;
 }
 

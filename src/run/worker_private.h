@@ -43,7 +43,7 @@ struct worker {
     enum on_error on_error[VERDICT_COUNT];
     struct err refusal; /* an event that is not to be passed; code 0: none */
     _Atomic uint64_t letters_sent[VERDICT_COUNT];
-    uint64_t lives; /* of shards */
+    uint64_t lives;         /* of shards */
     struct header *headers; /* scratch, of a letter */
     size_t header_cap;
     int64_t wall_ms;

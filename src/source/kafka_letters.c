@@ -81,7 +81,8 @@ static struct slice keep(char **at, struct slice slice)
 /* One block: the struct, its headers, its bytes. */
 static struct letter *letter_new(struct kafka_letters *owner, const struct dead_letter *from)
 {
-    size_t size = strlen(from->views) + 1 + strlen(from->topic) + 1 + from->key.len + from->value.len;
+    size_t size =
+        strlen(from->views) + 1 + strlen(from->topic) + 1 + from->key.len + from->value.len;
     for (size_t i = 0; i < from->header_count; i++)
         size += strlen(from->headers[i].name) + 1 + from->headers[i].value.len;
     size_t headers = from->header_count * sizeof *from->headers;
@@ -180,11 +181,12 @@ static void on_failed(struct kafka_letters *letters, struct letter *letter,
     letters->is_retiring = letters->is_retiring || reaction == LETTER_NEW_START;
     if (reaction != LETTER_ASIDE)
         close_gate(letters);
-    log_limited(LOG_WARN, "dead_letter",
-                "worker=%d topic=%s error=%s why=\"%s\" pending=%zu then=\"it is kept, its offset is "
-                "not committed, and it is tried again\"",
-                letters->number, letters->options->dead_letter_topic, rd_kafka_err2name(code),
-                letters->letters.trouble, letters->letters.pending);
+    log_limited(
+        LOG_WARN, "dead_letter",
+        "worker=%d topic=%s error=%s why=\"%s\" pending=%zu then=\"it is kept, its offset is "
+        "not committed, and it is tried again\"",
+        letters->number, letters->options->dead_letter_topic, rd_kafka_err2name(code),
+        letters->letters.trouble, letters->letters.pending);
 }
 
 static void on_acknowledged(struct kafka_letters *letters, struct letter *letter)
@@ -269,8 +271,8 @@ static void retire(struct kafka_letters *letters)
 /* Its letters come back first: librdkafka reads their bytes until then. */
 static void renew(struct kafka_letters *letters)
 {
-    bool has_lasted = letters->letters.is_failing &&
-                      letters->mono_ms - letters->failing_since_ms >= RENEW_MS;
+    bool has_lasted =
+        letters->letters.is_failing && letters->mono_ms - letters->failing_since_ms >= RENEW_MS;
     letters->is_retiring = letters->is_retiring || (has_lasted && letters->at_kafka.count == 0);
     if (!letters->is_retiring)
         return;
@@ -404,8 +406,7 @@ static const struct letters_ops KAFKA_LETTERS_OPS = {
 };
 
 int kafka_letters_open(const struct options *options, int number,
-                       const struct letters_handler *handler, struct letters **ret,
-                       struct err *err)
+                       const struct letters_handler *handler, struct letters **ret, struct err *err)
 {
     rd_kafka_conf_t *conf = NULL;
     int rc = letters_conf_new(options, number, &conf, err);

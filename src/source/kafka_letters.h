@@ -31,9 +31,9 @@ struct letter {
     struct letter *next;
     struct letter *last;
     struct kafka_letters *owner;
-    struct dead_letter as;     /* its bytes are behind the struct */
-    int64_t due_ms;            /* aside until then */
-    bool has_lost_timestamp;   /* the topic does not take it; the header has it still */
+    struct dead_letter as;   /* its bytes are behind the struct */
+    int64_t due_ms;          /* aside until then */
+    bool has_lost_timestamp; /* the topic does not take it; the header has it still */
     bool is_forgotten;
 };
 

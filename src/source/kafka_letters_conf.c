@@ -154,8 +154,8 @@ static void on_log(const rd_kafka_t *handle, int level, const char *facility, co
     if (level <= 4)
         log_limited(LOG_WARN, "kafka", "client=%s facility=%s text=\"%s\"", name, facility, text);
     else
-        log_line(level <= 6 ? LOG_INFO : LOG_DEBUG, "kafka", "client=%s facility=%s text=\"%s\"", name,
-                 facility, text);
+        log_line(level <= 6 ? LOG_INFO : LOG_DEBUG, "kafka", "client=%s facility=%s text=\"%s\"",
+                 name, facility, text);
 }
 
 int letters_conf_new(const struct options *options, int number, rd_kafka_conf_t **ret,

@@ -507,8 +507,8 @@ START_TEST(after_a_persons_reset_letters_begin_where_it_says)
     open_all();
     for (int i = 0; i < 4; i++)
         produce(0, "{");
-    assign_plan(
-        0, &(struct plan){.start = 0, .live_at = 4, .commit_at_least = 1, .is_reset = true});
+    assign_plan(0,
+                &(struct plan){.start = 0, .live_at = 4, .commit_at_least = 1, .is_reset = true});
     turns(10);
     ck_assert_uint_eq(post.count, 3);
     ck_assert_int_eq(post.kept[0].offset, 1);
@@ -596,9 +596,10 @@ START_TEST(stop_ends_the_worker_before_the_event)
     struct worker_ends ends = {
         .source = &kafka.source, .store = &redis.store, .letters = &post.letters};
     ck_assert_int_eq(worker_run(worker, &ends, &err), ERR_FATAL);
-    ck_assert_str_eq(err.text, "topic t, partition 0, offset 1: rejected as no_key by view v, and "
-                               "on_error.no_key is stop: mend the pipeline, or set on_error.no_key "
-                               "to dead_letter or drop, and start again: it goes on with this event");
+    ck_assert_str_eq(err.text,
+                     "topic t, partition 0, offset 1: rejected as no_key by view v, and "
+                     "on_error.no_key is stop: mend the pipeline, or set on_error.no_key "
+                     "to dead_letter or drop, and start again: it goes on with this event");
     ck_assert_int_eq(committed(0), 1);
     ck_assert_uint_eq(redis.written, 1);
     ck_assert(kafka.is_closed && post.is_closed);
@@ -769,8 +770,8 @@ END_TEST
 
 UNIT_MAIN("letters", a_rejected_event_becomes_a_letter, each_reason_is_told,
           a_reason_that_is_dropped_is_counted_and_no_more,
-          what_is_no_event_makes_one_letter_for_all_views,
-          what_a_view_rejects_is_that_views_letter, headers_of_an_earlier_life_are_left_out,
+          what_is_no_event_makes_one_letter_for_all_views, what_a_view_rejects_is_that_views_letter,
+          headers_of_an_earlier_life_are_left_out,
           nothing_is_committed_behind_a_letter_that_is_not_delivered,
           letters_may_be_delivered_in_any_order,
           what_was_rejected_before_the_committed_offset_is_not_sent_again,

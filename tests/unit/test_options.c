@@ -373,4 +373,5 @@ UNIT_MAIN("options", without_a_file_everything_is_as_the_table_says, later_beats
           a_variables_name_that_just_misses_is_an_error, what_is_wrong_leaves_the_default,
           what_is_true_or_false_says_so_in_these_words, without_a_topic_a_dead_letter_is_dropped,
           with_a_topic_all_rejections_but_tombstones_go_there,
-          who_asks_for_dead_letters_has_to_name_a_topic, redis_urls_are_taken_apart, other_urls_are_refused)
+          who_asks_for_dead_letters_has_to_name_a_topic, redis_urls_are_taken_apart,
+          other_urls_are_refused)
