@@ -1,6 +1,5 @@
 #include "run/letters.h"
 
-#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "run/tenure.h"
@@ -152,8 +151,7 @@ bool letters_take(struct worker *worker, struct unit *unit, const struct record 
 static void on_settled(void *arg, uint64_t life, uint64_t number, enum verdict reason)
 {
     struct worker *worker = arg;
-    uint64_t sent = worker_letters(worker, reason);
-    atomic_store_explicit(&worker->letters_sent[reason], sent + 1, memory_order_relaxed);
+    cell_add(&worker->board->letters[reason], 1);
     for (size_t i = 0; i < worker->unit_count; i++) {
         struct shard *shard = worker->units[i]->shard;
         if (shard->life == life)
@@ -168,8 +166,13 @@ struct letters_handler worker_letters_handler(struct worker *worker)
 
 void letters_serve(struct worker *worker)
 {
-    if (worker->letters != NULL)
-        worker->letters->ops->serve(worker->letters, worker->mono_ms);
+    struct letters *letters = worker->letters;
+    if (letters == NULL)
+        return;
+    letters->ops->serve(letters, worker->mono_ms);
+    cell_set(&worker->board->cells[BOARD_LETTERS_PENDING], (int64_t)letters->pending);
+    cell_set(&worker->board->cells[BOARD_LETTERS_FAIL], letters->is_failing);
+    cell_set(&worker->board->cells[BOARD_LETTER_FAILURES], (int64_t)letters->failures);
 }
 
 void letters_release(struct worker *worker)
@@ -192,9 +195,4 @@ void letters_forget(struct worker *worker, const struct shard *shard)
 {
     if (worker->letters != NULL && ledger_posted(&shard->ledger) != NULL)
         worker->letters->ops->forget(worker->letters, shard->life);
-}
-
-uint64_t worker_letters(const struct worker *worker, enum verdict reason)
-{
-    return atomic_load_explicit(&worker->letters_sent[reason], memory_order_relaxed);
 }

@@ -109,6 +109,7 @@ static void note_progress(struct tenure *tenure)
     failpoint(FAIL_PROGRESS_WRITTEN);
     tenure->trial.is_on = tenure->trial.is_found; /* it was under way then */
     tenure->commit_due = tenure->checkpoint.progress;
+    show_checkpoint(tenure);
     tenure->has_ended = tenure->worker->is_ending && shard->dirty.count == 0 &&
                         tenure->checkpoint.progress == checkpoint_goal(&tenure->checkpoint);
 }

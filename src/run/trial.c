@@ -49,7 +49,7 @@ static void count(const struct tenure *tenure)
     const struct shard *shard = tenure->unit->shard;
     for (size_t i = 0; i < shard->topic->view_count; i++)
         if (!shard->is_behind[i])
-            tally_add(&shard->tallies[shard->topic->views[i]->index], VERDICT_POISON, 1);
+            tally_add(shard->tallies[shard->topic->views[i]->index], VERDICT_POISON, 1);
 }
 
 static void skip(struct tenure *tenure, const struct record *record)

@@ -25,6 +25,7 @@ enum {
     COMMIT_MS = 1000,
     COMMIT_IDLE_MS = 60000,
     STATS_MS = 10000,
+    SHOW_MS = 1000,
     LOOKS_MAX = 1000, /* entities that the second lane looks at in a turn */
     DRAIN_PART = 3,   /* of the shutdown timeout, that leaving the group may take */
 };
@@ -56,11 +57,14 @@ struct worker *worker_new(const struct worker_setup *setup)
         if (setup->catalog->views[i]->field_count > field_count)
             field_count = setup->catalog->views[i]->field_count;
     worker->setup = *setup;
+    worker->board = setup->board;
     worker->alive_ms = INT64_MAX;
     if (setup->wall_ms == NULL)
         worker->setup.wall_ms = clock_wall_ms;
     if (setup->mono_ms == NULL)
         worker->setup.mono_ms = clock_mono_ms;
+    if (setup->mono_us == NULL)
+        worker->setup.mono_us = clock_mono_us;
     if (setup->random == NULL)
         worker->setup.random = entropy_draw;
     worker->is_fenced = setup->options->checkpoint_interval_ms > 0;
@@ -73,7 +77,7 @@ struct worker *worker_new(const struct worker_setup *setup)
     });
     for (int i = 0; i < VERDICT_COUNT; i++)
         worker->on_error[i] = options_on_error(setup->options, (enum verdict)i);
-    worker->tallies = mem_zalloc(setup->catalog->view_count * sizeof *worker->tallies);
+    show_views(worker);
     worker->keyed = mem_zalloc(setup->catalog->view_count * sizeof *worker->keyed);
     worker->row.readings = mem_alloc(field_count * sizeof *worker->row.readings);
     return worker;
@@ -96,20 +100,12 @@ void worker_free(struct worker *worker)
     free(worker->units);
     free(worker->commits);
     free(worker->headers);
+    free(worker->lines);
     free(worker->tallies);
+    free(worker->aside);
     free(worker->keyed);
     free(worker->row.readings);
     free(worker);
-}
-
-const struct tally *worker_tallies(const struct worker *worker)
-{
-    return worker->tallies;
-}
-
-uint64_t worker_records(const struct worker *worker)
-{
-    return atomic_load_explicit(&worker->records, memory_order_relaxed);
 }
 
 bool worker_has_left(const struct worker *worker)
@@ -189,7 +185,7 @@ static bool apply_record(struct worker *worker, struct unit *unit, const struct 
         if (is_behind ? !tenure_wants(unit->tenure, i, record->offset) : shard->is_behind[i])
             continue;
         const struct view *view = topic->views[i];
-        struct tally *tally = &worker->tallies[view->index];
+        struct tally *tally = worker->tallies[view->index];
         struct routed routed;
         enum verdict here = verdict;
         if (here == VERDICT_ACCEPTED)
@@ -206,7 +202,7 @@ static bool apply_record(struct worker *worker, struct unit *unit, const struct 
         shard_apply(shard, i, &routed, event.values, record->offset,
                     record->offset >= shard->own_from && !is_behind ? KNOW_FED : KNOW_MATCHED);
     }
-    atomic_store_explicit(&worker->records, worker_records(worker) + 1, memory_order_relaxed);
+    cell_add(&worker->board->cells[BOARD_RECORDS], 1);
     return true;
 }
 
@@ -226,8 +222,10 @@ static void take_record(struct worker *worker, struct unit *unit, const struct r
     struct ledger *ledger = &unit->shard->ledger;
     if (record->offset < ledger->position)
         return; /* read already: a fetch that began a little earlier */
-    if (apply_record(worker, unit, record, false))
-        ledger->position = record->offset + 1;
+    if (!apply_record(worker, unit, record, false))
+        return;
+    unit->shard->record_ms = record->timestamp_ms;
+    ledger->position = record->offset + 1;
 }
 
 /* What the views need that are behind, a little at a time. */
@@ -311,10 +309,12 @@ static void watch_intake(struct worker *worker)
     if (!worker->store->ops->is_away(worker->store))
         worker->store_seen_ms = worker->mono_ms;
     bool is_away = worker->mono_ms - worker->store_seen_ms > AWAY_MS;
+    cell_set(&worker->board->cells[BOARD_REDIS_UP], !worker->store->ops->is_away(worker->store));
     bool is_paused = is_away || worker->is_full;
     if (is_paused == worker->is_paused)
         return;
     worker->is_paused = is_paused;
+    cell_set(&worker->board->cells[BOARD_PAUSED], is_paused);
     log_warn("intake", "worker=%d state=%s", worker->setup.number,
              is_away     ? "waiting why=\"Redis is away\""
              : is_paused ? "waiting why=\"limits.memory is reached\""
@@ -381,7 +381,8 @@ static int check_memory(struct worker *worker, struct err *err)
 
 static void log_stats(struct worker *worker)
 {
-    uint64_t records = worker_records(worker);
+    const struct board *board = worker->board;
+    int64_t records = cell_get(&board->cells[BOARD_RECORDS]);
     int64_t since_ms = worker->mono_ms - worker->stats_at_ms + STATS_MS + 1; /* never 0 */
     int64_t lag = 0;
     size_t entities = 0;
@@ -395,13 +396,13 @@ static void log_stats(struct worker *worker)
         bytes += shard_bytes(shard);
     }
     log_info("stats",
-             "worker=%d units=%zu records=%llu records_s=%.0f lag=%lld entities=%zu bytes=%zu "
-             "batches=%llu "
-             "writes=%llu decays=%llu",
-             worker->setup.number, worker->unit_count, (unsigned long long)records,
+             "worker=%d units=%zu records=%lld records_s=%.0f lag=%lld entities=%zu bytes=%zu "
+             "batches=%lld writes=%lld decays=%lld",
+             worker->setup.number, worker->unit_count, (long long)records,
              (double)(records - worker->stats_records) * 1000.0 / (double)since_ms, (long long)lag,
-             entities, bytes, (unsigned long long)worker->batches,
-             (unsigned long long)worker->writes, (unsigned long long)worker->decays);
+             entities, bytes, (long long)cell_get(&board->cells[BOARD_BATCHES]),
+             (long long)cell_get(&board->cells[BOARD_WRITES]),
+             (long long)cell_get(&board->cells[BOARD_DECAYS]));
     worker->stats_records = records;
     worker->stats_at_ms = worker->mono_ms + STATS_MS;
 }
@@ -409,6 +410,10 @@ static void log_stats(struct worker *worker)
 static int look_around(struct worker *worker, struct err *err)
 {
     watch_intake(worker);
+    if (worker->mono_ms >= worker->show_at_ms) {
+        show_all(worker);
+        worker->show_at_ms = worker->mono_ms + SHOW_MS;
+    }
     if (worker->mono_ms >= worker->stats_at_ms)
         log_stats(worker);
     return check_memory(worker, err);
@@ -419,6 +424,7 @@ static int look_around(struct worker *worker, struct err *err)
 int worker_turn(struct worker *worker, struct err *err)
 {
     tell_time(worker);
+    show_turn(worker);
     int rc = look_around(worker, err);
     if (rc == 0)
         rc = take_events(worker, err);
@@ -452,6 +458,8 @@ void worker_begin(struct worker *worker, const struct worker_ends *ends)
         if (worker->on_error[i] == ON_ERROR_DEAD_LETTER && ends->letters == NULL)
             worker->on_error[i] = ON_ERROR_DROP;
     tell_time(worker);
+    show_turn(worker);
+    show_phase(worker, PHASE_RUNNING);
     worker->store_seen_ms = worker->mono_ms;
     worker->stats_at_ms = worker->mono_ms + STATS_MS;
 }
@@ -461,6 +469,7 @@ void worker_end(struct worker *worker, int rc)
     struct source *source = worker->source;
     int64_t timeout_ms = worker->setup.options->shutdown_timeout_ms;
     worker->has_failed = rc == ERR_INTERNAL;
+    show_phase(worker, PHASE_DRAINING);
     if (rc == 0 || worker->refusal.code != 0)
         drain(worker, timeout_ms - timeout_ms / DRAIN_PART);
     log_stats(worker);
@@ -479,6 +488,7 @@ void worker_end(struct worker *worker, int rc)
         worker->has_left = worker->letters->ops->close(worker->letters, timeout_ms / DRAIN_PART) &&
                            worker->has_left;
     worker->letters = NULL;
+    show_phase(worker, PHASE_ENDED);
 }
 
 int worker_run(struct worker *worker, const struct worker_ends *ends, struct err *err)

@@ -38,24 +38,24 @@ struct worker {
     struct commit *commits;
     size_t commit_cap;
     struct keyed **keyed; /* of each view */
-    struct tally *tallies;
-    _Atomic uint64_t records;
+    struct board *board;
+    struct board_view **lines; /* of each view, on the board */
+    struct tally **tallies;    /* in them */
     enum on_error on_error[VERDICT_COUNT];
-    struct err refusal; /* an event that is not to be passed; code 0: none */
-    _Atomic uint64_t letters_sent[VERDICT_COUNT];
+    struct err refusal;     /* an event that is not to be passed; code 0: none */
     uint64_t lives;         /* of shards */
     struct header *headers; /* scratch, of a letter */
     size_t header_cap;
     int64_t wall_ms;
     int64_t mono_ms;
     int64_t gap_ms;     /* between the two clocks */
-    int64_t sent_at_ms; /* all the following by the monotonic clock */
+    int64_t sent_at_us; /* the batch; this and all the following by the monotonic clock */
+    int64_t sent_at_ms;
     int64_t store_seen_ms;
     int64_t stats_at_ms;
-    uint64_t stats_records;
-    uint64_t batches;
-    uint64_t writes;
-    uint64_t decays;
+    int64_t show_at_ms;
+    int64_t *aside; /* scratch: of each view */
+    int64_t stats_records;
     int64_t alive_ms; /* units are to be read again as if the group had died then; INT64_MAX: no */
     bool is_paused;
     bool has_left; /* the group, and librdkafka is gone */
@@ -79,6 +79,20 @@ struct shard *unit_add(struct worker *worker, struct unit *unit);
 void unit_remove(struct worker *worker, struct unit *unit);
 /* A window that reaches behind the start of the log is published with what the log holds (promise P). */
 void warn_of_gaps(const struct unit *unit, const struct plan *plan);
+
+/* ---- show.c: what the board says ---- */
+
+void show_views(struct worker *worker); /* of the catalog; once */
+void show_turn(struct worker *worker);  /* its heartbeat */
+void show_phase(struct worker *worker, enum phase phase);
+void show_all(struct worker *worker); /* units, and what is summed over them */
+void show_unit(struct worker *worker, const struct unit *unit);
+void show_away(const struct unit *unit); /* it has no shard any more */
+void show_sent(struct worker *worker);   /* the batch is on its way */
+/* It is acknowledged: before its items are told. */
+void show_answers(struct worker *worker);
+
+/* ---- */
 
 /* Is its share of limits.memory nearly used up? */
 bool worker_is_nearly_full(const struct worker *worker);

@@ -3,8 +3,10 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
+#include "config/options_rows.h"
 #include "tidewheel/clock.h"
 #include "tidewheel/log.h"
 #include "tidewheel/mem.h"
@@ -94,22 +96,28 @@ static const char *property_of(const struct options *options, const char *name)
     return value;
 }
 
-static int set(rd_kafka_conf_t *conf, const char *name, const char *value, struct err *err)
+/* librdkafka's reasons cite values: not those that are secret. */
+static bool takes(rd_kafka_conf_t *conf, const char *name, const char *value, struct err *err)
 {
     char reason[512];
-    if (rd_kafka_conf_set(conf, name, value, reason, sizeof reason) != RD_KAFKA_CONF_OK)
-        return err_set(err, ERR_CONFIG, "kafka.librdkafka.%s: %s", name, reason);
-    return 0;
+    if (rd_kafka_conf_set(conf, name, value, reason, sizeof reason) == RD_KAFKA_CONF_OK)
+        return true;
+    bool cites = property_is_secret(name) && *value != '\0' && strstr(reason, value) != NULL;
+    (void)err_set(err, ERR_CONFIG, "librdkafka %s%s",
+                  cites ? "does not take the value" : "says: ", cites ? "" : reason);
+    return false;
+}
+
+static int set(rd_kafka_conf_t *conf, const char *name, const char *value, struct err *err)
+{
+    return takes(conf, name, value, err) ? 0 : err_wrap(err, "kafka.librdkafka.%s", name);
 }
 
 bool kafka_check_property(const char *name, const char *value, struct err *err)
 {
-    char reason[512];
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
-    bool is_good = rd_kafka_conf_set(conf, name, value, reason, sizeof reason) == RD_KAFKA_CONF_OK;
+    bool is_good = takes(conf, name, value, err);
     rd_kafka_conf_destroy(conf);
-    if (!is_good)
-        (void)err_set(err, ERR_CONFIG, "librdkafka says: %s", reason);
     return is_good;
 }
 
@@ -248,6 +256,7 @@ void kafka_away(struct kafka_source *source, const char *advice, const char *rea
     if (!source->is_away)
         source->probe_mono_ms = 0; /* asks soon whether it is back: an idle topic tells nobody */
     source->is_away = true;
+    board_set(source->handler.board, BOARD_KAFKA_UP, 0);
     if (source->refused_mono_ms >= 0)
         return; /* why is known already */
     (void)snprintf(source->trouble, sizeof source->trouble, "%s%s%s", advice,
@@ -294,4 +303,5 @@ void kafka_answers(struct kafka_source *source)
         log_info("kafka", "worker=%d state=back", source->number);
     source->is_away = false;
     source->refused_mono_ms = -1;
+    board_set(source->handler.board, BOARD_KAFKA_UP, 1);
 }

@@ -40,6 +40,7 @@ struct rig {
     const struct view *view;
     struct shard *shard;
     struct tally tally;
+    struct tally *tallies[1];
     struct value *values; /* by slot */
     int type_slot;        /* of event_type; PATH_NONE: every event is a purchase */
     struct row row;
@@ -64,7 +65,8 @@ static void rig_open(struct rig *rig, const char *view)
 
 static void rig_new_shard(struct rig *rig, int64_t now_ms)
 {
-    rig->shard = shard_new(rig->view->topic, &rig->tally, 7, now_ms);
+    rig->tallies[0] = &rig->tally;
+    rig->shard = shard_new(rig->view->topic, rig->tallies, 7, now_ms);
     shard_tell(rig->shard, now_ms);
     shard_go_live(rig->shard);
 }
@@ -81,7 +83,7 @@ static void apply(struct rig *rig, uint64_t key, int64_t ts_ms)
 {
     char identity[32];
     int len = snprintf(identity, sizeof identity, "%llu", (unsigned long long)key);
-    struct routed routed = {ts_ms, {identity, (size_t)len}};
+    struct routed routed = {ts_ms, {identity, (size_t)len}, ts_ms};
     if (rig->type_slot != PATH_NONE) {
         bool is_purchase = random_below(&rig->random, 4) == 0;
         rig->values[rig->type_slot] = (struct value){
@@ -101,7 +103,7 @@ static void write_entity(struct rig *rig, struct entity_ref entity)
 static void write_arrivals(struct rig *rig)
 {
     struct entity_ref entity;
-    while (shard_take_arrival(rig->shard, &entity))
+    while (shard_take_arrival(rig->shard, &entity, NULL))
         write_entity(rig, entity);
 }
 

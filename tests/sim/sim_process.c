@@ -26,6 +26,11 @@ static int64_t tell_mono(void)
     return sim_mono_ms;
 }
 
+static int64_t tell_mono_us(void)
+{
+    return sim_mono_ms * 1000;
+}
+
 static uint64_t draw(void *arg)
 {
     return rng_next(arg);
@@ -104,6 +109,7 @@ enum yield process_resume(struct process *process)
     (void)swapcontext(&world, &process->context);
     if (process->yield == YIELD_ENDED) { /* what worker_end() has left */
         worker_free(process->worker);
+        board_free(process->board);
         process->is_alive = false;
     }
     return process->yield;
@@ -124,14 +130,17 @@ void process_fini(struct process *process)
 
 void process_start(struct process *process, const struct process_setup *setup)
 {
+    process->board = board_new(process->number);
     process->worker = worker_new(&(struct worker_setup){
         .options = setup->options,
         .catalog = setup->catalog,
         .number = process->number,
         .seed = rng_next(setup->rng),
         .stop = &never,
+        .board = process->board,
         .wall_ms = tell_wall,
         .mono_ms = tell_mono,
+        .mono_us = tell_mono_us,
         .random = draw,
         .random_arg = setup->rng,
     });
@@ -168,6 +177,7 @@ struct sim_source *process_kill(struct process *process)
 {
     struct sim_source *source = process->source;
     worker_free(process->worker);
+    board_free(process->board);
     if (process->ends.loader != NULL)
         loader_free(process->ends.loader);
     process->ends.store->ops->close(process->ends.store);

@@ -87,7 +87,7 @@ static inline struct catalog *kit_catalog_of_two(void)
     return kit_catalog_of_files((const char *const[]){KIT_VIEW, KIT_OTHER_VIEW}, 2);
 }
 
-static inline struct shard *kit_shard(const struct catalog *catalog, struct tally *tallies)
+static inline struct shard *kit_shard(const struct catalog *catalog, struct tally *const *tallies)
 {
     struct shard *shard = shard_new(catalog->topics[0], tallies, 7, NOW);
     shard_tell(shard, NOW);
@@ -99,7 +99,7 @@ static inline int64_t kit_apply(struct shard *shard, const char *id, int64_t ts_
                                 const char *amount, enum know know)
 {
     struct value values[KIT_VALUES] = {{VALUE_MISSING, false, {NULL, 0}}};
-    struct routed routed = {ts_ms, slice_of(id)};
+    struct routed routed = {ts_ms, slice_of(id), ts_ms};
     const struct view *view = shard->topic->views[0];
     if (amount != NULL)
         values[view->features[0].value_slot] =
@@ -139,7 +139,8 @@ struct desk_kept {
 
 struct desk {
     struct catalog *catalog;
-    struct tally tallies[4];
+    struct tally tally[4];
+    struct tally *tallies[4];
     struct shard *shard;
     int64_t wall_ms;
     struct desk_sent sent[DESK_MAX];
@@ -178,6 +179,8 @@ static inline void desk_shard(struct desk *desk)
 static inline void desk_open_with(struct desk *desk, struct catalog *catalog)
 {
     *desk = (struct desk){.catalog = catalog, .wall_ms = NOW};
+    for (size_t i = 0; i < 4; i++)
+        desk->tallies[i] = &desk->tally[i];
     desk_shard(desk);
 }
 
@@ -225,7 +228,7 @@ static inline const char *desk_gather(struct desk *desk)
     struct entity_ref ref;
     size_t looks = DESK_LOOKS;
     desk->text[0] = '\0';
-    while (shard_take_arrival(desk->shard, &ref)) {
+    while (shard_take_arrival(desk->shard, &ref, NULL)) {
         desk_put(desk, ref);
         desk_add_text(desk, desk_identity(desk, ref), "");
     }

@@ -4,6 +4,7 @@
 
 static struct catalog *catalog;
 static struct tally tally;
+static struct tally *const tallies[] = {&tally};
 static struct shard *shard;
 static struct batch batch;
 static struct reading readings[KIT_FIELDS];
@@ -12,7 +13,7 @@ static struct row row = {.readings = readings};
 static void open_all(const char *more)
 {
     catalog = kit_catalog(more);
-    shard = kit_shard(catalog, &tally);
+    shard = kit_shard(catalog, tallies);
     shard_go_live(shard);
     batch_begin(&batch);
 }
@@ -29,9 +30,9 @@ static void add(const char *id, const char *amount)
 {
     struct entity_ref ref;
     (void)kit_apply(shard, id, NOW - 1, amount, KNOW_FED);
-    ck_assert(shard_take_arrival(shard, &ref));
+    ck_assert(shard_take_arrival(shard, &ref, NULL));
     shard_read(shard, ref, &row);
-    batch_add(&batch, shard, NULL, ref, &row, NOW + 7);
+    (void)batch_add(&batch, shard, NULL, ref, &row, NOW + 7);
 }
 
 /* Commands as words with spaces, one a line. */
@@ -154,7 +155,7 @@ START_TEST(a_write_that_no_event_brought_says_no_newest_event)
     struct entity_ref ref;
     ck_assert(shard_take_decay(shard, NOW, &looks, &ref));
     shard_read(shard, ref, &row);
-    batch_add(&batch, shard, NULL, ref, &row, NOW);
+    (void)batch_add(&batch, shard, NULL, ref, &row, NOW);
     says("PTTL features:user:a\n"
          "HSET features:user:a amount_10s_count 0 amount_10s_sum 0 seen_10s_count 0\n"
          "HDEL features:user:a amount_10s_max\n"
@@ -218,7 +219,7 @@ START_TEST(what_is_forgotten_is_told_nothing_and_is_left_out_when_it_is_sent_aga
 {
     open_all("");
     struct shard *kept = shard;
-    struct shard *dropped = kit_shard(catalog, &tally);
+    struct shard *dropped = kit_shard(catalog, tallies);
     shard_go_live(dropped);
     for (const char *id = "abcde"; *id != '\0'; id++) {
         char name[2] = {*id, '\0'};
@@ -233,7 +234,7 @@ START_TEST(what_is_forgotten_is_told_nothing_and_is_left_out_when_it_is_sent_aga
     batch = (struct batch){.items = NULL};
     batch_begin(&batch);
     shard_free(kept);
-    shard = kit_shard(catalog, &tally);
+    shard = kit_shard(catalog, tallies);
     shard_go_live(shard);
     add("a", NULL);
     add("c", "1");

@@ -18,6 +18,7 @@ struct unit {
 struct writer {
     struct catalog *catalog;
     struct tally tally;
+    struct tally *tallies[1];
     struct unit units[UNITS];
     struct redis_url url;
     struct tap *tap;
@@ -43,9 +44,10 @@ static uint64_t draw(void *arg)
 static void writer_open(struct writer *writer, const struct server *server, uint64_t seed)
 {
     *writer = (struct writer){.catalog = kit_catalog(""), .mono_ms = 1000000, .draws = seed};
+    writer->tallies[0] = &writer->tally;
     for (int i = 0; i < UNITS; i++) {
         struct unit *unit = &writer->units[i];
-        unit->shard = kit_shard(writer->catalog, &writer->tally);
+        unit->shard = kit_shard(writer->catalog, writer->tallies);
         shard_go_live(unit->shard);
         (void)snprintf(unit->key, sizeof unit->key, "{tw:g:t:%d}:m", i);
         unit->fence.meta_key = unit->key;
@@ -159,7 +161,7 @@ static void add(struct writer *writer, int unit, const char *id)
     (void)kit_apply(shard, id, NOW, "2.5", KNOW_FED);
     struct entity_ref ref = {0, entities_find(&shard->views[0], slice_of(id))};
     shard_read(shard, ref, &row);
-    batch_add(&writer->batch, shard, fence_of(writer, unit), ref, &row, NOW + 5);
+    (void)batch_add(&writer->batch, shard, fence_of(writer, unit), ref, &row, NOW + 5);
 }
 
 static void add_command(struct writer *writer, int unit, const char *key, const char *value)

@@ -213,6 +213,7 @@ static const struct store_ops store_ops = {.pump = fake_pump,
 static struct catalog *catalog;
 static struct options options;
 static struct worker *worker;
+static struct board *board;
 static struct err err;
 static _Atomic bool stop;
 
@@ -234,8 +235,10 @@ static void open_views(struct catalog *views, enum verdict stops)
                                .dead_letter_topic = (char *)"letters"};
     for (int i = VERDICT_TOO_BIG; i <= VERDICT_POISON; i++)
         options.on_error[i] = (char *)(i == (int)stops ? "stop" : "dead_letter");
+    board = board_new(0);
     worker = worker_new(&(struct worker_setup){.options = &options,
                                                .catalog = catalog,
+                                               .board = board,
                                                .seed = 7,
                                                .stop = &stop,
                                                .wall_ms = tell_wall,
@@ -264,6 +267,7 @@ static void open_all(void)
 static void close_all(void)
 {
     worker_free(worker);
+    board_free(board);
     catalog_free(catalog);
     redis.has_batch = false;
 }
@@ -350,9 +354,9 @@ START_TEST(a_rejected_event_becomes_a_letter)
     ck_assert_int_eq(post.kept[0].offset, 1);
     ck_assert_str_eq(post.kept[0].value, "{oops");
     ck_assert_str_eq(post.kept[0].views, "v");
-    ck_assert_uint_eq(worker_letters(worker, VERDICT_BAD_JSON), 0);
+    ck_assert_int_eq(cell_get(&board->letters[VERDICT_BAD_JSON]), 0);
     post_deliver(0);
-    ck_assert_uint_eq(worker_letters(worker, VERDICT_BAD_JSON), 1);
+    ck_assert_int_eq(cell_get(&board->letters[VERDICT_BAD_JSON]), 1);
     close_all();
 }
 END_TEST
@@ -391,7 +395,7 @@ START_TEST(a_reason_that_is_dropped_is_counted_and_no_more)
     produce(0, "(null)");
     turns(150);
     ck_assert_uint_eq(post.count, 0);
-    ck_assert_uint_eq(tally_read(worker_tallies(worker), VERDICT_EMPTY), 1);
+    ck_assert_uint_eq(tally_read(&worker->lines[0]->tally, VERDICT_EMPTY), 1);
     ck_assert_int_eq(committed(0), 1);
     close_all();
 }
@@ -408,7 +412,7 @@ START_TEST(what_is_no_event_makes_one_letter_for_all_views)
     ck_assert_uint_eq(post.count, 1);
     ck_assert_str_eq(post.kept[0].views, "v,w");
     for (int i = 0; i < 2; i++)
-        ck_assert_uint_eq(tally_read(&worker_tallies(worker)[i], VERDICT_NOT_OBJECT), 1);
+        ck_assert_uint_eq(tally_read(&worker->lines[i]->tally, VERDICT_NOT_OBJECT), 1);
     close_all();
 }
 END_TEST
@@ -497,7 +501,7 @@ START_TEST(what_was_rejected_before_the_committed_offset_is_not_sent_again)
     turns(10);
     ck_assert_uint_eq(post.count, 2);
     ck_assert_int_eq(post.kept[0].offset, 2);
-    ck_assert_uint_eq(tally_read(worker_tallies(worker), VERDICT_BAD_JSON), 4);
+    ck_assert_uint_eq(tally_read(&worker->lines[0]->tally, VERDICT_BAD_JSON), 4);
     close_all();
 }
 END_TEST
@@ -639,7 +643,7 @@ START_TEST(history_stops_nobody)
     produce(0, "{");
     assign_plan(0, &(struct plan){.start = 0, .live_at = 1, .commit_at_least = 1});
     turns(150);
-    ck_assert_uint_eq(tally_read(worker_tallies(worker), VERDICT_BAD_JSON), 1);
+    ck_assert_uint_eq(tally_read(&worker->lines[0]->tally, VERDICT_BAD_JSON), 1);
     close_all();
 }
 END_TEST

@@ -13,6 +13,7 @@ enum { CHECK_MS = 5000 };
 struct writer {
     struct catalog *catalog;
     struct tally tally;
+    struct tally *tallies[1];
     struct shard *shard;
     struct redis_url url;
     struct store *store;
@@ -35,7 +36,8 @@ static uint64_t draw(void *arg)
 static void writer_open(struct writer *writer, const char *url)
 {
     *writer = (struct writer){.catalog = kit_catalog(""), .mono_ms = 1000000};
-    writer->shard = kit_shard(writer->catalog, &writer->tally);
+    writer->tallies[0] = &writer->tally;
+    writer->shard = kit_shard(writer->catalog, writer->tallies);
     shard_go_live(writer->shard);
     ck_assert_msg(redis_url_login(url, &writer->url, &writer->err) == 0, "%s", writer->err.text);
     writer->store = plain_store_new(&(struct store_setup){.wire = wire_socket_new(&writer->url),
@@ -125,10 +127,10 @@ static void add(struct writer *writer, const char *id)
     (void)kit_apply(writer->shard, id, NOW, "2.5", KNOW_FED);
     struct entity_ref ref;
     size_t looks = 100;
-    while (shard_take_arrival(writer->shard, &ref) ||
+    while (shard_take_arrival(writer->shard, &ref, NULL) ||
            shard_take_decay(writer->shard, NOW, &looks, &ref)) {
         shard_read(writer->shard, ref, &row);
-        batch_add(&writer->batch, writer->shard, NULL, ref, &row, NOW + 5);
+        (void)batch_add(&writer->batch, writer->shard, NULL, ref, &row, NOW + 5);
     }
 }
 
@@ -223,7 +225,7 @@ START_TEST(a_key_that_is_not_ours_keeps_its_own_expiry)
         struct row row = {.readings = writer.readings};
         while (shard_take_decay(writer.shard, NOW + 31000, &looks, &ref)) {
             shard_read(writer.shard, ref, &row);
-            batch_add(&writer.batch, writer.shard, NULL, ref, &row, NOW);
+            (void)batch_add(&writer.batch, writer.shard, NULL, ref, &row, NOW);
         }
         ck_assert_uint_eq(writer.batch.item_count, 2);
         send(&writer);
@@ -282,7 +284,7 @@ START_TEST(what_was_forgotten_meanwhile_is_not_sent_again)
     until(&writer, is_ready);
     server_kill(&server);
     struct shard *kept = writer.shard;
-    struct shard *dropped = kit_shard(writer.catalog, &writer.tally);
+    struct shard *dropped = kit_shard(writer.catalog, writer.tallies);
     shard_go_live(dropped);
     batch_begin(&writer.batch);
     add(&writer, "a");

@@ -206,6 +206,7 @@ static void produce_many(const char *id, int count)
 static struct catalog *catalog;
 static struct options options;
 static struct worker *worker;
+static struct board *board;
 static struct redis_url url;
 static struct tap *store_tap;
 static struct tap *loader_tap;
@@ -250,10 +251,12 @@ static void open_ends(void)
 static void start_with(const char *const *views, size_t count)
 {
     catalog = kit_catalog_of_files(views, count);
+    board = board_new(0);
     worker = worker_new(&(struct worker_setup){.options = &options,
                                                .catalog = catalog,
                                                .seed = 7,
                                                .stop = &stop,
+                                               .board = board,
                                                .wall_ms = tell_wall,
                                                .mono_ms = tell_mono,
                                                .random = draw});
@@ -312,6 +315,7 @@ static void crash(void)
     ends.store->ops->close(ends.store);
     loader_free(ends.loader);
     worker_free(worker);
+    board_free(board);
     catalog_free(catalog);
 }
 
@@ -1439,7 +1443,7 @@ START_TEST(a_view_that_is_behind_only_counts)
     ck_assert_uint_eq(post.count, 1);
     ck_assert_int_eq(post.kept[0].offset, 2);
     ck_assert_str_eq(post.kept[0].views, "v,w");
-    ck_assert_uint_ge(tally_read(&worker_tallies(worker)[1], VERDICT_BAD_JSON), 1);
+    ck_assert_uint_ge(tally_read(&worker->lines[1]->tally, VERDICT_BAD_JSON), 1);
     close_all();
 }
 END_TEST
@@ -1470,7 +1474,7 @@ START_TEST(a_poison_event_is_skipped_once_its_letter_is_delivered)
     is_now(A_COUNT, "5");
     is_now("EXISTS features:user:poison", "0");
     is_now(TRYING, "nil");
-    ck_assert_uint_eq(tally_read(worker_tallies(worker), VERDICT_POISON), 1);
+    ck_assert_uint_eq(tally_read(&worker->lines[0]->tally, VERDICT_POISON), 1);
     close_all();
 }
 END_TEST
