@@ -108,7 +108,7 @@ static bool takes(rd_kafka_conf_t *conf, const char *name, const char *value, st
     return false;
 }
 
-static int set(rd_kafka_conf_t *conf, const char *name, const char *value, struct err *err)
+int kafka_conf_set(rd_kafka_conf_t *conf, const char *name, const char *value, struct err *err)
 {
     return takes(conf, name, value, err) ? 0 : err_wrap(err, "kafka.librdkafka.%s", name);
 }
@@ -145,7 +145,7 @@ static int set_properties(rd_kafka_conf_t *conf, const struct options *options, 
                          "kafka.librdkafka.%s: is the worker's own to set, leave it out",
                          property->name);
         else if (kafka_property_side(&sides, property->name) != 'P')
-            rc = set(conf, property->name, property->value, err);
+            rc = kafka_conf_set(conf, property->name, property->value, err);
     }
     buf_fini(&sides);
     return rc;
@@ -154,12 +154,13 @@ static int set_properties(rd_kafka_conf_t *conf, const struct options *options, 
 static int set_owned(rd_kafka_conf_t *conf, const struct options *options, struct err *err)
 {
     for (size_t i = 0; i < sizeof OWNED / sizeof *OWNED; i++) {
-        int rc = OWNED[i].value != NULL ? set(conf, OWNED[i].name, OWNED[i].value, err) : 0;
+        int rc =
+            OWNED[i].value != NULL ? kafka_conf_set(conf, OWNED[i].name, OWNED[i].value, err) : 0;
         if (rc < 0)
             return rc;
     }
-    int rc = set(conf, "bootstrap.servers", options->kafka_brokers, err);
-    return rc < 0 ? rc : set(conf, "group.id", options->kafka_group_id, err);
+    int rc = kafka_conf_set(conf, "bootstrap.servers", options->kafka_brokers, err);
+    return rc < 0 ? rc : kafka_conf_set(conf, "group.id", options->kafka_group_id, err);
 }
 
 /* Two workers of one process are two clients: equal names confuse assignors and people, and equal
@@ -175,12 +176,12 @@ static int set_names(rd_kafka_conf_t *conf, const struct options *options,
     else
         (void)snprintf(name, sizeof name, "tidewheel-%ld-%d%s", (long)getpid(), source->number,
                        what);
-    int rc = set(conf, "client.id", name, err);
+    int rc = kafka_conf_set(conf, "client.id", name, err);
     const char *instance = property_of(options, "group.instance.id");
     if (rc < 0 || instance == NULL)
         return rc;
     (void)snprintf(name, sizeof name, "%s-%d%s", instance, source->number, what);
-    return set(conf, "group.instance.id", name, err);
+    return kafka_conf_set(conf, "group.instance.id", name, err);
 }
 
 /* Called by librdkafka's threads. Its levels are syslog's. */

@@ -99,14 +99,6 @@ static bool is_owned(const char *name)
     return false;
 }
 
-static int set(rd_kafka_conf_t *conf, const char *name, const char *value, struct err *err)
-{
-    char reason[512];
-    if (rd_kafka_conf_set(conf, name, value, reason, sizeof reason) != RD_KAFKA_CONF_OK)
-        return err_set(err, ERR_CONFIG, "dead letters: kafka.librdkafka.%s: %s", name, reason);
-    return 0;
-}
-
 /* A default that this librdkafka does not know is left out. */
 static void set_defaults(rd_kafka_conf_t *conf)
 {
@@ -123,11 +115,11 @@ static int set_properties(rd_kafka_conf_t *conf, const struct options *options, 
     for (size_t i = 0; i < options->librdkafka_count && rc == 0; i++) {
         const struct property *property = &options->librdkafka[i];
         if (!is_owned(property->name) && kafka_property_side(&sides, property->name) != 'C')
-            rc = set(conf, property->name, property->value, err);
+            rc = kafka_conf_set(conf, property->name, property->value, err);
     }
     for (size_t i = 0; i < sizeof OWNED / sizeof *OWNED && rc == 0; i++)
         if (OWNED[i].value != NULL)
-            rc = set(conf, OWNED[i].name, OWNED[i].value, err);
+            rc = kafka_conf_set(conf, OWNED[i].name, OWNED[i].value, err);
     buf_fini(&sides);
     return rc;
 }
@@ -144,7 +136,7 @@ static int set_name(rd_kafka_conf_t *conf, const struct options *options, int nu
         (void)snprintf(name, sizeof name, "%s-%d-letters", client, number);
     else
         (void)snprintf(name, sizeof name, "tidewheel-%ld-%d-letters", (long)getpid(), number);
-    return set(conf, "client.id", name, err);
+    return kafka_conf_set(conf, "client.id", name, err);
 }
 
 /* Called by librdkafka's threads, perhaps when its owner is gone. */
@@ -167,7 +159,7 @@ int letters_conf_new(const struct options *options, int number, rd_kafka_conf_t 
     if (rc == 0)
         rc = set_name(conf, options, number, err);
     if (rc == 0)
-        rc = set(conf, "bootstrap.servers", options->kafka_brokers, err);
+        rc = kafka_conf_set(conf, "bootstrap.servers", options->kafka_brokers, err);
     if (rc < 0) {
         rd_kafka_conf_destroy(conf);
         return rc;

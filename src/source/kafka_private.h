@@ -148,6 +148,8 @@ rd_kafka_resp_err_t kafka_commit_probe(struct kafka_source *source,
 /* kafka_conf.c */
 int kafka_conf_new(struct kafka_source *source, const struct options *options,
                    struct err *err) MUST_CHECK;
+int kafka_conf_set(rd_kafka_conf_t *conf, const char *name, const char *value,
+                   struct err *err) MUST_CHECK;
 void kafka_error(struct kafka_source *source, rd_kafka_resp_err_t code, const char *reason);
 void kafka_fail(struct kafka_source *source, const char *format, ...) PRINTF_LIKE(2, 3);
 void kafka_away(struct kafka_source *source, const char *advice, const char *reason);
