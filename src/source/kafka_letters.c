@@ -13,7 +13,7 @@ enum {
     WINDOW = 1000, /* letters at Kafka, or in librdkafka's hands */
     BACKOFF_MS_MIN = 250,
     BACKOFF_MS_MAX = 30000,
-    ASIDE_MS = 30000,
+    ASIDE_MS = 10000,
     RENEW_MS = 120000, /* of failures without an end */
     REASON_LEN_MAX = 300,
 };

@@ -6,7 +6,7 @@
  *     send() --> [ waiting ] --produce, a window at a time--> [ at Kafka ] --acknowledged--> settled()
  *                  ^  ^  ^                                      |    |
  *                  |  |  +--- the world says no: all wait ------+    |
- *                  |  +------ 30 s <--- [ aside ] <--- no to this ---+
+ *                  |  +------ 10 s <--- [ aside ] <--- no to this ---+
  *                  +--------- the producer is made anew: its own come back
  *
  * After a failure that is not about one letter, a single one is tried, after a back-off that doubles up to

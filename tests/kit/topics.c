@@ -4,6 +4,7 @@
  *     tidewheel-topics -b BROKERS create    TOPIC:PARTITIONS...
  *     tidewheel-topics -b BROKERS grow      TOPIC:PARTITIONS...
  *     tidewheel-topics -b BROKERS trim      TOPIC:PARTITION:OFFSET...  the log begins there now
+ *     tidewheel-topics -b BROKERS configure TOPIC NAME=VALUE...        in place of what it was made with
  *     tidewheel-topics -b BROKERS ends      TOPIC...        prints `topic partition begin end`
  *     tidewheel-topics -b BROKERS committed GROUP TOPIC...  prints `topic partition offset metadata`
  *     tidewheel-topics -b BROKERS dump      TOPIC           prints `partition offset timestamp key value
@@ -169,6 +170,31 @@ static int trim(char **operands, int count)
     return 0;
 }
 
+static int configure(char **operands, int count)
+{
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(client);
+    rd_kafka_ConfigResource_t *topic =
+        rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, operands[0]);
+    for (int i = 1; i < count; i++) {
+        char *value = strchr(operands[i], '=');
+        if (value == NULL)
+            DIE("'%s' is not name=value", operands[i]);
+        *value++ = '\0';
+        rd_kafka_ConfigResource_set_config(topic, operands[i], value);
+    }
+    rd_kafka_AlterConfigs(client, &topic, 1, NULL, queue);
+    rd_kafka_event_t *event = answer(queue);
+    size_t results = 0;
+    const rd_kafka_ConfigResource_t **altered =
+        rd_kafka_AlterConfigs_result_resources(rd_kafka_event_AlterConfigs_result(event), &results);
+    if (results != 1 || rd_kafka_ConfigResource_error(altered[0]))
+        DIE("%s: it cannot be configured", operands[0]);
+    rd_kafka_event_destroy(event);
+    rd_kafka_ConfigResource_destroy(topic);
+    rd_kafka_queue_destroy(queue);
+    return 0;
+}
+
 static int ends(char **operands, int count)
 {
     for (int i = 0; i < count; i++) {
@@ -265,7 +291,7 @@ static const struct action {
     int operands_min;
 } ACTIONS[] = {
     {"ping", ping, 0}, {"create", create, 1},       {"grow", grow, 1}, {"trim", trim, 1},
-    {"ends", ends, 1}, {"committed", committed, 2}, {"dump", dump, 1},
+    {"ends", ends, 1}, {"committed", committed, 2}, {"dump", dump, 1}, {"configure", configure, 2},
 };
 
 static void open_client(const char *brokers, const char *group)
@@ -297,6 +323,6 @@ int main(int argc, char **argv)
         return code;
     }
     fprintf(stderr, "usage: tidewheel-topics -b BROKERS "
-                    "ping | create | grow | trim | ends | committed | dump ...\n");
+                    "ping | create | grow | trim | configure | ends | committed | dump ...\n");
     return 64;
 }

@@ -263,7 +263,7 @@ START_TEST(one_that_is_refused_waits_aside_and_the_others_go_on)
     ck_assert_uint_eq(settled.numbers[1], 2);
     ck_assert_uint_eq(letters->pending, 1);
     ck_assert_uint_eq(letters->underway, 0);
-    told_ms += 31000;
+    told_ms += 11000;
     until(settled.count == 3);
     ck_assert_uint_eq(settled.numbers[2], 1);
     close_all();
