@@ -85,7 +85,7 @@ static bool refuse(struct worker *worker, const struct unit *unit, const struct 
 
 static size_t share_of(const struct worker *worker)
 {
-    return LETTERS_BYTES_MAX / (worker->unit_count > 0 ? worker->unit_count : 1);
+    return worker->letter_bytes / (worker->unit_count > 0 ? worker->unit_count : 1);
 }
 
 void letters_hold(struct worker *worker, struct unit *unit, bool until_all)

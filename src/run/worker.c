@@ -77,6 +77,7 @@ struct worker *worker_new(const struct worker_setup *setup)
     });
     for (int i = 0; i < VERDICT_COUNT; i++)
         worker->on_error[i] = options_on_error(setup->options, (enum verdict)i);
+    worker->letter_bytes = LETTERS_BYTES_MAX;
     show_views(worker);
     worker->keyed = mem_zalloc(setup->catalog->view_count * sizeof *worker->keyed);
     worker->row.readings = mem_alloc(field_count * sizeof *worker->row.readings);

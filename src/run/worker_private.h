@@ -43,6 +43,7 @@ struct worker {
     struct tally **tallies;    /* in them */
     enum on_error on_error[VERDICT_COUNT];
     struct err refusal;     /* an event that is not to be passed; code 0: none */
+    size_t letter_bytes;    /* what all letters that are on their way may take */
     uint64_t lives;         /* of shards */
     struct header *headers; /* scratch, of a letter */
     size_t header_cap;
