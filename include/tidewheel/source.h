@@ -42,8 +42,11 @@ struct source_handler {
     void (*revoked)(void *arg, bool is_lost);
     /* The unit did not come back in this rebalance: its state goes. The unit is freed after it. */
     void (*dropped)(void *arg, struct unit *unit);
-    /* Everything before offset has been handed out (an end-of-partition event). */
+    /* Everything before offset has been handed out (an end-of-partition event, or the bound). */
     void (*reached)(void *arg, struct unit *unit, int64_t offset);
+    /* Of each unit the first record with a timestamp of at least this, and all behind it, are left
+     * alone; 0: none are. */
+    int64_t until_ms;
 };
 
 struct commit {
