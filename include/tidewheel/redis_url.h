@@ -11,9 +11,7 @@
 #ifndef TIDEWHEEL_REDIS_URL_H
 #define TIDEWHEEL_REDIS_URL_H
 
-#include "tidewheel/err.h"
-
-#include <stdbool.h>
+#include "tidewheel/buf.h"
 
 struct redis_url {
     bool is_tls;
@@ -27,5 +25,9 @@ struct redis_url {
 
 int redis_url_parse(const char *text, struct redis_url *ret, struct err *err) MUST_CHECK;
 void redis_url_fini(struct redis_url *url);
+
+/* Adds the URL as it may be shown: redis://user:***@host:6379/0. Of a text that is no URL all that
+ * might be a password is masked. */
+void redis_url_show(const char *text, struct buf *ret);
 
 #endif

@@ -75,7 +75,7 @@ void yaml_error_lacks(const struct yaml_node *node, const char *name, const char
 size_t yaml_problem_count(const struct yaml *yaml);
 void yaml_report(struct yaml *yaml, struct buf *report); /* one line each */
 
-/* Text from outside, fit to be shown: in quotes, cut, without control characters. */
+/* Text from outside, fit to be shown: in quotes, cut, without control characters and logins. */
 struct citation {
     char text[80];
 };

@@ -234,13 +234,24 @@ static void assign_path(struct loader *loader, const char *path, const char *tex
                suggest_text(&suggest, hint));
 }
 
+/* Without an equals sign: what does not look like a path any more may be the value. */
+static void refuse_assignment(struct loader *loader, const char *text)
+{
+    static const char PATH[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-";
+    size_t len = strspn(text, PATH);
+    char *path = mem_strndup(text, len);
+    buf_printf(&loader->problems, "-s: %s%s: expected path=value\n", cite(path).text,
+               text[len] != '\0' ? "..." : "");
+    free(path);
+}
+
 static void read_assignments(struct loader *loader)
 {
     for (size_t i = 0; i < loader->source->assignment_count; i++) {
         const char *text = loader->source->assignments[i];
         const char *equals = strchr(text, '=');
         if (equals == NULL) {
-            buf_printf(&loader->problems, "-s: %s: expected path=value\n", cite(text).text);
+            refuse_assignment(loader, text);
             continue;
         }
         char *path = mem_strndup(text, (size_t)(equals - text));

@@ -1,5 +1,8 @@
 #include "config/options_rows.h"
 
+#include <string.h>
+
+#include "tidewheel/mask.h"
 #include "tidewheel/options.h"
 
 #define KIB       (INT64_C(1) << 10)
@@ -27,7 +30,7 @@ const struct setting option_rows[] = {
         .path = "kafka.librdkafka", .type = SETTING_PROPERTIES,
         .help = "Any property of librdkafka, by its own name, but for those that the worker owns."},
     [OPTION_REDIS_URL] = {
-        .path = "redis.url", .type = SETTING_TEXT, .preset = "redis://localhost:6379/0", .min = 1, .max = 4096,
+        .path = "redis.url", .type = SETTING_TEXT, .secret = SECRET_IN_URL, .preset = "redis://localhost:6379/0", .min = 1, .max = 4096,
         .offset = offsetof(struct options, redis_url),
         .help = "redis://[user:password@]host[:port][/db], rediss:// for TLS, or unix:///path/to/socket."},
     [OPTION_REDIS_ALLOW_EVICTION] = {
@@ -111,3 +114,47 @@ const struct owned_property owned_properties[] = {
 
 const size_t owned_property_count = sizeof owned_properties / sizeof *owned_properties;
 /* clang-format on */
+
+/* librdkafka itself masks fewer in its debug lines: not the client's secret, up to 2.8 at least. */
+const char *const secret_properties[] = {
+    "sasl.password",
+    "sasl.oauthbearer.config",
+    "sasl.oauthbearer.extensions",
+    "sasl.oauthbearer.client.secret",
+    "sasl.oauthbearer.client.credentials.client.secret",
+    "sasl.oauthbearer.assertion.private.key.passphrase",
+    "sasl.oauthbearer.assertion.private.key.pem",
+    "sasl.kerberos.kinit.cmd", /* a command line, perhaps with a password in it */
+    "ssl.key.password",
+    "ssl.key.pem",
+    "ssl.keystore.password",
+};
+
+const size_t secret_property_count = sizeof secret_properties / sizeof *secret_properties;
+
+static bool ends_with(const char *text, const char *end)
+{
+    size_t len = strlen(text);
+    size_t end_len = strlen(end);
+    return len >= end_len && strcmp(text + len - end_len, end) == 0;
+}
+
+bool property_is_secret(const char *name)
+{
+    static const char *const ENDS[] = {"password", "passphrase", "secret", "key.pem"};
+    for (size_t i = 0; i < secret_property_count; i++)
+        if (strcmp(secret_properties[i], name) == 0)
+            return true;
+    for (size_t i = 0; i < sizeof ENDS / sizeof *ENDS; i++)
+        if (ends_with(name, ENDS[i]))
+            return true;
+    return false;
+}
+
+void property_show(const char *name, const char *value, struct buf *ret)
+{
+    if (property_is_secret(name))
+        buf_add_text(ret, *value != '\0' ? MASK : "");
+    else
+        mask_logins(value, ret);
+}

@@ -296,7 +296,7 @@ static void add_entity(struct worker *worker, struct shard *shard, struct fence 
     batch_add(&worker->batch, shard, fence, entity, &worker->row, worker->wall_ms);
     if (fence != NULL)
         clean_with(tenure_of(fence), entity);
-    worker->writes++;
+    cell_add(&worker->board->cells[BOARD_WRITES], 1);
 }
 
 /* Lost units go on decaying while all of Kafka is away: nobody else can be given them. If somebody
@@ -332,7 +332,7 @@ static void gather_decays(struct worker *worker, size_t entities_max, size_t loo
         while (shard != NULL && !batch_is_full(&worker->batch, entities_max) &&
                shard_take_decay(shard, worker->wall_ms, &looks, &entity)) {
             add_entity(worker, shard, fence, entity);
-            worker->decays++;
+            cell_add(&worker->board->cells[BOARD_DECAYS], 1);
         }
     }
 }
@@ -354,7 +354,8 @@ void write_changes(struct worker *worker, size_t looks)
     if (worker->is_sent || !worker->store->ops->is_ready(worker->store) || !is_time(worker))
         return;
     size_t entities_max = (size_t)worker->setup.options->flush_entities_max;
-    size_t quarter = (entities_max + worker->batches % 4) / 4; /* of a small batch: now and then */
+    size_t batches = (size_t)cell_get(&worker->board->cells[BOARD_BATCHES]);
+    size_t quarter = (entities_max + batches % 4) / 4; /* of a small batch: now and then */
     batch_begin(&worker->batch);
     gather_arrivals(worker, entities_max - quarter, BATCH_BYTES_MAX - BATCH_BYTES_MAX / 4);
     gather_decays(worker, entities_max, looks);
@@ -368,7 +369,7 @@ void write_changes(struct worker *worker, size_t looks)
     }
     worker->is_sent = true;
     worker->sent_at_ms = worker->mono_ms;
-    worker->batches++;
+    cell_add(&worker->board->cells[BOARD_BATCHES], 1);
     worker->store->ops->send(worker->store, &worker->batch, worker->mono_ms);
 }
 

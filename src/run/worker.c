@@ -38,6 +38,18 @@ static void define_views(struct worker *worker)
     }
 }
 
+static void show_views(struct worker *worker)
+{
+    const struct catalog *catalog = worker->setup.catalog;
+    worker->lines = mem_zalloc((catalog->view_count + 1) * sizeof *worker->lines);
+    worker->tallies = mem_zalloc((catalog->view_count + 1) * sizeof *worker->tallies);
+    board_retire_views(worker->board);
+    for (size_t i = 0; i < catalog->view_count; i++) {
+        worker->lines[i] = board_view(worker->board, catalog->views[i]->name);
+        worker->tallies[i] = &worker->lines[i]->tally;
+    }
+}
+
 static char *name_worker(int number)
 {
     char host[64] = "";
@@ -55,6 +67,7 @@ struct worker *worker_new(const struct worker_setup *setup)
         if (setup->catalog->views[i]->field_count > field_count)
             field_count = setup->catalog->views[i]->field_count;
     worker->setup = *setup;
+    worker->board = setup->board;
     worker->alive_ms = INT64_MAX;
     if (setup->wall_ms == NULL)
         worker->setup.wall_ms = clock_wall_ms;
@@ -70,7 +83,7 @@ struct worker *worker_new(const struct worker_setup *setup)
         .nesting = (size_t)setup->options->limits_nesting,
         .key_bytes = (size_t)setup->options->limits_key_bytes,
     });
-    worker->tallies = mem_zalloc(setup->catalog->view_count * sizeof *worker->tallies);
+    show_views(worker);
     worker->keyed = mem_zalloc(setup->catalog->view_count * sizeof *worker->keyed);
     worker->row.readings = mem_alloc(field_count * sizeof *worker->row.readings);
     return worker;
@@ -92,20 +105,11 @@ void worker_free(struct worker *worker)
     batch_fini(&worker->batch);
     free(worker->units);
     free(worker->commits);
+    free(worker->lines);
     free(worker->tallies);
     free(worker->keyed);
     free(worker->row.readings);
     free(worker);
-}
-
-const struct tally *worker_tallies(const struct worker *worker)
-{
-    return worker->tallies;
-}
-
-uint64_t worker_records(const struct worker *worker)
-{
-    return atomic_load_explicit(&worker->records, memory_order_relaxed);
 }
 
 bool worker_has_left(const struct worker *worker)
@@ -181,7 +185,7 @@ static void apply_record(struct worker *worker, const struct unit *unit,
         if (is_behind ? !tenure_wants(unit->tenure, i, record->offset) : shard->is_behind[i])
             continue;
         const struct view *view = topic->views[i];
-        struct tally *tally = &worker->tallies[view->index];
+        struct tally *tally = worker->tallies[view->index];
         struct routed routed;
         enum verdict here = verdict;
         if (here == VERDICT_ACCEPTED)
@@ -196,7 +200,7 @@ static void apply_record(struct worker *worker, const struct unit *unit,
         shard_apply(shard, i, &routed, event.values, record->offset,
                     record->offset >= shard->own_from && !is_behind ? KNOW_FED : KNOW_MATCHED);
     }
-    atomic_store_explicit(&worker->records, worker_records(worker) + 1, memory_order_relaxed);
+    cell_add(&worker->board->cells[BOARD_RECORDS], 1);
 }
 
 static void take_record(struct worker *worker, const struct unit *unit, const struct record *record)
@@ -359,7 +363,8 @@ static int check_memory(struct worker *worker, struct err *err)
 
 static void log_stats(struct worker *worker)
 {
-    uint64_t records = worker_records(worker);
+    const struct board *board = worker->board;
+    int64_t records = cell_get(&board->cells[BOARD_RECORDS]);
     int64_t since_ms = worker->mono_ms - worker->stats_at_ms + STATS_MS + 1; /* never 0 */
     int64_t lag = 0;
     size_t entities = 0;
@@ -373,13 +378,13 @@ static void log_stats(struct worker *worker)
         bytes += shard_bytes(shard);
     }
     log_info("stats",
-             "worker=%d units=%zu records=%llu records_s=%.0f lag=%lld entities=%zu bytes=%zu "
-             "batches=%llu "
-             "writes=%llu decays=%llu",
-             worker->setup.number, worker->unit_count, (unsigned long long)records,
+             "worker=%d units=%zu records=%lld records_s=%.0f lag=%lld entities=%zu bytes=%zu "
+             "batches=%lld writes=%lld decays=%lld",
+             worker->setup.number, worker->unit_count, (long long)records,
              (double)(records - worker->stats_records) * 1000.0 / (double)since_ms, (long long)lag,
-             entities, bytes, (unsigned long long)worker->batches,
-             (unsigned long long)worker->writes, (unsigned long long)worker->decays);
+             entities, bytes, (long long)cell_get(&board->cells[BOARD_BATCHES]),
+             (long long)cell_get(&board->cells[BOARD_WRITES]),
+             (long long)cell_get(&board->cells[BOARD_DECAYS]));
     worker->stats_records = records;
     worker->stats_at_ms = worker->mono_ms + STATS_MS;
 }

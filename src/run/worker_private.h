@@ -36,18 +36,16 @@ struct worker {
     struct commit *commits;
     size_t commit_cap;
     struct keyed **keyed; /* of each view */
-    struct tally *tallies;
-    _Atomic uint64_t records;
+    struct board *board;
+    struct board_view **lines; /* of each view, on the board */
+    struct tally **tallies;    /* in them */
     int64_t wall_ms;
     int64_t mono_ms;
     int64_t gap_ms;     /* between the two clocks */
     int64_t sent_at_ms; /* all the following by the monotonic clock */
     int64_t store_seen_ms;
     int64_t stats_at_ms;
-    uint64_t stats_records;
-    uint64_t batches;
-    uint64_t writes;
-    uint64_t decays;
+    int64_t stats_records;
     int64_t alive_ms; /* units are to be read again as if the group had died then; INT64_MAX: no */
     bool is_paused;
     bool has_left; /* the group, and librdkafka is gone */
