@@ -34,6 +34,8 @@ struct cli_args {
     size_t property_count;
     const char *events; /* -e FILE */
     const char *at;     /* --at TIME|end|each */
+    const char *from;   /* --from earliest|TIME */
+    const char *until;  /* --until end|TIME */
     const char **operands;
     size_t operand_count;
 };
@@ -47,6 +49,7 @@ int command_run(const struct cli_args *args);
 int command_validate(const struct cli_args *args);
 int command_eval(const struct cli_args *args);
 int command_test(const struct cli_args *args);
+int command_replay(const struct cli_args *args);
 int command_get(const struct cli_args *args);
 int command_state(const struct cli_args *args);
 int command_list(const struct cli_args *args);

@@ -8,8 +8,9 @@
 #include "tidewheel/mem.h"
 #include "tidewheel/suggest.h"
 
-/* A flag's letter; those without one have a number that is no character. */
-enum { FLAG_AT = 128 };
+/* A flag without a letter: what stands for it in a command's `flags`, and a bit that no letter has. */
+enum { LONG_ONLY = 128 };
+#define LONG(stand_in) (LONG_ONLY | (stand_in))
 
 struct flag {
     int letter;
@@ -25,7 +26,7 @@ struct flag {
 struct command {
     const char *name;
     int (*run)(const struct cli_args *args);
-    const char *flags; /* their letters; '@' stands for --at */
+    const char *flags; /* their letters, or what stands for one */
     const char *operands;
     const char *summary;
     const char *more; /* details and an example */
@@ -45,8 +46,12 @@ static const struct flag FLAGS[] = {
      "sets a property of librdkafka, like -X debug=cgrp", MANY(properties, property_count)},
     {'e', "events", "FILE", "TIDEWHEEL_EVENTS",
      "events, one JSON object a line; default, and -: standard input", ONE(events)},
-    {FLAG_AT, "at", "TIME|end|each", "TIDEWHEEL_AT",
+    {LONG('@'), "at", "TIME|end|each", "TIDEWHEEL_AT",
      "as of when: Unix ms, RFC 3339, end (the default), or each event", ONE(at)},
+    {LONG('['), "from", "earliest|TIME", "TIDEWHEEL_FROM",
+     "where to begin: earliest (the default), Unix ms, or RFC 3339", ONE(from)},
+    {LONG(']'), "until", "end|TIME", "TIDEWHEEL_UNTIL",
+     "where to end: end (the default), or before the first record of that time", ONE(until)},
 };
 
 static const struct command COMMANDS[] = {
@@ -68,6 +73,21 @@ static const struct command COMMANDS[] = {
      "a pipeline's own tests: events in, expected features out",
      "Exit code 1 if a test fails, with what differs.\n\n"
      "  tidewheel test pipelines/tests/user_activity.yaml\n"},
+    {"replay", command_replay, "csX[]", "",
+     "reads history again, publishes what comes of it, and exits",
+     "For a new definition, or values that are to be counted anew. Every partition is read again at\n"
+     "full speed while Redis keeps its values, and published when it has caught up. Then the state is\n"
+     "saved and committed, and `tidewheel run` goes on from there. Exit code 0: all of it is done.\n\n"
+     "The group must have no members: stop its workers first. To fill a new version beside them, give\n"
+     "the pipeline another version, with {version} in output.key and output.freshness_key, and the\n"
+     "group another id; then run workers under that id, and switch the readers over.\n\n"
+     "Windows are never left incomplete: a --from later than what they need begins earlier. TIME is the\n"
+     "time of Kafka's records. With --until, values are as of now, from the events before that time;\n"
+     "`tidewheel run` then goes on with those after it. Stopped half-way it has to be begun again, or\n"
+     "`tidewheel run` goes on with it. Dead letters are written again.\n\n"
+     "  tidewheel replay -c config/tidewheel.yaml\n"
+     "  tidewheel replay --from 2026-01-01T00:00:00Z -s workers=4\n"
+     "  tidewheel replay -s kafka.group_id=tidewheel-v2 -s pipelines=pipelines/user_activity_v2.yaml\n"},
     {"get", command_get, "csX", "VIEW key=value...",
      "what Redis holds for an entity now, with its age",
      "  tidewheel get user_activity user_id=42\n"},
@@ -99,7 +119,7 @@ enum {
 
 static bool has_flag(const struct command *command, const struct flag *flag)
 {
-    return strchr(command->flags, flag->letter == FLAG_AT ? '@' : flag->letter) != NULL;
+    return strchr(command->flags, flag->letter & ~LONG_ONLY) != NULL;
 }
 
 int cli_usage_error(const char *format, ...)
@@ -139,7 +159,7 @@ static void print_command_help(const struct command *command)
         const struct flag *flag = &FLAGS[i];
         if (!has_flag(command, flag))
             continue;
-        if (flag->letter == FLAG_AT)
+        if ((flag->letter & LONG_ONLY) != 0)
             (void)snprintf(left, sizeof left, "    --%s %s", flag->name, flag->value);
         else
             (void)snprintf(left, sizeof left, "-%c, --%s %s", flag->letter, flag->name,

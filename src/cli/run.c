@@ -1,3 +1,5 @@
+#include "cli/run.h"
+
 #include <stdio.h>
 #include <unistd.h>
 
@@ -29,7 +31,7 @@ static void warn_of_missing(const struct options *options)
                  options->dead_letter_topic);
 }
 
-int command_run(const struct cli_args *args)
+int run_worker(const struct cli_args *args, work_fn *work)
 {
     struct options options;
     struct catalog *catalog = NULL;
@@ -50,7 +52,7 @@ int command_run(const struct cli_args *args)
         struct err err = {0, ""};
         warn_of_missing(&options);
         bool has_left = true;
-        int failed = fleet_run(&options, catalog, &has_left, &err);
+        int failed = work(args, &options, catalog, &has_left, &err);
         if (failed < 0)
             log_error("exit", "code=%d why=\"%s\"", exit_code_of(failed), err.text);
         rc = exit_code_of(failed);
@@ -60,4 +62,16 @@ int command_run(const struct cli_args *args)
     catalog_free(catalog);
     options_fini(&options);
     return rc;
+}
+
+static int run_for_ever(const struct cli_args *args, const struct options *options,
+                        const struct catalog *catalog, bool *ret_has_left, struct err *err)
+{
+    (void)args;
+    return fleet_run(options, catalog, NULL, ret_has_left, err);
+}
+
+int command_run(const struct cli_args *args)
+{
+    return run_worker(args, run_for_ever);
 }

@@ -16,7 +16,7 @@
 #include "tidewheel/store.h"
 #include "tidewheel/worker.h"
 
-enum { COUNTERS_MS = 60 * 1000, WATCH_S = 1, EXIT_SECOND_SIGNAL = 128 + SIGTERM };
+enum { COUNTERS_MS = 60 * 1000, WATCH_MS = 500, EXIT_SECOND_SIGNAL = 128 + SIGTERM };
 
 struct member {
     struct worker *worker;
@@ -33,8 +33,10 @@ struct member {
 struct fleet {
     const struct options *options;
     const struct catalog *catalog;
+    struct errand *errand; /* NULL: none */
     struct member *members;
     size_t member_count;
+    const struct board **boards; /* of the members */
     _Atomic bool stop;
 };
 
@@ -143,7 +145,10 @@ static int member_start(struct fleet *fleet, size_t number, uint64_t seed, struc
         .seed = seed,
         .stop = &fleet->stop,
         .board = member->board,
+        .until_ms = fleet->errand != NULL ? fleet->errand->until_ms : 0,
+        .saves_at_once = fleet->errand != NULL,
     });
+    fleet->boards[number] = member->board;
     fleet->member_count = number + 1;
     int rc = member_open_store(fleet, member, err);
     if (rc == 0)
@@ -163,6 +168,7 @@ static int start_all(struct fleet *fleet, struct err *err)
     uint64_t seed = entropy_draw(NULL);
     size_t count = (size_t)fleet->options->workers;
     fleet->members = mem_zalloc(count * sizeof *fleet->members);
+    fleet->boards = mem_zalloc(count * sizeof *fleet->boards);
     for (size_t i = 0; i < count; i++) {
         int rc = member_start(fleet, i, seed, err);
         if (rc < 0)
@@ -200,14 +206,20 @@ static void block_signals(sigset_t *ret)
 
 static bool wait_signal(const sigset_t *signals)
 {
-    struct timespec wait = {.tv_sec = WATCH_S};
+    struct timespec wait = {.tv_nsec = WATCH_MS * 1000 * 1000};
     return sigtimedwait(signals, NULL, &wait) > 0;
+}
+
+static bool is_errand_done(const struct fleet *fleet)
+{
+    struct errand *errand = fleet->errand;
+    return errand != NULL && errand->look(errand->arg, fleet->boards, fleet->member_count);
 }
 
 static void watch(struct fleet *fleet, const sigset_t *signals)
 {
     int64_t counters_ms = clock_mono_ms() + COUNTERS_MS;
-    while (!is_anyone_done(fleet)) {
+    while (!is_anyone_done(fleet) && !is_errand_done(fleet)) {
         if (wait_signal(signals)) {
             log_info("stop", "why=signal then=drain timeout_ms=%lld",
                      (long long)fleet->options->shutdown_timeout_ms);
@@ -233,7 +245,7 @@ static void wait_for_all(struct fleet *fleet, const sigset_t *signals)
             continue;
         log_warn("stop",
                  "why=\"the drain took too long\" then=\"what was not committed is read again\"");
-        _exit(0);
+        _exit(fleet->errand != NULL ? fleet->errand->late_exit : 0);
     }
 }
 
@@ -248,10 +260,10 @@ static int first_error(struct fleet *fleet, struct err *err)
     return 0;
 }
 
-int fleet_run(const struct options *options, const struct catalog *catalog, bool *ret_has_left,
-              struct err *err)
+int fleet_run(const struct options *options, const struct catalog *catalog, struct errand *errand,
+              bool *ret_has_left, struct err *err)
 {
-    struct fleet fleet = {.options = options, .catalog = catalog};
+    struct fleet fleet = {.options = options, .catalog = catalog, .errand = errand};
     sigset_t signals;
     block_signals(&signals);
     log_info("start", "workers=%lld views=%zu topics=%zu group=%s form=%s",
@@ -279,5 +291,6 @@ int fleet_run(const struct options *options, const struct catalog *catalog, bool
         redis_url_fini(&member->url);
     }
     free(fleet.members);
+    free(fleet.boards);
     return rc;
 }

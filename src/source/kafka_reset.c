@@ -102,7 +102,7 @@ static int explain_counts(const struct reset *reset, rd_kafka_resp_err_t code, s
     while (i < source->topic_count && source->topics[i].partition_count > 0)
         i++;
     if (code != RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART || i == source->topic_count)
-        return explain(reset, "the partitions of the topics", code, err);
+        return explain(reset, "the partitions of the topics are not known", code, err);
     return err_set(err, ERR_FATAL, "topic %s does not exist: nothing is there to be read",
                    source->topics[i].topic->name);
 }
@@ -143,7 +143,7 @@ static int find(struct reset *reset, int64_t timestamp, struct err *err)
     rd_kafka_resp_err_t code = ask(reset, look_up, ANSWER_MS);
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
         return 0;
-    return explain(reset, "where the logs begin and end", code, err);
+    return explain(reset, "where the logs begin and end is not known", code, err);
 }
 
 /* What was found for a span; -1: no such record. */
@@ -293,7 +293,7 @@ int reset_members(struct reset *reset, const char *group, size_t *ret, struct er
     if (code == RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE)
         code = RD_KAFKA_RESP_ERR_NO_ERROR; /* the offsets will be refused, if there are any */
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
-        return explain(reset, "the members of the group", code, err);
+        return explain(reset, "whether the group has members is not known", code, err);
     *ret = reset->members;
     return 0;
 }
@@ -323,7 +323,7 @@ int reset_others(struct reset *reset, void (*tell)(void *arg, const char *group)
     rd_kafka_AdminOptions_destroy(options);
     rd_kafka_queue_destroy(queue);
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
-        return explain(reset, "the groups of this Kafka", code, err);
+        return explain(reset, "the groups of this Kafka are not known", code, err);
     return 0;
 }
 
@@ -360,7 +360,7 @@ int reset_ask(struct reset *reset, int64_t wait_ms, struct err *err)
 {
     rd_kafka_resp_err_t code = ask(reset, ask_committed, wait_ms);
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
-        return explain(reset, "what the group has committed", code, err);
+        return explain(reset, "what the group has committed is not known", code, err);
     for (size_t i = 0; i < reset->span_count; i++) {
         const rd_kafka_topic_partition_t *element = &reset->list->elems[i];
         struct span *span = &reset->spans[i];
