@@ -24,6 +24,7 @@ enum {
     COMMIT_MS = 1000,
     COMMIT_IDLE_MS = 60000,
     STATS_MS = 10000,
+    SHOW_MS = 1000,
     LOOKS_MAX = 1000, /* entities that the second lane looks at in a turn */
     DRAIN_PART = 3,   /* of the shutdown timeout, that leaving the group may take */
 };
@@ -35,18 +36,6 @@ static void define_views(struct worker *worker)
     for (size_t i = 0; i < catalog->view_count; i++) {
         view_definition(catalog->views[i], worker->definitions[i].digits);
         view_output(catalog->views[i], &worker->definitions[i].output);
-    }
-}
-
-static void show_views(struct worker *worker)
-{
-    const struct catalog *catalog = worker->setup.catalog;
-    worker->lines = mem_zalloc((catalog->view_count + 1) * sizeof *worker->lines);
-    worker->tallies = mem_zalloc((catalog->view_count + 1) * sizeof *worker->tallies);
-    board_retire_views(worker->board);
-    for (size_t i = 0; i < catalog->view_count; i++) {
-        worker->lines[i] = board_view(worker->board, catalog->views[i]->name);
-        worker->tallies[i] = &worker->lines[i]->tally;
     }
 }
 
@@ -73,6 +62,8 @@ struct worker *worker_new(const struct worker_setup *setup)
         worker->setup.wall_ms = clock_wall_ms;
     if (setup->mono_ms == NULL)
         worker->setup.mono_ms = clock_mono_ms;
+    if (setup->mono_us == NULL)
+        worker->setup.mono_us = clock_mono_us;
     if (setup->random == NULL)
         worker->setup.random = entropy_draw;
     worker->is_fenced = setup->options->checkpoint_interval_ms > 0;
@@ -107,6 +98,7 @@ void worker_free(struct worker *worker)
     free(worker->commits);
     free(worker->lines);
     free(worker->tallies);
+    free(worker->aside);
     free(worker->keyed);
     free(worker->row.readings);
     free(worker);
@@ -211,6 +203,7 @@ static void take_record(struct worker *worker, const struct unit *unit, const st
     if (record->offset < ledger->position)
         return; /* read already: a fetch that began a little earlier */
     apply_record(worker, unit, record, false);
+    unit->shard->record_ms = record->timestamp_ms;
     ledger->position = record->offset + 1;
 }
 
@@ -293,10 +286,12 @@ static void watch_intake(struct worker *worker)
     if (!worker->store->ops->is_away(worker->store))
         worker->store_seen_ms = worker->mono_ms;
     bool is_away = worker->mono_ms - worker->store_seen_ms > AWAY_MS;
+    cell_set(&worker->board->cells[BOARD_REDIS_UP], !worker->store->ops->is_away(worker->store));
     bool is_paused = is_away || worker->is_full;
     if (is_paused == worker->is_paused)
         return;
     worker->is_paused = is_paused;
+    cell_set(&worker->board->cells[BOARD_PAUSED], is_paused);
     log_warn("intake", "worker=%d state=%s", worker->setup.number,
              is_away     ? "waiting why=\"Redis is away\""
              : is_paused ? "waiting why=\"limits.memory is reached\""
@@ -392,6 +387,10 @@ static void log_stats(struct worker *worker)
 static int look_around(struct worker *worker, struct err *err)
 {
     watch_intake(worker);
+    if (worker->mono_ms >= worker->show_at_ms) {
+        show_all(worker);
+        worker->show_at_ms = worker->mono_ms + SHOW_MS;
+    }
     if (worker->mono_ms >= worker->stats_at_ms)
         log_stats(worker);
     return check_memory(worker, err);
@@ -402,6 +401,7 @@ static int look_around(struct worker *worker, struct err *err)
 int worker_turn(struct worker *worker, struct err *err)
 {
     tell_time(worker);
+    show_turn(worker);
     int rc = look_around(worker, err);
     if (rc == 0)
         rc = take_events(worker, err);
@@ -429,6 +429,8 @@ void worker_begin(struct worker *worker, const struct worker_ends *ends)
     worker->reader = ends->reader;
     worker->loader = ends->loader;
     tell_time(worker);
+    show_turn(worker);
+    show_phase(worker, PHASE_RUNNING);
     worker->store_seen_ms = worker->mono_ms;
     worker->stats_at_ms = worker->mono_ms + STATS_MS;
 }
@@ -438,6 +440,7 @@ void worker_end(struct worker *worker, int rc)
     struct source *source = worker->source;
     int64_t timeout_ms = worker->setup.options->shutdown_timeout_ms;
     worker->has_failed = rc == ERR_INTERNAL;
+    show_phase(worker, PHASE_DRAINING);
     if (rc == 0)
         drain(worker, timeout_ms - timeout_ms / DRAIN_PART);
     log_stats(worker);
@@ -452,6 +455,7 @@ void worker_end(struct worker *worker, int rc)
         worker->has_left =
             worker->reader->ops->close(worker->reader, timeout_ms / DRAIN_PART) && worker->has_left;
     loader_free(worker->loader);
+    show_phase(worker, PHASE_ENDED);
 }
 
 int worker_run(struct worker *worker, const struct worker_ends *ends, struct err *err)
