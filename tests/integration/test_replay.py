@@ -377,19 +377,23 @@ def rebalances_among_its_own_workers_do_not_begin_it_again(scene):
     assert all(1 <= times <= 4 for times in risen.values()), risen
 
 
-@test(needs={"tools"})
+@test(needs={"tools"}, alone=True)
 def a_state_larger_than_the_memory_is_replayed_too(scene):
-    topic, redis = scene.topic(2), scene.redis()
+    topic, redis = scene.topic(4), scene.redis()
     view = shop(topic, more="".join(
         f"  - {{name: f{number}, value: amount, aggregates: [count, sum], windows: [1h, 24h]}}\n"
-        for number in range(8)))
+        for number in range(24)))
     now, users = now_ms(), 12_000
-    for age in (4, 3, 2, 1):
+    for age in (1, 2):
         scene.produce(topic, [event(user, amount=age, ts=now - age * 400_000 + user)
                               for user in range(users)])
-    again = replay(scene, redis, [view], workers=2, extra="limits: {memory: 16MiB}")
+    again = replay(scene, redis, [view], workers=4, extra="limits: {memory: 16MiB}")
     has_ended(again, seconds=120)
-    scene.until_right(redis, [view])
+    most = max(int(row["bytes"]) for row in again.lines("stats"))
+    assert 2 * 2 ** 20 < most < 4.5 * 2 ** 20, f"{most} bytes of a worker's share of 4 MiB"
+    with redis.client() as client:
+        sums = {client.call("HGET", f"features:user:{user}", "f23_24h_sum") for user in range(users)}
+    assert sums == {b"3"}, sums
 
 
 @test(needs={"tools"})
@@ -424,6 +428,7 @@ def progress_is_a_line_on_a_terminal_and_lines_of_the_log_elsewhere(scene):
 
 @test(needs={"tools"})
 def random_moments_of_death_leave_every_value_right(scene):
+    """A replay dies, then workers that go on with it do."""
     topic, redis = scene.topic(3), scene.redis()
     views = [shop(topic)]
     filled(scene, redis, views, topic, purchases(20_000))
@@ -431,13 +436,13 @@ def random_moments_of_death_leave_every_value_right(scene):
     print(f"         replays that die: seed {seed}", flush=True)
     chance = random.Random(seed)
     spoil(redis)
-    for number in range(3):
-        again = replay(scene, redis, views, group=scene.group)
-        lines = chance.randrange(2, 12)
-        until(lambda: len(again.lines("unit")) >= lines or not again.is_running(), 60,  # pylint: disable=all
-              "it has come so far")
-        again.kill()
-    worker = scene.worker(redis, views)
-    scene.until_committed(topic)
+    one = replay(scene, redis, views)
+    for _ in range(3):
+        lines = chance.randrange(2, 14)
+        until(lambda: len(one.lines("unit")) >= lines, 60, "it has come so far")  # pylint: disable=all
+        one.kill()
+        one = scene.worker(redis, views, workers=1)
+    until(lambda: one.live_units() == 3, 90, "its units are live")
     scene.until_right(redis, views)
-    worker.drain()
+    scene.until_committed(topic)
+    assert not any(is_wish(metadata) for _, metadata in scene.committed(topic).values())
