@@ -344,7 +344,7 @@ START_TEST(a_bound_before_the_start_that_windows_need_leaves_nothing_to_read)
     ck_assert_int_eq(plan.live_at, 300);
     ck_assert_int_eq(plan.again, 300);
     ck_assert_int_ge(plan.wanted, plan.log_start); /* no window lacks anything for it */
-    facts.until = 50; /* the log has lost it meanwhile */
+    facts.until = 50;                              /* the log has lost it meanwhile */
     plan = decide(&facts, true, 400);
     ck_assert_int_eq(plan.start, 100);
     ck_assert_int_ge(plan.start, plan.live_at);
