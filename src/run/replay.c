@@ -71,7 +71,8 @@ static void note_unit(struct track *track, const struct board_unit *unit)
     track->is_here = true;
     bool is_live = cells[UNIT_STAGE] == STAGE_LIVE && live_at >= 0;
     track->is_read = is_live && cells[UNIT_POSITION] >= live_at;
-    track->is_published = track->is_read && cells[UNIT_PUBLISHED] >= live_at;
+    track->is_published =
+        track->is_read && cells[UNIT_PUBLISHED] >= live_at && cells[UNIT_LEFTOVERS] == 0;
     track->is_saved = track->is_published && cells[UNIT_DURABLE] >= live_at;
     if (live_at < 0 || cells[UNIT_START] < 0 || cells[UNIT_POSITION] < 0)
         return;

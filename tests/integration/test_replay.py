@@ -310,6 +310,7 @@ def a_changed_definition_is_filled_and_the_old_fields_go(scene):
     filled(scene, redis, [shop(topic, "[1h, 24h]")], topic, purchases(3000))
     views = [shop(topic, "[1h, 12h]")]
     has_ended(replay(scene, redis, views))
+    assert not scene.problems(redis, views)
     worker = scene.worker(redis, views, workers=1)
     scene.until_right(redis, views)
     worker.drain()

@@ -222,7 +222,7 @@ static uint64_t draw(void *arg)
     return x ^ (x >> 31);
 }
 
-static bool saves_at_once;
+static bool saves_at_once; /* of the worker_setup */
 
 static struct tenure *tenure(void)
 {
@@ -459,6 +459,7 @@ START_TEST(a_unit_that_somebody_waits_for_is_saved_as_soon_as_it_is_published)
     is_now("HGET " M " v:prog", "5");
     turns(200); /* until the board is written */
     ck_assert_int_eq(cell_get(&kafka.unit.line->cells[UNIT_PUBLISHED]), 5);
+    ck_assert_int_eq(cell_get(&kafka.unit.line->cells[UNIT_LEFTOVERS]), 0);
     /* From then on it is saved as any other is. */
     produce("a");
     until_answer(A_COUNT, "6");
@@ -1203,6 +1204,20 @@ START_TEST(whom_only_the_old_definition_knew_is_published_as_empty)
 }
 END_TEST
 
+START_TEST(the_board_says_that_something_is_left_until_it_is_gone)
+{
+    SCENE_OF_TWO_LIVES(V_LESS);
+    assign();
+    until(is_running());
+    const _Atomic int64_t *left = &kafka.unit.line->cells[UNIT_LEFTOVERS];
+    ck_assert_int_eq(cell_get(left), 1);
+    until(cell_get(left) == 0);
+    is_now("HEXISTS " M " v:old:1", "0");
+    is_now("EXISTS " BLOBS "1:0", "0");
+    close_all();
+}
+END_TEST
+
 START_TEST(an_old_state_stays_until_all_that_it_knew_are_published)
 {
     enum { STRANGERS = 200 };
@@ -1478,6 +1493,7 @@ UNIT_MAIN("tenure", a_fresh_unit_is_reset_durably_and_then_read,
           fields_that_the_new_definition_does_not_write_disappear,
           old_fields_stay_until_the_new_ones_are_published, a_view_that_is_removed_leaves_nothing,
           whom_only_the_old_definition_knew_is_published_as_empty,
+          the_board_says_that_something_is_left_until_it_is_gone,
           an_old_state_stays_until_all_that_it_knew_are_published,
           after_three_claims_without_progress_events_are_tried_one_at_a_time,
           two_claims_without_progress_are_nothing_yet, with_nothing_to_read_there_is_nothing_to_try,
