@@ -14,8 +14,6 @@
 #include "tidewheel/buf.h"
 #include "tidewheel/options.h"
 
-#define TIDEWHEEL_VERSION "0.1.0"
-
 enum exit_code {
     EXIT_OK = 0,
     EXIT_TEST_FAILED = 1,

@@ -8,6 +8,7 @@
 
 #include "config/options_files.h"
 #include "config/options_rows.h"
+#include "tidewheel/address.h"
 #include "tidewheel/mem.h"
 #include "tidewheel/pipeline.h"
 #include "tidewheel/redis_url.h"
@@ -314,22 +315,14 @@ static void check_redis(struct loader *loader)
 static void check_listen(struct loader *loader)
 {
     const char *text = loader->values[OPTION_HTTP_LISTEN].text;
-    const char *colon = strrchr(text, ':');
-    const struct setting port = {.type = SETTING_INT, .min = 0, .max = 65535};
-    struct setting_value value = {NULL, NULL, 0, false};
-    struct err err;
-    if (*text == '\0')
+    struct address address;
+    if (*text == '\0' || address_parse(text, &address))
         return;
-    bool is_bracketed = *text == '[' && colon != NULL && colon > text && colon[-1] == ']';
-    bool has_one_colon = colon != NULL && strchr(text, ':') == colon;
-    if (colon == NULL || !(is_bracketed || has_one_colon) || strpbrk(text, " \t/@") != NULL ||
-        setting_parse(&port, colon + 1, &value, &err) != 0) {
-        char sentence[160];
-        (void)snprintf(sentence, sizeof sentence,
-                       "%s is not an address; expected host:port like 127.0.0.1:4196",
-                       cite(text).text);
-        problem_of(loader, OPTION_HTTP_LISTEN, sentence);
-    }
+    char sentence[160];
+    (void)snprintf(sentence, sizeof sentence,
+                   "%s is not an address; expected host:port like 127.0.0.1:4196",
+                   cite(text).text);
+    problem_of(loader, OPTION_HTTP_LISTEN, sentence);
 }
 
 /* Values that were refused stand as their preset by now, so that everything is something. */

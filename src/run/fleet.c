@@ -10,17 +10,19 @@
 
 #include "tidewheel/clock.h"
 #include "tidewheel/entropy.h"
+#include "tidewheel/http.h"
 #include "tidewheel/loader.h"
 #include "tidewheel/log.h"
 #include "tidewheel/mem.h"
 #include "tidewheel/store.h"
+#include "tidewheel/version.h"
 #include "tidewheel/worker.h"
 
 enum { COUNTERS_MS = 60 * 1000, WATCH_MS = 500, EXIT_SECOND_SIGNAL = 128 + SIGTERM };
 
 struct member {
     struct worker *worker;
-    struct board *board;
+    struct board *board;  /* as boards[number] */
     struct redis_url url; /* lent to the store */
     struct worker_ends ends;
     pthread_t thread;
@@ -36,7 +38,9 @@ struct fleet {
     struct errand *errand; /* NULL: none */
     struct member *members;
     size_t member_count;
-    const struct board **boards; /* of the members */
+    struct board **boards; /* of the workers, and the last one is the main thread's */
+    struct display display;
+    struct http *http; /* NULL: nobody may ask */
     _Atomic bool stop;
 };
 
@@ -138,7 +142,7 @@ static void member_close(struct member *member)
 static int member_start(struct fleet *fleet, size_t number, uint64_t seed, struct err *err)
 {
     struct member *member = &fleet->members[number];
-    member->board = board_new((int)number);
+    member->board = fleet->boards[number];
     member->worker = worker_new(&(struct worker_setup){
         .options = fleet->options,
         .catalog = fleet->catalog,
@@ -149,7 +153,6 @@ static int member_start(struct fleet *fleet, size_t number, uint64_t seed, struc
         .until_ms = fleet->errand != NULL ? fleet->errand->until_ms : 0,
         .saves_at_once = fleet->errand != NULL,
     });
-    fleet->boards[number] = member->board;
     fleet->member_count = number + 1;
     int rc = member_open_store(fleet, member, err);
     if (rc == 0)
@@ -169,7 +172,6 @@ static int start_all(struct fleet *fleet, struct err *err)
     uint64_t seed = entropy_draw(NULL);
     size_t count = (size_t)fleet->options->workers;
     fleet->members = mem_zalloc(count * sizeof *fleet->members);
-    fleet->boards = mem_zalloc(count * sizeof *fleet->boards);
     for (size_t i = 0; i < count; i++) {
         int rc = member_start(fleet, i, seed, err);
         if (rc < 0)
@@ -194,6 +196,56 @@ static bool is_everyone_done(const struct fleet *fleet)
     return true;
 }
 
+/* ---- what others see ---- */
+
+static struct board *own_board(const struct fleet *fleet)
+{
+    return fleet->boards[fleet->options->workers];
+}
+
+static void make_boards(struct fleet *fleet)
+{
+    size_t count = (size_t)fleet->options->workers;
+    fleet->boards = mem_zalloc((count + 1) * sizeof *fleet->boards);
+    for (size_t i = 0; i < count; i++)
+        fleet->boards[i] = board_new((int)i);
+    fleet->boards[count] = board_new(-1);
+    cell_set(&own_board(fleet)->cells[BOARD_RELOADED_MS], clock_wall_ms());
+    fleet->display = (struct display){
+        .boards = (const struct board *const *)fleet->boards,
+        .board_count = count + 1,
+        .version = TIDEWHEEL_VERSION,
+        .kafka_version = kafka_version(),
+        .redis_version = redis_client_version(),
+        .memory_limit = fleet->options->limits_memory,
+    };
+}
+
+/* Nobody reads them any more. */
+static void free_boards(struct fleet *fleet)
+{
+    for (size_t i = 0; i < fleet->display.board_count; i++)
+        board_free(fleet->boards[i]);
+    free(fleet->boards);
+}
+
+/* An errand is run beside workers, with their configuration perhaps: the address may be theirs. */
+static int open_http(struct fleet *fleet, struct err *err)
+{
+    const char *listen = fleet->options->http_listen;
+    int rc = *listen == '\0' ? 0 : http_open(listen, &fleet->display, &fleet->http, err);
+    if (rc != ERR_FATAL || fleet->errand == NULL)
+        return rc;
+    log_warn("http", "why=\"%s\" then=\"it goes on, and cannot be asked\"", err->text);
+    return 0;
+}
+
+static void show(const struct fleet *fleet, enum phase phase)
+{
+    cell_set(&own_board(fleet)->cells[BOARD_TURN_MS], clock_mono_ms());
+    cell_set(&own_board(fleet)->cells[BOARD_PHASE], phase);
+}
+
 /* ---- signals ---- */
 
 static void block_signals(sigset_t *ret)
@@ -214,13 +266,14 @@ static bool wait_signal(const sigset_t *signals)
 static bool is_errand_done(const struct fleet *fleet)
 {
     struct errand *errand = fleet->errand;
-    return errand != NULL && errand->look(errand->arg, fleet->boards, fleet->member_count);
+    return errand != NULL && errand->look(errand->arg, fleet->display.boards, fleet->member_count);
 }
 
 static void watch(struct fleet *fleet, const sigset_t *signals)
 {
     int64_t counters_ms = clock_mono_ms() + COUNTERS_MS;
     while (!is_anyone_done(fleet) && !is_errand_done(fleet)) {
+        show(fleet, PHASE_RUNNING);
         if (wait_signal(signals)) {
             log_info("stop", "why=signal then=drain timeout_ms=%lld",
                      (long long)fleet->options->shutdown_timeout_ms);
@@ -231,6 +284,7 @@ static void watch(struct fleet *fleet, const sigset_t *signals)
         counters_ms += COUNTERS_MS;
         log_counters(fleet, "events");
     }
+    show(fleet, PHASE_DRAINING);
     fleet->stop = true;
 }
 
@@ -271,7 +325,10 @@ int fleet_run(const struct options *options, const struct catalog *catalog, stru
              (long long)options->workers, catalog->view_count, catalog->topic_count,
              options->kafka_group_id,
              options->checkpoint_interval_ms > 0 ? "checkpointed" : "plain");
-    int rc = start_all(&fleet, err);
+    make_boards(&fleet);
+    int rc = open_http(&fleet, err);
+    if (rc == 0)
+        rc = start_all(&fleet, err);
     if (rc == 0)
         watch(&fleet, &signals);
     fleet.stop = true;
@@ -288,10 +345,10 @@ int fleet_run(const struct options *options, const struct catalog *catalog, stru
         struct member *member = &fleet.members[i];
         *ret_has_left = *ret_has_left && (!member->is_started || worker_has_left(member->worker));
         worker_free(member->worker);
-        board_free(member->board);
         redis_url_fini(&member->url);
     }
     free(fleet.members);
-    free(fleet.boards);
+    http_close(fleet.http);
+    free_boards(&fleet);
     return rc;
 }

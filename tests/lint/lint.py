@@ -37,6 +37,7 @@ MODULES = {
     "json_text": 0, "suggest": 0,
     "key": 1, "match": 1, "template": 1, "timestamp": 1, "value": 1, "paths": 1, "verdict": 1,
     "quantity": 1, "redis_url": 1, "assign": 1, "expire": 1, "board": 1, "histogram": 1,
+    "address": 1,
     "batch": 2, "checkpoint": 2, "meta": 2,
     "template.c": 2,  # reads templates from a pipeline; its header is about what it has read
 }
