@@ -99,8 +99,13 @@ static const struct command COMMANDS[] = {
      "LAG while Kafka is away. COVERAGE: which windows may lack events because the log began too late,\n"
      "and until when.\n\n"
      "  tidewheel state -c config/tidewheel.yaml\n"},
-    {"list", command_list, "", "aggregates|options",
-     "what can be written in the files",
+    {"healthcheck", command_healthcheck, "csX", "[live|ready]",
+     "asks the worker on this machine whether it is well",
+     "A request to /livez (the default) or /readyz of http.listen, for 5 s at most. Exit code 69 if the\n"
+     "answer is not well, or none comes.\n\n"
+     "  tidewheel healthcheck ready -c config/tidewheel.yaml\n"},
+    {"list", command_list, "", "aggregates|options|metrics",
+     "what can be written in the files, and what is measured",
      "  tidewheel list aggregates\n"},
     {"schema", command_schema, "", "[config|pipeline]",
      "the JSON Schema of a file, for editors",
@@ -139,7 +144,7 @@ static void print_help(FILE *out)
                 "usage: tidewheel COMMAND [options] ...\n\n",
                 out);
     for (size_t i = 0; i < COMMAND_COUNT; i++)
-        (void)fprintf(out, "  %-10s%s\n", COMMANDS[i].name, COMMANDS[i].summary);
+        (void)fprintf(out, "  %-14s%s\n", COMMANDS[i].name, COMMANDS[i].summary);
     (void)fputs(
         "\ntidewheel COMMAND --help says more. For example:\n\n"
         "  tidewheel validate pipelines/user_activity.yaml\n\n"

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import threading
 
-from scene import BOTH, event, field, now_ms, shop, test, until
+from scene import BOTH, event, field, now_ms, process, shop, test, until
 
 USERS = 300
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
@@ -22,9 +22,9 @@ def replay(scene, redis, views, *flags, **options):
     return scene.worker(redis, views, command="replay", flags=flags, **options)
 
 
-def has_ended(process, code=0, seconds=90):
-    ended = process.wait(seconds)
-    assert ended == code, f"{process.name} ended with {ended}, not {code}\n{process.tail(40)}"
+def has_ended(one, code=0, seconds=90):
+    ended = one.wait(seconds)
+    assert ended == code, f"{one.name} ended with {ended}, not {code}\n{one.tail(40)}"
 
 
 def filled(scene, redis, views, topic, records):
@@ -36,8 +36,8 @@ def filled(scene, redis, views, topic, records):
     worker.drain()
 
 
-def records_read(process):
-    return process.counters()["records"]
+def records_read(one):
+    return one.counters()["records"]
 
 
 def generations(redis, view="shop"):
@@ -250,13 +250,15 @@ def a_new_version_is_filled_beside_the_old_one_which_notices_nothing(scene):
     topic, redis = scene.topic(2), scene.redis()
     old, new = [version(topic, 1)], [version(topic, 2, "[1h, 12h, 24h]")]
     scene.produce(topic, purchases(2000))
-    worker = scene.worker(redis, old)
+    address = f"127.0.0.1:{process.free_port()}"
+    worker = scene.worker(redis, old, http=address)
     scene.until_committed(topic)
     until(lambda: worker.is_settled(2), 60, "both workers have joined")
     until(lambda: len(hashes(redis, "features:v1:")) == USERS, 30, "version 1 is published")
     before, lines = hashes(redis, "features:v1:"), len(worker.lines("unit"))
-    again = replay(scene, redis, new, group=f"{scene.group}-v2")
+    again = replay(scene, redis, new, group=f"{scene.group}-v2", http=address)
     has_ended(again)
+    assert again.has_said("it goes on, and cannot be asked"), again.tail(30)
     assert not again.lines("beside"), again.lines("beside")
     assert hashes(redis, "features:v1:") == before and len(worker.lines("unit")) == lines
     expected = scene.expected(old + new)

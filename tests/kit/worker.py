@@ -30,6 +30,7 @@ redis:
 pipelines: [{pipelines}]
 workers: {workers}
 checkpoint: {{interval: {checkpoint}}}
+http: {{listen: "{http}"}}
 {extra}
 """
 
@@ -52,7 +53,7 @@ def is_live(row):
 class Worker(Process):
     def __init__(self, kafka, redis, group, pipelines, workers=2, session_ms=6000,
                  refresh_ms=300_000, checkpoint="1s", extra="", flags=(), env=None, name="worker",
-                 command="run"):
+                 http="", command="run"):
         self.folder = folder("worker")
         files = []
         for number, text in enumerate(pipelines):
@@ -63,7 +64,7 @@ class Worker(Process):
         self.config.write_text(CONFIG.format(
             servers=kafka.servers, group=group, redis=redis.url, pipelines=", ".join(files),
             workers=workers, session_ms=session_ms, heartbeat_ms=session_ms // 10, refresh_ms=refresh_ms,
-            checkpoint=checkpoint, extra=extra))
+            checkpoint=checkpoint, extra=extra, http=http))
         self.workers = workers
         super().__init__([binary(), command, "-c", self.config, *flags], name=name, env=env)
 
