@@ -320,8 +320,7 @@ static void check_listen(struct loader *loader)
         return;
     char sentence[160];
     (void)snprintf(sentence, sizeof sentence,
-                   "%s is not an address; expected host:port like 127.0.0.1:4196",
-                   cite(text).text);
+                   "%s is not an address; expected host:port like 127.0.0.1:4196", cite(text).text);
     problem_of(loader, OPTION_HTTP_LISTEN, sentence);
 }
 
