@@ -56,11 +56,6 @@ static void make_memory(struct tenure *tenure)
     shard->keeps_blobs = true;
     shard_go_silent(shard, INT64_MAX); /* whatever it is: not before it runs */
     checkpoint_init(&tenure->checkpoint, shard, &tenure->fence, buf_text(&tenure->prefix));
-    for (size_t i = 0; i < tenure->unit->topic->view_count; i++) {
-        const struct view *view = tenure->unit->topic->views[i];
-        tenure->checkpoint.kept[i].definition = worker->definitions[view->index].digits;
-        tenure->checkpoint.kept[i].output = buf_text(&worker->definitions[view->index].output);
-    }
 }
 
 /* ---- running ---- */
@@ -223,11 +218,10 @@ static void begin_load(struct tenure *tenure)
         .begun = on_load_begun,
         .blob = on_blob,
     };
-    int64_t joined = judge_joined(&tenure->fence.found, topic, worker->definitions);
+    int64_t joined = judge_joined(&tenure->fence.found, topic);
     for (uint32_t i = 0; i < topic->view_count; i++) {
         struct kept *kept = &tenure->checkpoint.kept[i];
-        if (!judge_view(&tenure->fence.found, &worker->definitions[topic->views[i]->index], joined,
-                        shard, i, kept)) {
+        if (!judge_view(&tenure->fence.found, joined, shard, i, kept)) {
             begin_anew(tenure, i);
             shard->is_behind[i] = true;
             continue;

@@ -9,7 +9,6 @@
 #include "tidewheel/failpoint.h"
 #include "tidewheel/log.h"
 #include "tidewheel/mem.h"
-#include "tidewheel/output.h"
 
 enum {
     TURN_EVENTS_MAX = 1000,
@@ -27,16 +26,6 @@ enum {
     LOOKS_MAX = 1000, /* entities that the second lane looks at in a turn */
     DRAIN_PART = 3,   /* of the shutdown timeout, that leaving the group may take */
 };
-
-static void define_views(struct worker *worker)
-{
-    const struct catalog *catalog = worker->setup.catalog;
-    worker->definitions = mem_zalloc((catalog->view_count + 1) * sizeof *worker->definitions);
-    for (size_t i = 0; i < catalog->view_count; i++) {
-        view_definition(catalog->views[i], worker->definitions[i].digits);
-        view_output(catalog->views[i], &worker->definitions[i].output);
-    }
-}
 
 static char *name_worker(int number)
 {
@@ -64,7 +53,6 @@ struct worker *worker_new(const struct worker_setup *setup)
         worker->setup.random = entropy_draw;
     worker->is_fenced = setup->options->checkpoint_interval_ms > 0;
     worker->who = name_worker(setup->number);
-    define_views(worker);
     worker->decoder = decoder_new(&(struct decode_limits){
         .event_bytes = (size_t)setup->options->limits_event_bytes,
         .nesting = (size_t)setup->options->limits_nesting,
@@ -81,11 +69,8 @@ void worker_free(struct worker *worker)
     if (worker == NULL)
         return;
     units_free(worker);
-    for (size_t i = 0; i < worker->setup.catalog->view_count; i++) {
+    for (size_t i = 0; i < worker->setup.catalog->view_count; i++)
         keyed_free(worker->keyed[i]);
-        buf_fini(&worker->definitions[i].output);
-    }
-    free(worker->definitions);
     free(worker->tenures);
     free(worker->who);
     decoder_free(worker->decoder);

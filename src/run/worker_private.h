@@ -7,16 +7,9 @@
 
 #include "tidewheel/clock.h"
 #include "tidewheel/keyed.h"
-#include "tidewheel/meta.h"
 #include "tidewheel/worker.h"
 
 struct tenure;
-
-/* What a view is, as it is written beside its state (output.h); of each view by its index. */
-struct definition {
-    char digits[META_DEFINITION_LEN + 1];
-    struct buf output;
-};
 
 struct worker {
     struct worker_setup setup;
@@ -60,7 +53,6 @@ struct worker {
     bool is_full;          /* of memory: intake waits for what can be dropped */
     int64_t full_since_ms; /* monotonic clock */
     char *who;
-    struct definition *definitions;
     struct tenure **tenures;
     size_t tenure_count;
     size_t tenure_cap;
