@@ -70,8 +70,8 @@ struct shard {
         forgot_ms; /* the last write of whoever was forgotten last, by the wall clock; 0: none */
     size_t gone_count; /* entities that are published as empty and not forgotten yet */
     struct slab *slab;
-    struct tally *tallies; /* of each view by its number in the catalog; the worker's */
-    bool is_on_event_time; /* every view, whatever it says: eval */
+    struct tally *const *tallies; /* of each view by its number in the catalog; lent */
+    bool is_on_event_time;        /* every view, whatever it says: eval */
     bool is_live;
     int64_t live_at;         /* silent until the position has reached it */
     int64_t committed_at_ms; /* monotonic clock; 0: never */
@@ -100,7 +100,7 @@ struct shard {
     size_t aside_cap;
 };
 
-struct shard *shard_new(const struct topic *topic, struct tally *tallies, uint64_t seed,
+struct shard *shard_new(const struct topic *topic, struct tally *const *tallies, uint64_t seed,
                         int64_t now_ms);
 void shard_free(struct shard *shard);
 

@@ -16,6 +16,7 @@
 #define TIDEWHEEL_SOURCE_H
 
 #include "tidewheel/assign.h"
+#include "tidewheel/board.h"
 #include "tidewheel/decode.h"
 #include "tidewheel/options.h"
 
@@ -24,8 +25,9 @@ struct unit {
     int32_t partition;
     int32_t partition_count; /* of the topic */
     bool is_assigned;
-    struct shard *shard; /* the handler's, as tenure */
+    struct shard *shard; /* the handler's, as tenure and line */
     struct tenure *tenure;
+    struct board_unit *line; /* on the board */
 };
 
 struct source_handler {
@@ -44,6 +46,9 @@ struct source_handler {
     void (*dropped)(void *arg, struct unit *unit);
     /* Everything before offset has been handed out (an end-of-partition event). */
     void (*reached)(void *arg, struct unit *unit, int64_t offset);
+    /* Where the source shows what it knows best: commits, rebalances, what the group has given us, and
+     * whether Kafka answers. NULL: nobody looks. */
+    struct board *board;
 };
 
 struct commit {

@@ -21,6 +21,7 @@
 #define TIDEWHEEL_STORE_H
 
 #include "tidewheel/batch.h"
+#include "tidewheel/board.h"
 #include "tidewheel/fence.h"
 #include "tidewheel/wire.h"
 
@@ -74,6 +75,7 @@ struct store_setup {
     /* Where nonces come from: 64 bits that nobody else draws. */
     uint64_t (*random)(void *arg);
     void *random_arg;
+    struct board *board; /* where batches that are sent again are counted; NULL: nobody looks */
 };
 
 /* Neither connects yet. Plain: what was acknowledged is watched by a count (alive.h). Fenced: every

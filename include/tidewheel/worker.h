@@ -9,11 +9,12 @@
  * (src/run/tenure.h), which claims, loads and saves it; a second connection and a second consumer read
  * what has to be read beside that.
  *
- * Floor: 4. Owner: its own thread; tallies and stop are read across threads.
+ * Floor: 4. Owner: its own thread; its board and stop are read across threads.
  */
 #ifndef TIDEWHEEL_WORKER_H
 #define TIDEWHEEL_WORKER_H
 
+#include "tidewheel/board.h"
 #include "tidewheel/source.h"
 #include "tidewheel/store.h"
 
@@ -25,6 +26,7 @@ struct worker_setup {
     int number;
     uint64_t seed;
     _Atomic bool *stop;
+    struct board *board; /* written by this worker alone; outlives it, and its catalog */
     /* What time it is; NULL: clock.h. Tests and simulations tell their own. */
     int64_t (*wall_ms)(void);
     int64_t (*mono_ms)(void);
@@ -58,8 +60,12 @@ void worker_begin(struct worker *worker, const struct worker_ends *ends);
 int worker_turn(struct worker *worker, struct err *err);
 void worker_end(struct worker *worker, int rc); /* rc: of the last turn; 0: drains first */
 
-const struct tally *worker_tallies(const struct worker *worker); /* of each view by its index */
-uint64_t worker_records(const struct worker *worker);
+/* From another thread: pipelines are to be those of this catalog, which follows the one before
+ * (catalog_follow()). The worker takes it between two turns. Units of topics that are the same go on; of
+ * others unchanged views keep what is known of them (checkpointed form), and what is new is read behind
+ * them. The one before is in use until worker_has_adopted() says so; then the next may be offered. */
+void worker_offer(struct worker *worker, const struct catalog *catalog);
+bool worker_has_adopted(const struct worker *worker, const struct catalog *catalog);
 
 /* After worker_run(): false if the group could not be left in time. Threads of the library are then still
  * about, and the process must end by _exit(), which is always safe. */

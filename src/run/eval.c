@@ -14,8 +14,9 @@ struct lane {
 
 struct eval {
     const struct catalog *catalog;
-    struct lane *lanes;    /* of each topic */
-    struct tally *tallies; /* of each view */
+    struct lane *lanes;     /* of each topic */
+    struct tally *own;      /* of each view */
+    struct tally **tallies; /* pointers to them, as a shard takes them */
     struct row row;
 };
 
@@ -32,7 +33,10 @@ struct eval *eval_new(const struct catalog *catalog, const struct decode_limits 
 {
     struct eval *eval = mem_zalloc(sizeof *eval);
     eval->catalog = catalog;
+    eval->own = mem_zalloc((catalog->view_count + 1) * sizeof *eval->own);
     eval->tallies = mem_zalloc((catalog->view_count + 1) * sizeof *eval->tallies);
+    for (size_t i = 0; i < catalog->view_count; i++)
+        eval->tallies[i] = &eval->own[i];
     eval->lanes = mem_zalloc((catalog->topic_count + 1) * sizeof *eval->lanes);
     for (size_t i = 0; i < catalog->topic_count; i++) {
         eval->lanes[i].decoder = decoder_new(limits);
@@ -53,6 +57,7 @@ void eval_free(struct eval *eval)
     }
     free(eval->lanes);
     free(eval->tallies);
+    free(eval->own);
     free(eval->row.readings);
     free(eval);
 }
@@ -72,7 +77,7 @@ static struct lane *lane_of(const struct eval *eval, const struct view *view, ui
 static void reject(struct eval *eval, const struct view *view, enum verdict verdict,
                    const struct eval_listener *listener)
 {
-    tally_add(&eval->tallies[view->index], verdict, 1);
+    tally_add(eval->tallies[view->index], verdict, 1);
     if (listener->rejected != NULL)
         listener->rejected(listener->arg, view, verdict);
 }
@@ -94,7 +99,7 @@ static void take_for_view(struct eval *eval, const struct view *view, int64_t un
 {
     uint32_t number = 0;
     struct lane *lane = lane_of(eval, view, &number);
-    struct tally *tally = &eval->tallies[view->index];
+    struct tally *tally = eval->tallies[view->index];
     struct routed routed;
     enum verdict verdict = lane->verdict;
     if (verdict == VERDICT_ACCEPTED)
@@ -161,6 +166,6 @@ uint64_t eval_count(const struct eval *eval, enum verdict verdict)
 {
     uint64_t count = 0;
     for (size_t i = 0; i < eval->catalog->view_count; i++)
-        count += tally_read(&eval->tallies[i], verdict);
+        count += tally_read(eval->tallies[i], verdict);
     return count;
 }

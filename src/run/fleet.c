@@ -20,6 +20,7 @@ enum { COUNTERS_MS = 60 * 1000, WATCH_S = 1, EXIT_SECOND_SIGNAL = 128 + SIGTERM 
 
 struct member {
     struct worker *worker;
+    struct board *board;
     struct redis_url url; /* lent to the store */
     struct worker_ends ends;
     pthread_t thread;
@@ -43,7 +44,7 @@ static uint64_t count_of(const struct fleet *fleet, const struct view *view, enu
 {
     uint64_t count = 0;
     for (size_t i = 0; i < fleet->member_count; i++)
-        count += tally_read(&worker_tallies(fleet->members[i].worker)[view->index], verdict);
+        count += tally_read(&board_find_view(fleet->members[i].board, view->name)->tally, verdict);
     return count;
 }
 
@@ -70,11 +71,11 @@ static void log_counters(const struct fleet *fleet, const char *at)
     buf_fini(&line);
 }
 
-static uint64_t record_count(const struct fleet *fleet)
+static int64_t record_count(const struct fleet *fleet)
 {
-    uint64_t records = 0;
+    int64_t records = 0;
     for (size_t i = 0; i < fleet->member_count; i++)
-        records += worker_records(fleet->members[i].worker);
+        records += cell_get(&fleet->members[i].board->cells[BOARD_RECORDS]);
     return records;
 }
 
@@ -134,12 +135,14 @@ static void member_close(struct member *member)
 static int member_start(struct fleet *fleet, size_t number, uint64_t seed, struct err *err)
 {
     struct member *member = &fleet->members[number];
+    member->board = board_new((int)number);
     member->worker = worker_new(&(struct worker_setup){
         .options = fleet->options,
         .catalog = fleet->catalog,
         .number = (int)number,
         .seed = seed,
         .stop = &fleet->stop,
+        .board = member->board,
     });
     fleet->member_count = number + 1;
     int rc = member_open_store(fleet, member, err);
@@ -266,12 +269,13 @@ int fleet_run(const struct options *options, const struct catalog *catalog, bool
     log_counters(&fleet, "events");
     if (rc == 0)
         rc = first_error(&fleet, err);
-    log_info("exit", "records=%llu", (unsigned long long)record_count(&fleet));
+    log_info("exit", "records=%lld", (long long)record_count(&fleet));
     *ret_has_left = true;
     for (size_t i = 0; i < fleet.member_count; i++) {
         struct member *member = &fleet.members[i];
         *ret_has_left = *ret_has_left && (!member->is_started || worker_has_left(member->worker));
         worker_free(member->worker);
+        board_free(member->board);
         redis_url_fini(&member->url);
     }
     free(fleet.members);

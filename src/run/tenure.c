@@ -306,6 +306,8 @@ static void rest(struct tenure *tenure, const char *reason)
 
 /* ---- every turn, while it loads or runs ---- */
 
+static const char damaged[] = "a blob is damaged, or gone";
+
 static void tend_run(struct tenure *tenure)
 {
     if (!tenure->is_damaged) {
@@ -313,8 +315,8 @@ static void tend_run(struct tenure *tenure)
         return;
     }
     /* The plan may be days old: the unit is planned anew, and rebuilt then. */
-    tenure->damage = "a blob is damaged, or gone";
-    rest(tenure, tenure->damage);
+    tenure->damage = damaged;
+    rest(tenure, damaged);
 }
 
 static void tend_load(struct tenure *tenure)
@@ -328,15 +330,26 @@ static void tend_load(struct tenure *tenure)
 
 /* ---- claiming ---- */
 
+/* Views of which nothing is known, after a reload. */
+static void begin_new_views(struct tenure *tenure)
+{
+    for (size_t i = 0; i < tenure->unit->topic->view_count; i++)
+        if (tenure->checkpoint.kept[i].gen == 0)
+            begin_anew(tenure, i);
+}
+
 /* What we remember is what Redis has: on we go. */
 static void resume(struct tenure *tenure)
 {
     struct shard *shard = tenure->unit->shard;
+    begin_new_views(tenure);
     bool is_live = shard->is_live;
     int64_t committed = shard->ledger.committed;
     tenure->expected.offset = -1;
     loader_forget(tenure->worker->loader, &tenure->fence); /* asked for under the claim before */
     shard_want_again(shard);
+    if (tenure->cleaning.count == 0)
+        clean_look(tenure);
     run_from(tenure, shard->ledger.position, is_live);
     if (committed > shard->ledger.committed)
         shard->ledger.committed = committed;
@@ -361,6 +374,14 @@ static int on_claimed(struct tenure *tenure, struct err *err)
     return 0;
 }
 
+static void make_load_room(struct tenure *tenure, const struct topic *topic)
+{
+    tenure->load_views =
+        mem_resize(tenure->load_views, topic->view_count, sizeof *tenure->load_views);
+    tenure->load_numbers =
+        mem_resize(tenure->load_numbers, topic->view_count, sizeof *tenure->load_numbers);
+}
+
 void tenure_assigned(struct worker *worker, struct unit *unit, const struct plan *plan)
 {
     struct tenure *tenure = unit->tenure;
@@ -372,8 +393,7 @@ void tenure_assigned(struct worker *worker, struct unit *unit, const struct plan
         meta_prefix(&tenure->prefix, group, unit->topic->name, unit->partition);
         meta_key(&tenure->meta_key, group, unit->topic->name, unit->partition);
         tenure->fence.meta_key = mem_strdup(buf_text(&tenure->meta_key));
-        tenure->load_views = mem_zalloc(unit->topic->view_count * sizeof *tenure->load_views);
-        tenure->load_numbers = mem_zalloc(unit->topic->view_count * sizeof *tenure->load_numbers);
+        make_load_room(tenure, unit->topic);
         unit->tenure = tenure;
         worker->tenures = mem_grow(worker->tenures, worker->tenure_count, &worker->tenure_cap,
                                    sizeof *worker->tenures);
@@ -395,6 +415,27 @@ void tenure_park(struct tenure *tenure)
     if (tenure->unit->shard != NULL && tenure->worker->reader != NULL)
         tenure->worker->reader->ops->hold(tenure->worker->reader, tenure->unit);
     set_state(tenure, TENURE_PARKED);
+}
+
+void tenure_adopt(struct tenure *tenure, const struct topic *topic, bool is_in_flight)
+{
+    struct worker *worker = tenure->worker;
+    struct shard *shard = tenure->unit->shard;
+    const struct topic *before = tenure->unit->topic;
+    bool is_known = tenure->state == TENURE_RUNNING || tenure->state == TENURE_PARKED;
+    if (tenure->is_damaged)
+        tenure->damage = damaged;
+    if (!is_known || is_in_flight || tenure->is_damaged)
+        drop_memory(tenure);
+    tenure_park(tenure);
+    make_load_room(tenure, topic);
+    if (tenure->unit->shard == NULL)
+        return;
+    loader_forget(worker->loader, &tenure->fence);
+    clean_drop(tenure);
+    shard_adopt(shard, topic);
+    checkpoint_adopt(&tenure->checkpoint, before);
+    tenure->is_reset_sent = false;
 }
 
 void tenure_free(struct tenure *tenure)

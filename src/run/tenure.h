@@ -86,6 +86,11 @@ void tenure_assigned(struct worker *worker, struct unit *unit, const struct plan
 void tenure_park(struct tenure *tenure);
 void tenure_free(struct tenure *tenure); /* dropped */
 
+/* Its topic has other views now. What is known of those that stay is kept, as while it is parked, unless
+ * something of it is in a batch (is_in_flight): then all of it is read back. The source plans the unit
+ * again after it. */
+void tenure_adopt(struct tenure *tenure, const struct topic *topic, bool is_in_flight);
+
 /* Once a turn: moves on what waits. ERR_FATAL: Redis holds the state of something else. */
 int tenures_tend(struct worker *worker, struct err *err) MUST_CHECK;
 

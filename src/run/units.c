@@ -167,7 +167,8 @@ static void on_dropped(void *arg, struct unit *unit)
         tenure_free(unit->tenure);
         return;
     }
-    land(worker);
+    if (!worker->is_adopting) /* then it was not the group that has spoken */
+        land(worker);
     if (unit->shard == NULL)
         return;
     log_unit(worker, unit, "dropped");
@@ -197,9 +198,12 @@ struct source_handler worker_handler(struct worker *worker)
 
 bool units_have_arrivals(const struct worker *worker)
 {
-    for (size_t i = 0; i < worker->unit_count; i++)
-        if (worker->units[i]->is_assigned && shard_has_arrivals(worker->units[i]->shard))
+    for (size_t i = 0; i < worker->unit_count; i++) {
+        const struct unit *unit = worker->units[i];
+        bool may_write = unit->tenure == NULL || unit->tenure->state == TENURE_RUNNING;
+        if (unit->is_assigned && may_write && shard_has_arrivals(unit->shard))
             return true;
+    }
     return false;
 }
 
@@ -296,7 +300,7 @@ static void add_entity(struct worker *worker, struct shard *shard, struct fence 
     batch_add(&worker->batch, shard, fence, entity, &worker->row, worker->wall_ms);
     if (fence != NULL)
         clean_with(tenure_of(fence), entity);
-    worker->writes++;
+    cell_add(&worker->board->cells[BOARD_WRITES], 1);
 }
 
 /* Lost units go on decaying while all of Kafka is away: nobody else can be given them. If somebody
@@ -332,7 +336,7 @@ static void gather_decays(struct worker *worker, size_t entities_max, size_t loo
         while (shard != NULL && !batch_is_full(&worker->batch, entities_max) &&
                shard_take_decay(shard, worker->wall_ms, &looks, &entity)) {
             add_entity(worker, shard, fence, entity);
-            worker->decays++;
+            cell_add(&worker->board->cells[BOARD_DECAYS], 1);
         }
     }
 }
@@ -351,10 +355,12 @@ static bool is_time(const struct worker *worker)
 
 void write_changes(struct worker *worker, size_t looks)
 {
-    if (worker->is_sent || !worker->store->ops->is_ready(worker->store) || !is_time(worker))
+    if (worker->is_sent || worker->is_adopting || !worker->store->ops->is_ready(worker->store) ||
+        !is_time(worker))
         return;
     size_t entities_max = (size_t)worker->setup.options->flush_entities_max;
-    size_t quarter = (entities_max + worker->batches % 4) / 4; /* of a small batch: now and then */
+    size_t batches = (size_t)cell_get(&worker->board->cells[BOARD_BATCHES]);
+    size_t quarter = (entities_max + batches % 4) / 4; /* of a small batch: now and then */
     batch_begin(&worker->batch);
     gather_arrivals(worker, entities_max - quarter, BATCH_BYTES_MAX - BATCH_BYTES_MAX / 4);
     gather_decays(worker, entities_max, looks);
@@ -368,7 +374,7 @@ void write_changes(struct worker *worker, size_t looks)
     }
     worker->is_sent = true;
     worker->sent_at_ms = worker->mono_ms;
-    worker->batches++;
+    cell_add(&worker->board->cells[BOARD_BATCHES], 1);
     worker->store->ops->send(worker->store, &worker->batch, worker->mono_ms);
 }
 
@@ -417,6 +423,7 @@ void drain(struct worker *worker, int64_t budget_ms)
     struct err err;
     int64_t deadline_ms = worker->setup.mono_ms() + budget_ms;
     tenures_begin_ending(worker);
+    worker->is_adopting = false; /* the next turn sees to it */
     for (;;) {
         worker->mono_ms = worker->setup.mono_ms();
         if (pump_store(worker, &err) < 0 || worker->mono_ms >= deadline_ms)

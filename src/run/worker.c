@@ -39,11 +39,9 @@ static char *name_worker(int number)
 struct worker *worker_new(const struct worker_setup *setup)
 {
     struct worker *worker = mem_zalloc(sizeof *worker);
-    size_t field_count = 1;
-    for (size_t i = 0; i < setup->catalog->view_count; i++)
-        if (setup->catalog->views[i]->field_count > field_count)
-            field_count = setup->catalog->views[i]->field_count;
     worker->setup = *setup;
+    worker->offered = worker->adopted = setup->catalog;
+    worker->board = setup->board;
     worker->alive_ms = INT64_MAX;
     if (setup->wall_ms == NULL)
         worker->setup.wall_ms = clock_wall_ms;
@@ -58,9 +56,7 @@ struct worker *worker_new(const struct worker_setup *setup)
         .nesting = (size_t)setup->options->limits_nesting,
         .key_bytes = (size_t)setup->options->limits_key_bytes,
     });
-    worker->tallies = mem_zalloc(setup->catalog->view_count * sizeof *worker->tallies);
-    worker->keyed = mem_zalloc(setup->catalog->view_count * sizeof *worker->keyed);
-    worker->row.readings = mem_alloc(field_count * sizeof *worker->row.readings);
+    adopt_views(worker, NULL);
     return worker;
 }
 
@@ -69,7 +65,7 @@ void worker_free(struct worker *worker)
     if (worker == NULL)
         return;
     units_free(worker);
-    for (size_t i = 0; i < worker->setup.catalog->view_count; i++)
+    for (size_t i = 0; i < worker->setup.catalog->index_count; i++)
         keyed_free(worker->keyed[i]);
     free(worker->tenures);
     free(worker->who);
@@ -77,20 +73,11 @@ void worker_free(struct worker *worker)
     batch_fini(&worker->batch);
     free(worker->units);
     free(worker->commits);
+    free(worker->lines);
     free(worker->tallies);
     free(worker->keyed);
     free(worker->row.readings);
     free(worker);
-}
-
-const struct tally *worker_tallies(const struct worker *worker)
-{
-    return worker->tallies;
-}
-
-uint64_t worker_records(const struct worker *worker)
-{
-    return atomic_load_explicit(&worker->records, memory_order_relaxed);
 }
 
 bool worker_has_left(const struct worker *worker)
@@ -166,7 +153,7 @@ static void apply_record(struct worker *worker, const struct unit *unit,
         if (is_behind ? !tenure_wants(unit->tenure, i, record->offset) : shard->is_behind[i])
             continue;
         const struct view *view = topic->views[i];
-        struct tally *tally = &worker->tallies[view->index];
+        struct tally *tally = worker->tallies[view->index];
         struct routed routed;
         enum verdict here = verdict;
         if (here == VERDICT_ACCEPTED)
@@ -181,7 +168,7 @@ static void apply_record(struct worker *worker, const struct unit *unit,
         shard_apply(shard, i, &routed, event.values, record->offset,
                     record->offset >= shard->own_from && !is_behind ? KNOW_FED : KNOW_MATCHED);
     }
-    atomic_store_explicit(&worker->records, worker_records(worker) + 1, memory_order_relaxed);
+    cell_add(&worker->board->cells[BOARD_RECORDS], 1);
 }
 
 static void take_record(struct worker *worker, const struct unit *unit, const struct record *record)
@@ -344,7 +331,8 @@ static int check_memory(struct worker *worker, struct err *err)
 
 static void log_stats(struct worker *worker)
 {
-    uint64_t records = worker_records(worker);
+    const struct board *board = worker->board;
+    int64_t records = cell_get(&board->cells[BOARD_RECORDS]);
     int64_t since_ms = worker->mono_ms - worker->stats_at_ms + STATS_MS + 1; /* never 0 */
     int64_t lag = 0;
     size_t entities = 0;
@@ -358,13 +346,13 @@ static void log_stats(struct worker *worker)
         bytes += shard_bytes(shard);
     }
     log_info("stats",
-             "worker=%d units=%zu records=%llu records_s=%.0f lag=%lld entities=%zu bytes=%zu "
-             "batches=%llu "
-             "writes=%llu decays=%llu",
-             worker->setup.number, worker->unit_count, (unsigned long long)records,
+             "worker=%d units=%zu records=%lld records_s=%.0f lag=%lld entities=%zu bytes=%zu "
+             "batches=%lld writes=%lld decays=%lld",
+             worker->setup.number, worker->unit_count, (long long)records,
              (double)(records - worker->stats_records) * 1000.0 / (double)since_ms, (long long)lag,
-             entities, bytes, (unsigned long long)worker->batches,
-             (unsigned long long)worker->writes, (unsigned long long)worker->decays);
+             entities, bytes, (long long)cell_get(&board->cells[BOARD_BATCHES]),
+             (long long)cell_get(&board->cells[BOARD_WRITES]),
+             (long long)cell_get(&board->cells[BOARD_DECAYS]));
     worker->stats_records = records;
     worker->stats_at_ms = worker->mono_ms + STATS_MS;
 }
@@ -391,6 +379,8 @@ int worker_turn(struct worker *worker, struct err *err)
         rc = pump_store(worker, err);
     if (rc == 0)
         rc = tenures_tend(worker, err);
+    if (rc == 0)
+        rc = adopt_offer(worker, err);
     if (rc < 0)
         return rc;
     failpoint(FAIL_APPLIED);

@@ -29,24 +29,27 @@ struct worker {
     struct commit *commits;
     size_t commit_cap;
     struct keyed **keyed; /* of each view */
-    struct tally *tallies;
-    _Atomic uint64_t records;
+    struct board *board;
+    struct board_view **lines; /* of each view, on the board */
+    struct tally **tallies;    /* in them */
     int64_t wall_ms;
     int64_t mono_ms;
     int64_t gap_ms;     /* between the two clocks */
     int64_t sent_at_ms; /* all the following by the monotonic clock */
     int64_t store_seen_ms;
     int64_t stats_at_ms;
-    uint64_t stats_records;
-    uint64_t batches;
-    uint64_t writes;
-    uint64_t decays;
+    int64_t stats_records;
     int64_t alive_ms; /* units are to be read again as if the group had died then; INT64_MAX: no */
     bool is_paused;
     bool has_left; /* the group, and librdkafka is gone */
     bool is_kafka_away;
     bool is_adrift;  /* the group has given our units up, and has not had us back yet */
     bool has_failed; /* nothing is written or committed any more */
+    /* A reload (adopt.c). */
+    const struct catalog *_Atomic offered; /* by the main thread */
+    const struct catalog *_Atomic adopted; /* nobody here knows another any more */
+    bool is_adopting;                      /* no batch is sent until the offer is taken */
+    int64_t adopt_by_ms;                   /* monotonic clock; and then it is taken at any rate */
     /* The checkpointed form. */
     bool is_fenced;
     bool is_ending;        /* last checkpoints are being written */
@@ -66,6 +69,11 @@ void warn_of_gaps(const struct unit *unit, const struct plan *plan);
 
 /* Is its share of limits.memory nearly used up? */
 bool worker_is_nearly_full(const struct worker *worker);
+
+/* Makes what there is of each view for setup.catalog, from what there was for `before`; NULL: nothing. */
+void adopt_views(struct worker *worker, const struct catalog *before);
+/* Takes the catalog that is offered, at a moment at which nothing is in flight. */
+int adopt_offer(struct worker *worker, struct err *err) MUST_CHECK;
 
 void units_free(struct worker *worker);
 /* Every unit, as after a restart; as if the group had been alive only up to alive_ms. */

@@ -8,7 +8,7 @@
 
 enum { GONE_MS = 30 * 1000 }; /* more than what a crash or a failover of Redis loses */
 
-struct shard *shard_new(const struct topic *topic, struct tally *tallies, uint64_t seed,
+struct shard *shard_new(const struct topic *topic, struct tally *const *tallies, uint64_t seed,
                         int64_t now_ms)
 {
     struct shard *shard = mem_zalloc(sizeof *shard);
@@ -177,7 +177,7 @@ void shard_apply(struct shard *shard, uint32_t view_number, const struct routed 
             verdict = feed(&passage, i, value);
         passage.said |= 1u << verdict;
     }
-    struct tally *tally = &shard->tallies[view->index];
+    struct tally *tally = shard->tallies[view->index];
     tally_add(tally, VERDICT_ACCEPTED, 1);
     tally_add(tally, sum_up(passage.said), 1);
     bool has_fed = (passage.said >> VERDICT_APPLIED & 1) != 0;
@@ -426,7 +426,7 @@ void shard_read(const struct shard *shard, struct entity_ref ref, struct row *ro
         }
         row->readings[i] = op_read(field->op, &spec->shape, reading.acc[field->window]);
         if (row->readings[i].kind == READING_OVERFLOW)
-            tally_add(&shard->tallies[view->index], VERDICT_OVERFLOW, 1);
+            tally_add(shard->tallies[view->index], VERDICT_OVERFLOW, 1);
     }
 }
 

@@ -36,6 +36,7 @@ struct rig {
     struct redis_url url;
     redisContext *redis;
     struct worker *worker;
+    struct board *board;
     struct fake fake;
     struct turns turns;
     _Atomic bool stop;
@@ -45,8 +46,12 @@ static void rig_start(struct rig *rig)
 {
     const struct options *options = rig->options;
     bool is_fenced = options->checkpoint_interval_ms > 0;
-    rig->worker = worker_new(&(struct worker_setup){
-        .options = options, .catalog = rig->catalog, .seed = 7, .stop = &rig->stop});
+    rig->board = board_new(0);
+    rig->worker = worker_new(&(struct worker_setup){.options = options,
+                                                    .catalog = rig->catalog,
+                                                    .seed = 7,
+                                                    .stop = &rig->stop,
+                                                    .board = rig->board});
     struct store_setup setup = {.wire = wire_socket_new(&rig->url),
                                 .url = &rig->url,
                                 .group_id = options->kafka_group_id,
@@ -57,8 +62,8 @@ static void rig_start(struct rig *rig)
     fake->is_assigned = false;
     for (size_t i = 0; i < UNITS; i++) {
         fake->next[i] = -1;
-        fake->units[i] =
-            (struct unit){rig->catalog->topics[0], (int32_t)i, UNITS, false, NULL, NULL};
+        fake->units[i] = (struct unit){
+            .topic = rig->catalog->topics[0], .partition = (int32_t)i, .partition_count = UNITS};
     }
     worker_begin(rig->worker,
                  &(struct worker_ends){
@@ -73,6 +78,7 @@ static void rig_kill(struct rig *rig)
 {
     worker_end(rig->worker, ERR_RETRY);
     worker_free(rig->worker);
+    board_free(rig->board);
 }
 
 static void turn(struct rig *rig)
@@ -273,8 +279,8 @@ static void measure_steady(struct rig *rig, double seconds, double rate)
     rig->turns.count = 0;
     rig->turns.cpu_us_max = 0;
     uint64_t made = rig->fake.made;
-    uint64_t batches = rig->worker->batches;
-    uint64_t writes = rig->worker->writes;
+    int64_t batches = cell_get(&rig->board->cells[BOARD_BATCHES]);
+    int64_t writes = cell_get(&rig->board->cells[BOARD_WRITES]);
     double redis_ns = redis_cpu_ns(rig);
     int64_t begun_cpu_ns = cpu_ns();
     turn_for(rig, seconds);
@@ -282,8 +288,8 @@ static void measure_steady(struct rig *rig, double seconds, double rate)
     result("events_s", events / seconds);
     result("cpu_ns", (double)(cpu_ns() - begun_cpu_ns) / events);
     result("redis_ns", (redis_cpu_ns(rig) - redis_ns) / events);
-    result("batches_s", (double)(rig->worker->batches - batches) / seconds);
-    result("writes", (double)(rig->worker->writes - writes) / events);
+    result("batches_s", (double)(cell_get(&rig->board->cells[BOARD_BATCHES]) - batches) / seconds);
+    result("writes", (double)(cell_get(&rig->board->cells[BOARD_WRITES]) - writes) / events);
     report_turns(rig, "steady");
     rig_kill(rig);
 }

@@ -40,6 +40,7 @@ struct rig {
     const struct view *view;
     struct shard *shard;
     struct tally tally;
+    struct tally *tallies[1];
     struct value *values; /* by slot */
     int type_slot;        /* of event_type; PATH_NONE: every event is a purchase */
     struct row row;
@@ -64,7 +65,8 @@ static void rig_open(struct rig *rig, const char *view)
 
 static void rig_new_shard(struct rig *rig, int64_t now_ms)
 {
-    rig->shard = shard_new(rig->view->topic, &rig->tally, 7, now_ms);
+    rig->tallies[0] = &rig->tally;
+    rig->shard = shard_new(rig->view->topic, rig->tallies, 7, now_ms);
     shard_tell(rig->shard, now_ms);
     shard_go_live(rig->shard);
 }

@@ -39,6 +39,7 @@ struct counting {
 
 struct member {
     const struct options *options;
+    struct board *board;
     struct worker *worker;
     struct source *source;
     struct source_handler handler;
@@ -259,8 +260,13 @@ static void member_start(struct member *member, const struct options *options,
     bool is_on = strcmp(sink, "on") == 0;
     struct err err;
     member->options = options;
-    member->worker = worker_new(&(struct worker_setup){
-        .options = options, .catalog = catalog, .number = number, .seed = 7, .stop = &stop});
+    member->board = board_new(number);
+    member->worker = worker_new(&(struct worker_setup){.options = options,
+                                                       .catalog = catalog,
+                                                       .number = number,
+                                                       .seed = 7,
+                                                       .stop = &stop,
+                                                       .board = member->board});
     struct counting *counting = &member->counting;
     counting->worker = member->worker;
     member->seed = (uint64_t)number + 1; /* of nonces: never 0 */
@@ -269,8 +275,13 @@ static void member_start(struct member *member, const struct options *options,
     if (is_on)
         open_redis(member, options);
     member->handler = worker_handler(member->worker);
-    struct source_handler handler = {member,     on_position, on_assigned,
-                                     on_revoked, on_dropped,  on_reached};
+    struct source_handler handler = {.arg = member,
+                                     .position = on_position,
+                                     .assigned = on_assigned,
+                                     .revoked = on_revoked,
+                                     .dropped = on_dropped,
+                                     .reached = on_reached,
+                                     .board = member->board};
     if (kafka_source_open(options, catalog, number, &handler, &member->source, &err) < 0)
         DIE("%s", err.text);
     if (pthread_create(&member->thread, NULL, member_main, member) != 0)
@@ -281,7 +292,7 @@ static uint64_t records_of(const struct member *members, size_t count)
 {
     uint64_t records = 0;
     for (size_t i = 0; i < count; i++)
-        records += worker_records(members[i].worker);
+        records += (uint64_t)cell_get(&members[i].board->cells[BOARD_RECORDS]);
     return records;
 }
 
@@ -349,8 +360,10 @@ static void run(const struct options *options, const struct catalog *catalog, co
     atomic_store(&stop, true);
     for (size_t i = 0; i < count; i++)
         (void)pthread_join(members[i].thread, NULL);
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         worker_free(members[i].worker);
+        board_free(members[i].board);
+    }
     for (size_t i = 0; i < count; i++)
         redis_url_fini(&members[i].url);
     free(members);

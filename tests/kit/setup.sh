@@ -6,7 +6,7 @@
 set -eu
 
 packages="gcc libc6-dev make pkgconf librdkafka-dev libhiredis-dev libyajl-dev libyaml-dev
-    libxxhash-dev check redis-server python3 maven default-jre-headless"
+    libxxhash-dev libmicrohttpd-dev check redis-server python3 maven default-jre-headless"
 if [ "${1:-}" = lint ]; then
     packages="$packages clang clang-format libclang-rt-dev cppcheck"
 fi

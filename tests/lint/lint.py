@@ -36,7 +36,7 @@ FOLDERS = {
 MODULES = {
     "json_text": 0, "suggest": 0,
     "key": 1, "match": 1, "template": 1, "timestamp": 1, "value": 1, "paths": 1, "verdict": 1,
-    "quantity": 1, "redis_url": 1, "assign": 1, "expire": 1,
+    "quantity": 1, "redis_url": 1, "assign": 1, "expire": 1, "board": 1, "histogram": 1,
     "batch": 2, "checkpoint": 2, "meta": 2,
     "template.c": 2,  # reads templates from a pipeline; its header is about what it has read
 }
@@ -288,7 +288,8 @@ def run(*argv):
 
 
 def pkg_config(what):
-    return run("pkg-config", what, "rdkafka", "hiredis", "yajl", "yaml-0.1", "libxxhash").stdout.split()
+    return run("pkg-config", what, "rdkafka", "hiredis", "yajl", "yaml-0.1", "libxxhash",
+               "libmicrohttpd").stdout.split()
 
 
 def first_line(text):

@@ -104,6 +104,7 @@ enum yield process_resume(struct process *process)
     (void)swapcontext(&world, &process->context);
     if (process->yield == YIELD_ENDED) { /* what worker_end() has left */
         worker_free(process->worker);
+        board_free(process->board);
         process->is_alive = false;
     }
     return process->yield;
@@ -124,12 +125,14 @@ void process_fini(struct process *process)
 
 void process_start(struct process *process, const struct process_setup *setup)
 {
+    process->board = board_new(process->number);
     process->worker = worker_new(&(struct worker_setup){
         .options = setup->options,
         .catalog = setup->catalog,
         .number = process->number,
         .seed = rng_next(setup->rng),
         .stop = &never,
+        .board = process->board,
         .wall_ms = tell_wall,
         .mono_ms = tell_mono,
         .random = draw,
@@ -168,6 +171,7 @@ struct sim_source *process_kill(struct process *process)
 {
     struct sim_source *source = process->source;
     worker_free(process->worker);
+    board_free(process->board);
     if (process->ends.loader != NULL)
         loader_free(process->ends.loader);
     process->ends.store->ops->close(process->ends.store);

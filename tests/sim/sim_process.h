@@ -35,6 +35,7 @@ struct process {
     bool is_started;         /* its stack is in use */
     bool is_short_of_memory; /* of the checkpointed form */
     struct worker *worker;
+    struct board *board; /* of the process that runs now */
     struct worker_ends ends;
     struct sim_source *source;
     struct sim_source *reader;

@@ -87,7 +87,7 @@ static inline struct catalog *kit_catalog_of_two(void)
     return kit_catalog_of_files((const char *const[]){KIT_VIEW, KIT_OTHER_VIEW}, 2);
 }
 
-static inline struct shard *kit_shard(const struct catalog *catalog, struct tally *tallies)
+static inline struct shard *kit_shard(const struct catalog *catalog, struct tally *const *tallies)
 {
     struct shard *shard = shard_new(catalog->topics[0], tallies, 7, NOW);
     shard_tell(shard, NOW);
@@ -139,7 +139,8 @@ struct desk_kept {
 
 struct desk {
     struct catalog *catalog;
-    struct tally tallies[4];
+    struct tally tally[4];
+    struct tally *tallies[4];
     struct shard *shard;
     int64_t wall_ms;
     struct desk_sent sent[DESK_MAX];
@@ -178,6 +179,8 @@ static inline void desk_shard(struct desk *desk)
 static inline void desk_open_with(struct desk *desk, struct catalog *catalog)
 {
     *desk = (struct desk){.catalog = catalog, .wall_ms = NOW};
+    for (size_t i = 0; i < 4; i++)
+        desk->tallies[i] = &desk->tally[i];
     desk_shard(desk);
 }
 

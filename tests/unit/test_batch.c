@@ -4,6 +4,7 @@
 
 static struct catalog *catalog;
 static struct tally tally;
+static struct tally *const tallies[] = {&tally};
 static struct shard *shard;
 static struct batch batch;
 static struct reading readings[KIT_FIELDS];
@@ -12,7 +13,7 @@ static struct row row = {.readings = readings};
 static void open_all(const char *more)
 {
     catalog = kit_catalog(more);
-    shard = kit_shard(catalog, &tally);
+    shard = kit_shard(catalog, tallies);
     shard_go_live(shard);
     batch_begin(&batch);
 }
@@ -218,7 +219,7 @@ START_TEST(what_is_forgotten_is_told_nothing_and_is_left_out_when_it_is_sent_aga
 {
     open_all("");
     struct shard *kept = shard;
-    struct shard *dropped = kit_shard(catalog, &tally);
+    struct shard *dropped = kit_shard(catalog, tallies);
     shard_go_live(dropped);
     for (const char *id = "abcde"; *id != '\0'; id++) {
         char name[2] = {*id, '\0'};
@@ -233,7 +234,7 @@ START_TEST(what_is_forgotten_is_told_nothing_and_is_left_out_when_it_is_sent_aga
     batch = (struct batch){.items = NULL};
     batch_begin(&batch);
     shard_free(kept);
-    shard = kit_shard(catalog, &tally);
+    shard = kit_shard(catalog, tallies);
     shard_go_live(shard);
     add("a", NULL);
     add("c", "1");

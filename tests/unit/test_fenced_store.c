@@ -18,6 +18,7 @@ struct unit {
 struct writer {
     struct catalog *catalog;
     struct tally tally;
+    struct tally *tallies[1];
     struct unit units[UNITS];
     struct redis_url url;
     struct tap *tap;
@@ -43,9 +44,10 @@ static uint64_t draw(void *arg)
 static void writer_open(struct writer *writer, const struct server *server, uint64_t seed)
 {
     *writer = (struct writer){.catalog = kit_catalog(""), .mono_ms = 1000000, .draws = seed};
+    writer->tallies[0] = &writer->tally;
     for (int i = 0; i < UNITS; i++) {
         struct unit *unit = &writer->units[i];
-        unit->shard = kit_shard(writer->catalog, &writer->tally);
+        unit->shard = kit_shard(writer->catalog, writer->tallies);
         shard_go_live(unit->shard);
         (void)snprintf(unit->key, sizeof unit->key, "{tw:g:t:%d}:m", i);
         unit->fence.meta_key = unit->key;

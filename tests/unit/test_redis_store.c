@@ -13,6 +13,7 @@ enum { CHECK_MS = 5000 };
 struct writer {
     struct catalog *catalog;
     struct tally tally;
+    struct tally *tallies[1];
     struct shard *shard;
     struct redis_url url;
     struct store *store;
@@ -35,7 +36,8 @@ static uint64_t draw(void *arg)
 static void writer_open(struct writer *writer, const char *url)
 {
     *writer = (struct writer){.catalog = kit_catalog(""), .mono_ms = 1000000};
-    writer->shard = kit_shard(writer->catalog, &writer->tally);
+    writer->tallies[0] = &writer->tally;
+    writer->shard = kit_shard(writer->catalog, writer->tallies);
     shard_go_live(writer->shard);
     ck_assert_msg(redis_url_login(url, &writer->url, &writer->err) == 0, "%s", writer->err.text);
     writer->store = plain_store_new(&(struct store_setup){.wire = wire_socket_new(&writer->url),
@@ -282,7 +284,7 @@ START_TEST(what_was_forgotten_meanwhile_is_not_sent_again)
     until(&writer, is_ready);
     server_kill(&server);
     struct shard *kept = writer.shard;
-    struct shard *dropped = kit_shard(writer.catalog, &writer.tally);
+    struct shard *dropped = kit_shard(writer.catalog, writer.tallies);
     shard_go_live(dropped);
     batch_begin(&writer.batch);
     add(&writer, "a");

@@ -19,6 +19,7 @@ struct flight {
 
 static struct catalog *catalog;
 static struct tally tally;
+static struct tally *const tallies[] = {&tally};
 static struct shard *shard;
 static struct flight flight;
 static int64_t wall_ms;
@@ -27,7 +28,7 @@ static void open_with(const char *more)
 {
     catalog = kit_catalog(more);
     tally = (struct tally){0};
-    shard = kit_shard(catalog, &tally);
+    shard = kit_shard(catalog, tallies);
     wall_ms = NOW;
     flight.count = 0;
 }
@@ -439,7 +440,7 @@ START_TEST(a_decay_that_changes_no_value_writes_nothing_and_waits_for_the_next)
                                "windows: [10s]}]\n";
     ck_assert_int_eq(pipeline_load_text("m.yaml", slice_of(view), &report, &catalog), 0);
     buf_fini(&report);
-    shard = kit_shard(catalog, &tally);
+    shard = kit_shard(catalog, tallies);
     wall_ms = NOW;
     shard_go_live(shard);
     see("a", "1");

@@ -205,6 +205,7 @@ static void produce_many(const char *id, int count)
 static struct catalog *catalog;
 static struct options options;
 static struct worker *worker;
+static struct board *board;
 static struct redis_url url;
 static struct tap *store_tap;
 static struct tap *loader_tap;
@@ -246,10 +247,12 @@ static void open_ends(void)
 static void start_with(const char *const *views, size_t count)
 {
     catalog = kit_catalog_of_files(views, count);
+    board = board_new(0);
     worker = worker_new(&(struct worker_setup){.options = &options,
                                                .catalog = catalog,
                                                .seed = 7,
                                                .stop = &stop,
+                                               .board = board,
                                                .wall_ms = tell_wall,
                                                .mono_ms = tell_mono,
                                                .random = draw});
@@ -308,6 +311,7 @@ static void crash(void)
     ends.store->ops->close(ends.store);
     loader_free(ends.loader);
     worker_free(worker);
+    board_free(board);
     catalog_free(catalog);
 }
 

@@ -219,6 +219,7 @@ static const struct store_ops store_ops = {.call_out = fake_call_out,
 static struct catalog *catalog;
 static struct options options;
 static struct worker *worker;
+static struct board *board;
 static struct err err;
 static _Atomic bool stop;
 
@@ -238,10 +239,12 @@ static void open_with(const char *more)
                                .limits_key_bytes = 64,
                                .limits_memory = INT64_C(1) << 30,
                                .shutdown_timeout_ms = 30000};
+    board = board_new(0);
     worker = worker_new(&(struct worker_setup){.options = &options,
                                                .catalog = catalog,
                                                .seed = 7,
                                                .stop = &stop,
+                                               .board = board,
                                                .wall_ms = tell_wall,
                                                .mono_ms = tell_mono});
     for (int i = 0; i < UNITS; i++)
@@ -258,6 +261,7 @@ static void open_with(const char *more)
 static void close_all(void)
 {
     worker_free(worker);
+    board_free(board);
     catalog_free(catalog);
     buf_fini(&redis.said);
 }
@@ -523,7 +527,7 @@ START_TEST(a_revoke_writes_and_commits_and_a_parked_unit_reads_nothing_twice)
     turns(150);
     ck_assert(shard_of(0)->is_live);
     ck_assert_uint_eq(true_count(0, "a"), 2);
-    ck_assert_uint_eq(worker_records(worker), 3);
+    ck_assert_int_eq(cell_get(&board->cells[BOARD_RECORDS]), 3);
     ck_assert_int_eq(last_commit(0), 3);
     close_all();
 }
