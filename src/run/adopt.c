@@ -5,7 +5,7 @@
 #include "tidewheel/log.h"
 #include "tidewheel/mem.h"
 
-enum { ADOPT_MS = 5000 }; /* that the batch in flight may take to be answered */
+enum { ADOPT_MS = 10000 }; /* until the offer is taken, however slow Redis is: as by a restart */
 
 /* ---- what a worker has of each view, by its index ---- */
 
@@ -121,17 +121,49 @@ static int adopt(struct worker *worker, const struct catalog *catalog, struct er
     return 0;
 }
 
+/* ---- before it ---- */
+
+static bool loses_views(const struct topic *topic, const struct topic *next)
+{
+    for (size_t i = 0; i < topic->view_count; i++) {
+        bool is_kept = false;
+        for (size_t k = 0; next != NULL && k < next->view_count; k++)
+            is_kept = is_kept || view_keeps_state(next->views[k], topic->views[i]);
+        if (!is_kept)
+            return true;
+    }
+    return false;
+}
+
+static bool have_left(struct worker *worker, const struct catalog *offer)
+{
+    bool ret = true;
+    for (size_t i = 0; i < worker->tenure_count; i++) {
+        struct tenure *tenure = worker->tenures[i];
+        const struct topic *topic = next_topic(offer, tenure->unit);
+        if (topic != tenure->unit->topic && loses_views(tenure->unit->topic, topic))
+            ret = tenure_leave(tenure) && ret;
+    }
+    return ret;
+}
+
+/* While everybody else goes on, units that lose views save what they know; then, once the batch in flight is
+ * answered, all is done at one moment. */
 int adopt_offer(struct worker *worker, struct err *err)
 {
     const struct catalog *offer = atomic_load_explicit(&worker->offered, memory_order_acquire);
     if (offer == worker->setup.catalog)
         return 0;
-    if (!worker->is_adopting)
+    if (worker->adopt_by_ms == 0)
         worker->adopt_by_ms = worker->mono_ms + ADOPT_MS;
+    bool is_late = worker->mono_ms >= worker->adopt_by_ms;
+    if (!is_late && !have_left(worker, offer))
+        return 0;
     worker->is_adopting = true;
-    if (worker->is_sent && worker->mono_ms < worker->adopt_by_ms)
+    if (!is_late && worker->is_sent)
         return 0;
     int rc = adopt(worker, offer, err);
     worker->is_adopting = false;
+    worker->adopt_by_ms = 0;
     return rc;
 }

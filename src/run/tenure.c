@@ -46,6 +46,7 @@ static void drop_memory(struct tenure *tenure)
     tenure->commit_due = -1;
     tenure->is_reset_sent = false;
     tenure->is_damaged = false;
+    tenure->leaving = LEAVING_NOT;
 }
 
 static void make_memory(struct tenure *tenure)
@@ -414,6 +415,7 @@ void tenure_park(struct tenure *tenure)
         drop_memory(tenure);
     if (tenure->unit->shard != NULL && tenure->worker->reader != NULL)
         tenure->worker->reader->ops->hold(tenure->worker->reader, tenure->unit);
+    tenure->leaving = LEAVING_NOT;
     set_state(tenure, TENURE_PARKED);
 }
 

@@ -31,7 +31,7 @@ static void gather_checkpoint(struct tenure *tenure)
     struct worker *worker = tenure->worker;
     struct checkpoint *checkpoint = &tenure->checkpoint;
     bool is_time = worker->mono_ms >= tenure->checkpoint_ms && checkpoint_is_due(checkpoint);
-    bool is_last = worker->is_ending && !tenure->has_ended;
+    bool is_last = (worker->is_ending && !tenure->has_ended) || tenure->leaving != LEAVING_NOT;
     if (checkpoint->phase == CHECKPOINT_IDLE && (is_time || is_last)) {
         tenure->checkpoint_ms = worker->mono_ms + worker->setup.options->checkpoint_interval_ms;
         checkpoint_begin(checkpoint);
@@ -125,6 +125,29 @@ void tenure_answered(struct tenure *tenure, const struct item *item)
 }
 
 /* ---- ending ---- */
+
+static void leave(struct tenure *tenure, enum leaving leaving)
+{
+    const struct checkpoint *checkpoint = &tenure->checkpoint;
+    tenure->leaving = leaving;
+    tenure->leave_after = checkpoint->count + (checkpoint->phase == CHECKPOINT_IDLE ? 1 : 2);
+}
+
+bool tenure_leave(struct tenure *tenure)
+{
+    struct source *source = tenure->worker->source;
+    if (tenure->state != TENURE_RUNNING || tenure->fence.state != FENCE_HELD)
+        return true;
+    if (tenure->leaving == LEAVING_NOT)
+        leave(tenure, LEAVING_SOON);
+    bool is_saved = tenure->checkpoint.count >= tenure->leave_after;
+    if (tenure->leaving == LEAVING_SOON && is_saved) {
+        source->ops->hold(source, tenure->unit);
+        leave(tenure, LEAVING_NOW);
+        return false;
+    }
+    return is_saved;
+}
 
 void tenures_begin_ending(struct worker *worker)
 {

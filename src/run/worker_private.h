@@ -49,7 +49,7 @@ struct worker {
     const struct catalog *_Atomic offered; /* by the main thread */
     const struct catalog *_Atomic adopted; /* nobody here knows another any more */
     bool is_adopting;                      /* no batch is sent until the offer is taken */
-    int64_t adopt_by_ms;                   /* monotonic clock; and then it is taken at any rate */
+    int64_t adopt_by_ms;                   /* monotonic clock; 0: there is none */
     /* The checkpointed form. */
     bool is_fenced;
     bool is_ending;        /* last checkpoints are being written */
@@ -72,7 +72,7 @@ bool worker_is_nearly_full(const struct worker *worker);
 
 /* Makes what there is of each view for setup.catalog, from what there was for `before`; NULL: nothing. */
 void adopt_views(struct worker *worker, const struct catalog *before);
-/* Takes the catalog that is offered, at a moment at which nothing is in flight. */
+/* Takes the catalog that is offered, in its own time. */
 int adopt_offer(struct worker *worker, struct err *err) MUST_CHECK;
 
 void units_free(struct worker *worker);
