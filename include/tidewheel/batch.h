@@ -43,6 +43,8 @@ struct item {
     struct entity_ref entity;
     int64_t as_of_ms;
     int64_t next_ms;
+    int64_t newest_ms; /* of the row; -1: none */
+    int64_t record_ms; /* of the oldest event that it is written for; -1: none, or not known */
     uint8_t generation;
     bool is_refused;      /* Redis said no to one of its commands, inside the transaction */
     uint32_t command_end; /* its commands end before this one */
@@ -69,8 +71,9 @@ void batch_fini(struct batch *batch);
 
 /* bytes: MULTI and the items' commands; the store sends its own behind them. */
 void batch_begin(struct batch *batch);
-void batch_add(struct batch *batch, struct shard *shard, struct fence *fence,
-               struct entity_ref entity, const struct row *row, int64_t wall_ms);
+/* An entity's features, as an item. */
+struct item *batch_add(struct batch *batch, struct shard *shard, struct fence *fence,
+                       struct entity_ref entity, const struct row *row, int64_t wall_ms);
 
 /* Commands of other items: first the commands, then batch_close() makes an item of those since the
  * last one. */

@@ -136,6 +136,19 @@ static inline void cell_add(_Atomic int64_t *cell, int64_t more)
     cell_set(cell, cell_get(cell) + more);
 }
 
+/* For those that may have no board: with NULL nothing is counted. */
+static inline void board_count(struct board *board, enum board_cell cell)
+{
+    if (board != NULL)
+        cell_add(&board->cells[cell], 1);
+}
+
+static inline void board_set(struct board *board, enum board_cell cell, int64_t value)
+{
+    if (board != NULL)
+        cell_set(&board->cells[cell], value);
+}
+
 struct board *board_new(int number);
 void board_free(struct board *board); /* nobody reads it any more */
 

@@ -55,6 +55,7 @@ struct checkpoint {
     size_t in_flight; /* items that are not acknowledged */
     int64_t progress; /* as acknowledged; -1: none yet */
     uint64_t count;   /* of those that are over */
+    int64_t bytes;    /* of the blobs of the last one */
     struct buf text;  /* scratch, as all that follows */
     struct buf key;
     struct slice *words;

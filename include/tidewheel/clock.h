@@ -9,5 +9,6 @@
 
 int64_t clock_wall_ms(void); /* Unix time */
 int64_t clock_mono_ms(void); /* never goes back */
+int64_t clock_mono_us(void); /* the same, for what takes less than a millisecond */
 
 #endif

@@ -44,6 +44,7 @@ enum verdict decode(struct decoder *decoder, const struct topic *topic, const st
 struct routed {
     int64_t ts_ms;
     struct slice identity; /* key.h; lent until the next call */
+    int64_t record_ms;     /* as the event's */
 };
 
 /* VERDICT_ACCEPTED, BAD_TIMESTAMP, NO_KEY, KEY_TOO_LONG or FUTURE, looked for in this order.

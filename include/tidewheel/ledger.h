@@ -7,7 +7,8 @@
  *     committed <= durable = min(first unacknowledged, first held, position)
  *
  * An entity that an event changes is held with that event's offset, unless it is held already: so the
- * queue is in offset order, the oldest first, and its head is the smallest. What is taken for a batch
+ * queue is in offset order, the oldest first, and its head is the smallest. With the offset goes the
+ * record's own time, so that the age of what was written can be told. What is taken for a batch
  * stays in the minimum until the batch is acknowledged. Writes that no event asked for (decays) hold
  * nothing.
  *
@@ -28,7 +29,8 @@ struct entity_ref {
 
 struct held {
     struct entity_ref entity;
-    int64_t offset;
+    int64_t offset;    /* of the oldest event that the entity's last write lacks */
+    int64_t record_ms; /* its Kafka timestamp; -1: none */
 };
 
 struct ledger {
@@ -46,7 +48,7 @@ void ledger_init(struct ledger *ledger, int64_t position, int64_t committed);
 void ledger_fini(struct ledger *ledger);
 
 /* The caller holds an entity at most once at a time. Offsets never go down. */
-void ledger_hold(struct ledger *ledger, struct entity_ref entity, int64_t offset);
+void ledger_hold(struct ledger *ledger, struct held held);
 
 /* The entity that has been held longest, now part of the batch; false: none. */
 bool ledger_take(struct ledger *ledger, struct held *ret);

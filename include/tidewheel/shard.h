@@ -77,6 +77,7 @@ struct shard {
     int64_t committed_at_ms; /* monotonic clock; 0: never */
     int64_t own_from;        /* offsets before may have been published by somebody else */
     int64_t started_at;      /* the offset where reading began: nothing before it is held back */
+    int64_t record_ms;       /* Kafka's timestamp of the last record applied; -1: not known */
     uint8_t generation;      /* goes up when all that was published may be lost */
     struct entity_ref pass;  /* where the pass is */
     bool is_passing;
@@ -117,9 +118,10 @@ void shard_go_silent(struct shard *shard, int64_t live_at);
 /* Redis has lost writes that it had acknowledged: everything is to be written again. */
 void shard_say_again(struct shard *shard);
 
-/* The next entity to write; it counts as sent. Lane 2 looks at no more than *looks entities, and
- * counts them down. False: none. */
-bool shard_take_arrival(struct shard *shard, struct entity_ref *ret);
+/* The next entity to write; it counts as sent. ret_record_ms: of the oldest event that it is written
+ * for; NULL: nobody asks. Lane 2 looks at no more than *looks entities, and counts them down. False:
+ * none. */
+bool shard_take_arrival(struct shard *shard, struct entity_ref *ret, int64_t *ret_record_ms);
 bool shard_take_decay(struct shard *shard, int64_t wall_ms, size_t *looks, struct entity_ref *ret);
 
 /* Values as of the view's clock; overflows are counted. */
@@ -189,5 +191,12 @@ int64_t shard_durable(const struct shard *shard);
 bool shard_has_arrivals(const struct shard *shard);
 size_t shard_count(const struct shard *shard); /* of entities that are not gone */
 size_t shard_bytes(const struct shard *shard);
+
+/* How many are aside, added to counts, which has one for each view by its number in the catalog. */
+void shard_count_aside(const struct shard *shard, int64_t *counts);
+
+/* How long the oldest change by time alone has been waiting for its write, among views by the wall
+ * clock that are published; 0: none is known to wait. A clock of events jumps, and lag with it. */
+int64_t shard_decay_lag_ms(const struct shard *shard);
 
 #endif

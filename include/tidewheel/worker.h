@@ -30,6 +30,7 @@ struct worker_setup {
     /* What time it is; NULL: clock.h. Tests and simulations tell their own. */
     int64_t (*wall_ms)(void);
     int64_t (*mono_ms)(void);
+    int64_t (*mono_us)(void);      /* only measured by */
     uint64_t (*random)(void *arg); /* 64 bits that nobody else draws; NULL: the system's */
     void *random_arg;
 };

@@ -174,6 +174,7 @@ void checkpoint_begin(struct checkpoint *checkpoint)
     struct shard *shard = checkpoint->shard;
     CHECK(checkpoint->phase == CHECKPOINT_IDLE);
     checkpoint->phase = CHECKPOINT_FLUSH;
+    checkpoint->bytes = 0;
     checkpoint->position = shard->ledger.position;
     checkpoint->saved_anchor = checkpoint->anchor;
     for (size_t i = 0; i < shard->topic->view_count; i++)
@@ -191,6 +192,7 @@ static void write_blob(struct checkpoint *checkpoint, struct entity_ref ref, siz
     size_t begin = checkpoint->text.len;
     shard_write_blob(shard, ref, checkpoint->kept[ref.view].definition, &checkpoint->text);
     size_t len = checkpoint->text.len - begin;
+    checkpoint->bytes += (int64_t)len;
     checkpoint->chunk =
         mem_grow(checkpoint->chunk, number, &checkpoint->chunk_cap, sizeof *checkpoint->chunk);
     checkpoint->chunk[number] =
@@ -284,7 +286,7 @@ static void gather_blobs(struct checkpoint *checkpoint, struct batch *batch, siz
            shard_take_saving(shard, &ref, &is_held)) {
         if (is_held) {
             shard_read(shard, ref, row);
-            batch_add(batch, shard, checkpoint->fence, ref, row, wall_ms);
+            (void)batch_add(batch, shard, checkpoint->fence, ref, row, wall_ms);
         }
         write_blob(checkpoint, ref, count++);
         cost += is_held ? 1 + BLOBS_PER_ENTITY : 1;

@@ -33,12 +33,12 @@ static void grow(struct ledger *ledger)
     ledger->head = 0;
 }
 
-void ledger_hold(struct ledger *ledger, struct entity_ref entity, int64_t offset)
+void ledger_hold(struct ledger *ledger, struct held held)
 {
     if (ledger->count == ledger->cap)
         grow(ledger);
-    CHECK(ledger->count == 0 || held_at(ledger, ledger->count - 1)->offset <= offset);
-    *held_at(ledger, ledger->count) = (struct held){entity, offset};
+    CHECK(ledger->count == 0 || held_at(ledger, ledger->count - 1)->offset <= held.offset);
+    *held_at(ledger, ledger->count) = held;
     ledger->count++;
 }
 

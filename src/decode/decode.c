@@ -85,6 +85,6 @@ enum verdict decode_for_view(struct decoder *decoder, const struct view *view,
         return verdict;
     if (is_future(view, ts_ms, event->record_ms, wall_ms))
         return VERDICT_FUTURE;
-    *ret = (struct routed){ts_ms, buf_slice(&decoder->identity)};
+    *ret = (struct routed){ts_ms, buf_slice(&decoder->identity), event->record_ms};
     return VERDICT_ACCEPTED;
 }

@@ -9,22 +9,6 @@ enum { ADOPT_MS = 10000 }; /* until the offer is taken, however slow Redis is: a
 
 /* ---- what a worker has of each view, by its index ---- */
 
-static void show_views(struct worker *worker, const struct catalog *catalog)
-{
-    free(worker->lines);
-    free(worker->tallies);
-    worker->lines = mem_zalloc((catalog->index_count + 1) * sizeof *worker->lines);
-    worker->tallies = mem_zalloc((catalog->index_count + 1) * sizeof *worker->tallies);
-    board_retire_views(worker->board);
-    for (size_t i = 0; i < catalog->view_count; i++) {
-        const struct view *view = catalog->views[i];
-        worker->lines[view->index] = board_view(worker->board, view->name);
-        worker->tallies[view->index] = &worker->lines[view->index]->tally;
-    }
-    for (size_t i = 0; i < worker->unit_count; i++)
-        ((struct shard *)worker->units[i]->shard)->tallies = worker->tallies;
-}
-
 static bool has_view(const struct catalog *catalog, const struct view *view)
 {
     return catalog_view(catalog, view->name) == view;
@@ -58,7 +42,7 @@ static void make_row(struct worker *worker, const struct catalog *catalog)
 void adopt_views(struct worker *worker, const struct catalog *before)
 {
     const struct catalog *catalog = worker->setup.catalog;
-    show_views(worker, catalog);
+    show_views(worker);
     keep_keyed(worker, before, catalog);
     make_row(worker, catalog);
 }

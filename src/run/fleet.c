@@ -101,6 +101,7 @@ static int member_open_store(const struct fleet *fleet, struct member *member, s
         .group_id = options->kafka_group_id,
         .allows_eviction = options->redis_allow_eviction,
         .random = entropy_draw,
+        .board = member->board,
     };
     bool is_fenced = options->checkpoint_interval_ms > 0;
     member->ends.store = is_fenced ? fenced_store_new(&setup) : plain_store_new(&setup);

@@ -28,6 +28,7 @@ static void set_state(struct tenure *tenure, enum tenure_state state)
              shard != NULL ? shard_count(shard) : 0, tenure->reason != NULL ? " why=\"" : "",
              tenure->reason != NULL ? tenure->reason : "", tenure->reason != NULL ? "\"" : "");
     tenure->state = state;
+    show_unit(tenure->worker, unit);
 }
 
 /* ---- memory ---- */
@@ -121,6 +122,7 @@ static void run_from(struct tenure *tenure, int64_t position, bool is_live)
     else
         tenure->expected.offset = -1;
     tenure->checkpoint_ms = worker->mono_ms + worker->setup.options->checkpoint_interval_ms;
+    cell_set(&tenure->unit->line->cells[UNIT_START], position);
     set_state(tenure, TENURE_RUNNING);
     tenure->reason = NULL;
     worker->source->ops->begin(worker->source, tenure->unit, begin);
@@ -170,6 +172,7 @@ void tenure_was_reset(struct tenure *tenure)
         return;
     }
     trial_begin(tenure);
+    cell_set(&tenure->unit->line->cells[UNIT_SAVED_MS], tenure->worker->wall_ms);
     run_from(tenure, tenure->plan.again, false);
     if (is_wish) /* it is done, and must not be found again */
         tenure->commit_due = tenure->unit->shard->ledger.position;
@@ -245,6 +248,9 @@ static void on_loaded(struct tenure *tenure)
     log_info("loaded", "worker=%d topic=%s partition=%d blobs=%llu bytes=%llu",
              tenure->worker->setup.number, tenure->unit->topic->name, tenure->unit->partition,
              (unsigned long long)tenure->load.blobs, (unsigned long long)tenure->load.bytes);
+    cell_set(&tenure->unit->line->cells[UNIT_SAVED_MS], tenure->fence.found.saved_ms);
+    cell_set(&tenure->unit->line->cells[UNIT_CHECKED_MS], tenure->fence.found.saved_ms);
+    tenure->unit->shard->record_ms = tenure->expected.timestamp_ms;
     clean_look(tenure);
     trial_begin(tenure);
     run_from(tenure, tenure->checkpoint.progress, judge_is_live(tenure));
@@ -444,6 +450,7 @@ void tenure_free(struct tenure *tenure)
 {
     struct worker *worker = tenure->worker;
     drop_memory(tenure);
+    show_away(tenure->unit);
     worker->store->ops->release(worker->store, &tenure->fence);
     size_t i = 0;
     while (worker->tenures[i] != tenure)

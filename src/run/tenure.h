@@ -119,6 +119,10 @@ bool tenure_wants(const struct tenure *tenure, uint32_t view, int64_t offset);
 /* It has handed out everything before offset; those who wanted it have it. */
 void tenure_reached_behind(struct tenure *tenure, int64_t offset);
 
+/* ---- show.c ---- */
+
+void show_checkpoint(struct tenure *tenure); /* one is over */
+
 /* ---- trial.c ---- */
 
 void trial_begin(struct tenure *tenure); /* after a load: is one needed? */

@@ -107,6 +107,7 @@ static void note_progress(struct tenure *tenure)
     failpoint(FAIL_PROGRESS_WRITTEN);
     tenure->trial.is_on = false;
     tenure->commit_due = tenure->checkpoint.progress;
+    show_checkpoint(tenure);
     tenure->has_ended = tenure->worker->is_ending && shard->dirty.count == 0 &&
                         tenure->checkpoint.progress == shard->ledger.position;
 }

@@ -28,6 +28,7 @@ static void forget_shard(struct worker *worker, struct unit *unit)
     batch_forget(&worker->batch, unit->shard);
     shard_free(unit->shard);
     unit->shard = NULL;
+    show_away(unit);
 }
 
 void units_free(struct worker *worker)
@@ -116,6 +117,7 @@ static void land(struct worker *worker)
 static void on_assigned(void *arg, struct unit *unit, const struct plan *plan)
 {
     struct worker *worker = arg;
+    unit->line = board_unit(worker->board, unit->topic->name, unit->partition);
     if (worker->is_fenced) {
         tenure_assigned(worker, unit, plan);
         return;
@@ -137,6 +139,8 @@ static void on_assigned(void *arg, struct unit *unit, const struct plan *plan)
     shard_go_silent(shard, plan->live_at);
     shard->own_from = plan->live_at;
     log_unit(worker, unit, "silent");
+    cell_set(&unit->line->cells[UNIT_START], shard->ledger.position);
+    show_unit(worker, unit);
     worker->source->ops->begin(worker->source, unit, shard->ledger.position);
 }
 
@@ -156,8 +160,10 @@ static void on_revoked(void *arg, bool is_lost)
     } else if (!worker->has_failed) {
         drain(worker, REVOKE_MS);
     }
-    for (size_t i = 0; i < worker->unit_count; i++)
+    for (size_t i = 0; i < worker->unit_count; i++) {
         log_unit(worker, worker->units[i], "parked");
+        cell_set(&worker->units[i]->line->cells[UNIT_STAGE], STAGE_PARKED);
+    }
 }
 
 static void on_dropped(void *arg, struct unit *unit)
@@ -188,6 +194,7 @@ struct source_handler worker_handler(struct worker *worker)
 {
     return (struct source_handler){
         .arg = worker,
+        .board = worker->board,
         .position = on_position,
         .assigned = on_assigned,
         .revoked = on_revoked,
@@ -216,6 +223,7 @@ void lift_fences(struct worker *worker)
             continue;
         shard_go_live(shard);
         log_unit(worker, unit, "live");
+        show_unit(worker, unit);
     }
 }
 
@@ -242,6 +250,7 @@ static void take_answer(struct worker *worker, const struct item *item)
 static void take_answers(struct worker *worker)
 {
     worker->is_sent = false;
+    show_answers(worker);
     note_said(worker);
     /* An answer may drop a shard: what is left of it is passed by. */
     for (size_t i = 0; i < worker->batch.item_count; i++)
@@ -294,13 +303,13 @@ int pump_store(struct worker *worker, struct err *err)
 /* ---- writes ---- */
 
 static void add_entity(struct worker *worker, struct shard *shard, struct fence *fence,
-                       struct entity_ref entity)
+                       struct entity_ref entity, int64_t record_ms)
 {
     shard_read(shard, entity, &worker->row);
-    batch_add(&worker->batch, shard, fence, entity, &worker->row, worker->wall_ms);
+    batch_add(&worker->batch, shard, fence, entity, &worker->row, worker->wall_ms)->record_ms =
+        record_ms;
     if (fence != NULL)
         clean_with(tenure_of(fence), entity);
-    cell_add(&worker->board->cells[BOARD_WRITES], 1);
 }
 
 /* Lost units go on decaying while all of Kafka is away: nobody else can be given them. If somebody
@@ -318,12 +327,14 @@ static struct shard *shard_in_turn(const struct worker *worker, size_t i, struct
 static void gather_arrivals(struct worker *worker, size_t entities_max, size_t bytes_max)
 {
     struct entity_ref entity;
+    int64_t record_ms = -1;
     for (size_t i = 0; i < worker->unit_count; i++) {
         struct fence *fence = NULL;
         struct shard *shard = shard_in_turn(worker, i, &fence);
         while (shard != NULL && !batch_is_full(&worker->batch, entities_max) &&
-               worker->batch.bytes.len < bytes_max && shard_take_arrival(shard, &entity))
-            add_entity(worker, shard, fence, entity);
+               worker->batch.bytes.len < bytes_max &&
+               shard_take_arrival(shard, &entity, &record_ms))
+            add_entity(worker, shard, fence, entity, record_ms);
     }
 }
 
@@ -335,7 +346,7 @@ static void gather_decays(struct worker *worker, size_t entities_max, size_t loo
         struct shard *shard = shard_in_turn(worker, i, &fence);
         while (shard != NULL && !batch_is_full(&worker->batch, entities_max) &&
                shard_take_decay(shard, worker->wall_ms, &looks, &entity)) {
-            add_entity(worker, shard, fence, entity);
+            add_entity(worker, shard, fence, entity, -1);
             cell_add(&worker->board->cells[BOARD_DECAYS], 1);
         }
     }
@@ -374,7 +385,7 @@ void write_changes(struct worker *worker, size_t looks)
     }
     worker->is_sent = true;
     worker->sent_at_ms = worker->mono_ms;
-    cell_add(&worker->board->cells[BOARD_BATCHES], 1);
+    show_sent(worker);
     worker->store->ops->send(worker->store, &worker->batch, worker->mono_ms);
 }
 
@@ -426,6 +437,7 @@ void drain(struct worker *worker, int64_t budget_ms)
     worker->is_adopting = false; /* the next turn sees to it */
     for (;;) {
         worker->mono_ms = worker->setup.mono_ms();
+        show_turn(worker);
         if (pump_store(worker, &err) < 0 || worker->mono_ms >= deadline_ms)
             break;
         if (!worker->is_sent && !units_have_arrivals(worker) && tenures_have_ended(worker))

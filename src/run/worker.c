@@ -23,6 +23,7 @@ enum {
     COMMIT_MS = 1000,
     COMMIT_IDLE_MS = 60000,
     STATS_MS = 10000,
+    SHOW_MS = 1000,
     LOOKS_MAX = 1000, /* entities that the second lane looks at in a turn */
     DRAIN_PART = 3,   /* of the shutdown timeout, that leaving the group may take */
 };
@@ -47,6 +48,8 @@ struct worker *worker_new(const struct worker_setup *setup)
         worker->setup.wall_ms = clock_wall_ms;
     if (setup->mono_ms == NULL)
         worker->setup.mono_ms = clock_mono_ms;
+    if (setup->mono_us == NULL)
+        worker->setup.mono_us = clock_mono_us;
     if (setup->random == NULL)
         worker->setup.random = entropy_draw;
     worker->is_fenced = setup->options->checkpoint_interval_ms > 0;
@@ -75,6 +78,7 @@ void worker_free(struct worker *worker)
     free(worker->commits);
     free(worker->lines);
     free(worker->tallies);
+    free(worker->aside);
     free(worker->keyed);
     free(worker->row.readings);
     free(worker);
@@ -179,6 +183,7 @@ static void take_record(struct worker *worker, const struct unit *unit, const st
     if (record->offset < ledger->position)
         return; /* read already: a fetch that began a little earlier */
     apply_record(worker, unit, record, false);
+    unit->shard->record_ms = record->timestamp_ms;
     ledger->position = record->offset + 1;
 }
 
@@ -261,10 +266,12 @@ static void watch_intake(struct worker *worker)
     if (!worker->store->ops->is_away(worker->store))
         worker->store_seen_ms = worker->mono_ms;
     bool is_away = worker->mono_ms - worker->store_seen_ms > AWAY_MS;
+    cell_set(&worker->board->cells[BOARD_REDIS_UP], !worker->store->ops->is_away(worker->store));
     bool is_paused = is_away || worker->is_full;
     if (is_paused == worker->is_paused)
         return;
     worker->is_paused = is_paused;
+    cell_set(&worker->board->cells[BOARD_PAUSED], is_paused);
     log_warn("intake", "worker=%d state=%s", worker->setup.number,
              is_away     ? "waiting why=\"Redis is away\""
              : is_paused ? "waiting why=\"limits.memory is reached\""
@@ -360,6 +367,10 @@ static void log_stats(struct worker *worker)
 static int look_around(struct worker *worker, struct err *err)
 {
     watch_intake(worker);
+    if (worker->mono_ms >= worker->show_at_ms) {
+        show_all(worker);
+        worker->show_at_ms = worker->mono_ms + SHOW_MS;
+    }
     if (worker->mono_ms >= worker->stats_at_ms)
         log_stats(worker);
     return check_memory(worker, err);
@@ -370,6 +381,7 @@ static int look_around(struct worker *worker, struct err *err)
 int worker_turn(struct worker *worker, struct err *err)
 {
     tell_time(worker);
+    show_turn(worker);
     int rc = look_around(worker, err);
     if (rc == 0)
         rc = take_events(worker, err);
@@ -399,6 +411,8 @@ void worker_begin(struct worker *worker, const struct worker_ends *ends)
     worker->reader = ends->reader;
     worker->loader = ends->loader;
     tell_time(worker);
+    show_turn(worker);
+    show_phase(worker, PHASE_RUNNING);
     worker->store_seen_ms = worker->mono_ms;
     worker->stats_at_ms = worker->mono_ms + STATS_MS;
 }
@@ -408,6 +422,7 @@ void worker_end(struct worker *worker, int rc)
     struct source *source = worker->source;
     int64_t timeout_ms = worker->setup.options->shutdown_timeout_ms;
     worker->has_failed = rc == ERR_INTERNAL;
+    show_phase(worker, PHASE_DRAINING);
     if (rc == 0)
         drain(worker, timeout_ms - timeout_ms / DRAIN_PART);
     log_stats(worker);
@@ -422,6 +437,7 @@ void worker_end(struct worker *worker, int rc)
         worker->has_left =
             worker->reader->ops->close(worker->reader, timeout_ms / DRAIN_PART) && worker->has_left;
     loader_free(worker->loader);
+    show_phase(worker, PHASE_ENDED);
 }
 
 int worker_run(struct worker *worker, const struct worker_ends *ends, struct err *err)

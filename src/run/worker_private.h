@@ -35,9 +35,12 @@ struct worker {
     int64_t wall_ms;
     int64_t mono_ms;
     int64_t gap_ms;     /* between the two clocks */
-    int64_t sent_at_ms; /* all the following by the monotonic clock */
+    int64_t sent_at_us; /* the batch; this and all the following by the monotonic clock */
+    int64_t sent_at_ms;
     int64_t store_seen_ms;
     int64_t stats_at_ms;
+    int64_t show_at_ms;
+    int64_t *aside; /* scratch: of each view */
     int64_t stats_records;
     int64_t alive_ms; /* units are to be read again as if the group had died then; INT64_MAX: no */
     bool is_paused;
@@ -66,6 +69,20 @@ struct shard *unit_add(struct worker *worker, struct unit *unit);
 void unit_remove(struct worker *worker, struct unit *unit);
 /* A window that reaches behind the start of the log is published with what the log holds (promise P). */
 void warn_of_gaps(const struct unit *unit, const struct plan *plan);
+
+/* ---- show.c: what the board says ---- */
+
+void show_views(struct worker *worker); /* of the catalog, which is another now */
+void show_turn(struct worker *worker);  /* its heartbeat */
+void show_phase(struct worker *worker, enum phase phase);
+void show_all(struct worker *worker); /* units, and what is summed over them */
+void show_unit(struct worker *worker, const struct unit *unit);
+void show_away(const struct unit *unit); /* it has no shard any more */
+void show_sent(struct worker *worker);   /* the batch is on its way */
+/* It is acknowledged: before its items are told. */
+void show_answers(struct worker *worker);
+
+/* ---- */
 
 /* Is its share of limits.memory nearly used up? */
 bool worker_is_nearly_full(const struct worker *worker);

@@ -161,6 +161,8 @@ struct item *batch_close(struct batch *batch, enum item_kind kind, struct shard 
         .kind = kind,
         .shard = shard,
         .fence = fence,
+        .newest_ms = -1,
+        .record_ms = -1,
         .command_end = batch->command_count,
         .byte_end = batch->bytes.len,
     };
@@ -168,8 +170,8 @@ struct item *batch_close(struct batch *batch, enum item_kind kind, struct shard 
     return item;
 }
 
-void batch_add(struct batch *batch, struct shard *shard, struct fence *fence,
-               struct entity_ref entity, const struct row *row, int64_t wall_ms)
+struct item *batch_add(struct batch *batch, struct shard *shard, struct fence *fence,
+                       struct entity_ref entity, const struct row *row, int64_t wall_ms)
 {
     render_key(batch, &row->view->key, row);
     if (row->is_new)
@@ -185,7 +187,9 @@ void batch_add(struct batch *batch, struct shard *shard, struct fence *fence,
     item->entity = entity;
     item->as_of_ms = row->as_of_ms;
     item->next_ms = row->next_ms;
+    item->newest_ms = row->newest_ms;
     item->generation = shard->generation;
+    return item;
 }
 
 /* ---- the whole ---- */

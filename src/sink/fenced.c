@@ -196,6 +196,7 @@ struct store *fenced_store_new(const struct store_setup *setup)
     fenced->random = setup->random;
     fenced->random_arg = setup->random_arg;
     fenced->is_arm_stale = true;
+    fenced->board = setup->board;
     link_init(&fenced->link, setup->wire, setup->url, "redis", setup->random(setup->random_arg));
     fenced->link.allows_eviction = setup->allows_eviction;
     return &fenced->store;

@@ -167,7 +167,9 @@ void fenced_go_on(struct fenced *fenced, int64_t mono_ms)
     fenced->is_verified = true;
     if (ask_claims(fenced, mono_ms))
         return;
-    if (fenced->batch != NULL && fenced_ask_batch(fenced, mono_ms))
+    if (fenced->batch != NULL && fenced_ask_batch(fenced, mono_ms)) {
+        board_count(fenced->board, BOARD_RETRIES);
         return;
+    }
     link_is_fine(&fenced->link);
 }

@@ -54,6 +54,7 @@ struct fenced {
     bool is_arm_stale;
     struct buf bytes;    /* scratch */
     struct batch *batch; /* not acknowledged */
+    struct board *board;
     enum exchange exchange;
     size_t seen;      /* replies of the exchange */
     size_t exec_at;   /* the number of EXEC's among them; 0: there is none */

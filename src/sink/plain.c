@@ -33,6 +33,7 @@ struct plain {
     uint64_t (*random)(void *arg);
     void *random_arg;
     struct batch *batch; /* not acknowledged; sent again after every failure */
+    struct board *board;
     unsigned events;
 };
 
@@ -113,6 +114,7 @@ static void write_again(struct plain *plain, int64_t mono_ms)
 {
     batch_trim(plain->batch);
     if (plain->batch->item_count > 0) {
+        board_count(plain->board, BOARD_RETRIES);
         say_batch(plain, mono_ms);
         return;
     }
@@ -341,6 +343,7 @@ struct store *plain_store_new(const struct store_setup *setup)
         .calls = -1,
         .random = setup->random,
         .random_arg = setup->random_arg,
+        .board = setup->board,
     };
     link_init(&plain->link, setup->wire, setup->url, "redis", nonce[0]);
     plain->link.allows_eviction = setup->allows_eviction;

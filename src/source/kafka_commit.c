@@ -64,8 +64,10 @@ static void commit_answered(struct kafka_source *source, rd_kafka_event_t *event
         code = list->elems[i].err;
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
         kafka_answers(source);
+        board_count(source->handler.board, BOARD_COMMITS_OK);
         log_debug("commit", "worker=%d units=%d", source->number, list != NULL ? list->cnt : 0);
     } else {
+        board_count(source->handler.board, BOARD_COMMITS_FAILED);
         log_limited(LOG_WARN, "commit", "worker=%d error=%s reason=\"%s\"", source->number,
                     rd_kafka_err2name(code), rd_kafka_err2str(code));
         commit_again(source, list);

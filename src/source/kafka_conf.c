@@ -244,6 +244,7 @@ void kafka_away(struct kafka_source *source, const char *advice, const char *rea
     if (!source->is_away)
         source->probe_mono_ms = 0; /* asks soon whether it is back: an idle topic tells nobody */
     source->is_away = true;
+    board_set(source->handler.board, BOARD_KAFKA_UP, 0);
     if (source->refused_mono_ms >= 0)
         return; /* why is known already */
     (void)snprintf(source->trouble, sizeof source->trouble, "%s%s%s", advice,
@@ -290,4 +291,5 @@ void kafka_answers(struct kafka_source *source)
         log_info("kafka", "worker=%d state=back", source->number);
     source->is_away = false;
     source->refused_mono_ms = -1;
+    board_set(source->handler.board, BOARD_KAFKA_UP, 1);
 }

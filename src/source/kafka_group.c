@@ -148,6 +148,7 @@ void kafka_assign(struct kafka_source *source)
 static void revoke(struct kafka_source *source)
 {
     lookup_stop(&source->lookup);
+    board_set(source->handler.board, BOARD_OWNED, -1);
     bool had_any = false;
     FOR_EACH_UNIT(unit, source) had_any = had_any || unit->unit.is_assigned;
     if (had_any) {
@@ -166,14 +167,18 @@ static void revoke(struct kafka_source *source)
 
 static void own(struct kafka_source *source, const rd_kafka_topic_partition_list_t *partitions)
 {
+    int64_t count = 0;
     for (int i = 0; i < partitions->cnt; i++) {
         struct kafka_topic *topic = kafka_topic_named(source, partitions->elems[i].topic);
         if (topic == NULL)
             continue; /* not one that we subscribed to */
         struct kafka_unit *unit = kafka_unit_make(topic, partitions->elems[i].partition);
         unit->is_owned = unit->waits_lookup = true;
+        count++;
     }
     drop_where(source, false);
+    board_count(source->handler.board, BOARD_REBALANCES);
+    board_set(source->handler.board, BOARD_OWNED, count);
     log_info("owned", "worker=%d partitions=%d", source->number, partitions->cnt);
     if (partitions->cnt > 0)
         lookup_start(&source->lookup);

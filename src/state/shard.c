@@ -14,6 +14,7 @@ struct shard *shard_new(const struct topic *topic, struct tally *const *tallies,
     struct shard *shard = mem_zalloc(sizeof *shard);
     shard->topic = topic;
     shard->tallies = tallies;
+    shard->record_ms = -1;
     shard->slab = slab_new();
     shard->views = mem_zalloc(topic->view_count * sizeof *shard->views);
     shard->clock_ms = mem_zalloc(topic->view_count * sizeof *shard->clock_ms);
@@ -125,7 +126,8 @@ static enum verdict sum_up(unsigned said)
 
 /* The entity has to be written: now, in the order of offsets, or in the pass when the unit is live.
  */
-static void mark_changed(struct shard *shard, struct entity_ref ref, int64_t offset)
+static void mark_changed(struct shard *shard, struct entity_ref ref, int64_t offset,
+                         int64_t record_ms)
 {
     struct entity *entity = entity_of(shard, ref);
     if ((entity->flags & ENTITY_GONE) != 0)
@@ -139,7 +141,7 @@ static void mark_changed(struct shard *shard, struct entity_ref ref, int64_t off
     if ((entity->flags & (ENTITY_HELD | ENTITY_ASIDE)) != 0)
         return;
     entity->flags |= ENTITY_HELD;
-    ledger_hold(&shard->ledger, ref, offset);
+    ledger_hold(&shard->ledger, (struct held){ref, offset, record_ms});
 }
 
 static bool is_known_by(enum know know, unsigned said)
@@ -156,7 +158,8 @@ static bool is_applied(struct passage *passage, int64_t offset)
     const struct entity *entity = shard->keeps_blobs ? passage_find(passage) : NULL;
     if (entity == NULL || offset > entity->applied)
         return false;
-    mark_changed(shard, (struct entity_ref){passage->view, passage->number}, offset);
+    mark_changed(shard, (struct entity_ref){passage->view, passage->number}, offset,
+                 passage->routed->record_ms);
     return true;
 }
 
@@ -192,7 +195,7 @@ void shard_apply(struct shard *shard, uint32_t view_number, const struct routed 
     /* An event that has become late while somebody else owned the unit may still be in what that owner
      * has published. */
     if (has_fed || know == KNOW_MATCHED)
-        mark_changed(shard, ref, offset);
+        mark_changed(shard, ref, offset, routed->record_ms);
 }
 
 /* ---- silence and speech ---- */
@@ -276,7 +279,7 @@ static const struct held *next_held(struct shard *shard)
     }
 }
 
-bool shard_take_arrival(struct shard *shard, struct entity_ref *ret)
+bool shard_take_arrival(struct shard *shard, struct entity_ref *ret, int64_t *ret_record_ms)
 {
     const struct held *next = shard->is_live ? next_held(shard) : NULL;
     if (next == NULL || !shard_has_buckets(shard, next->entity))
@@ -286,6 +289,8 @@ bool shard_take_arrival(struct shard *shard, struct entity_ref *ret)
     fetch_ahead(shard);
     shard_mark_sent(shard, held.entity);
     *ret = held.entity;
+    if (ret_record_ms != NULL)
+        *ret_record_ms = held.record_ms;
     return true;
 }
 

@@ -39,6 +39,12 @@ bool shard_take_refused(struct shard *shard, int64_t wall_ms, struct entity_ref 
     return false;
 }
 
+void shard_count_aside(const struct shard *shard, int64_t *counts)
+{
+    for (size_t i = shard->aside_first; i < shard->aside_count; i++)
+        counts[shard->topic->views[shard->aside[i].entity.view]->index]++;
+}
+
 void shard_refused(struct shard *shard, struct entity_ref ref, int64_t wall_ms)
 {
     struct entity *entity = entity_of(shard, ref);

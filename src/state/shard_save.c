@@ -122,6 +122,18 @@ void shard_note_said(struct shard *shard)
         shard->said_ms[i] = shard->drained_ms[i];
 }
 
+int64_t shard_decay_lag_ms(const struct shard *shard)
+{
+    int64_t lag_ms = 0;
+    for (size_t i = 0; i < shard->topic->view_count && shard->is_live; i++) {
+        bool is_known = !shard->is_behind[i] && shard->said_ms[i] > 0;
+        int64_t since_ms = shard->clock_ms[i] - shard->said_ms[i];
+        if (is_known && shard->topic->views[i]->clock == CLOCK_WALL && since_ms > lag_ms)
+            lag_ms = since_ms;
+    }
+    return lag_ms;
+}
+
 /* ---- restoring ---- */
 
 /* What time has changed since said_ms may have been published, or not: it is written again. What it has

@@ -83,7 +83,7 @@ static void apply(struct rig *rig, uint64_t key, int64_t ts_ms)
 {
     char identity[32];
     int len = snprintf(identity, sizeof identity, "%llu", (unsigned long long)key);
-    struct routed routed = {ts_ms, {identity, (size_t)len}};
+    struct routed routed = {ts_ms, {identity, (size_t)len}, ts_ms};
     if (rig->type_slot != PATH_NONE) {
         bool is_purchase = random_below(&rig->random, 4) == 0;
         rig->values[rig->type_slot] = (struct value){
@@ -103,7 +103,7 @@ static void write_entity(struct rig *rig, struct entity_ref entity)
 static void write_arrivals(struct rig *rig)
 {
     struct entity_ref entity;
-    while (shard_take_arrival(rig->shard, &entity))
+    while (shard_take_arrival(rig->shard, &entity, NULL))
         write_entity(rig, entity);
 }
 

@@ -53,7 +53,7 @@ FORBIDDEN_INCLUDES = {
     "unistd.h", "fcntl.h", "poll.h", "signal.h",
 }
 FORBIDDEN_CALLS = re.compile(
-    r"(?<![.>])\b(time|clock_gettime|gettimeofday|clock_\w+_ms|log_(?:error|warn|info|debug|limited)|fopen|fclose|"
+    r"(?<![.>])\b(time|clock_gettime|gettimeofday|clock_\w+_[mu]s|log_(?:error|warn|info|debug|limited)|fopen|fclose|"
     r"fread|fwrite|fprintf|printf|puts|fputs|open|read|write|close|socket|connect|poll|getenv|pthread_\w+|"
     r"usleep|nanosleep)\s*\(")
 

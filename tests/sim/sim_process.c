@@ -26,6 +26,11 @@ static int64_t tell_mono(void)
     return sim_mono_ms;
 }
 
+static int64_t tell_mono_us(void)
+{
+    return sim_mono_ms * 1000;
+}
+
 static uint64_t draw(void *arg)
 {
     return rng_next(arg);
@@ -135,6 +140,7 @@ void process_start(struct process *process, const struct process_setup *setup)
         .board = process->board,
         .wall_ms = tell_wall,
         .mono_ms = tell_mono,
+        .mono_us = tell_mono_us,
         .random = draw,
         .random_arg = setup->rng,
     });

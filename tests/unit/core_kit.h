@@ -99,7 +99,7 @@ static inline int64_t kit_apply(struct shard *shard, const char *id, int64_t ts_
                                 const char *amount, enum know know)
 {
     struct value values[KIT_VALUES] = {{VALUE_MISSING, false, {NULL, 0}}};
-    struct routed routed = {ts_ms, slice_of(id)};
+    struct routed routed = {ts_ms, slice_of(id), ts_ms};
     const struct view *view = shard->topic->views[0];
     if (amount != NULL)
         values[view->features[0].value_slot] =
@@ -228,7 +228,7 @@ static inline const char *desk_gather(struct desk *desk)
     struct entity_ref ref;
     size_t looks = DESK_LOOKS;
     desk->text[0] = '\0';
-    while (shard_take_arrival(desk->shard, &ref)) {
+    while (shard_take_arrival(desk->shard, &ref, NULL)) {
         desk_put(desk, ref);
         desk_add_text(desk, desk_identity(desk, ref), "");
     }

@@ -30,9 +30,9 @@ static void add(const char *id, const char *amount)
 {
     struct entity_ref ref;
     (void)kit_apply(shard, id, NOW - 1, amount, KNOW_FED);
-    ck_assert(shard_take_arrival(shard, &ref));
+    ck_assert(shard_take_arrival(shard, &ref, NULL));
     shard_read(shard, ref, &row);
-    batch_add(&batch, shard, NULL, ref, &row, NOW + 7);
+    (void)batch_add(&batch, shard, NULL, ref, &row, NOW + 7);
 }
 
 /* Commands as words with spaces, one a line. */
@@ -155,7 +155,7 @@ START_TEST(a_write_that_no_event_brought_says_no_newest_event)
     struct entity_ref ref;
     ck_assert(shard_take_decay(shard, NOW, &looks, &ref));
     shard_read(shard, ref, &row);
-    batch_add(&batch, shard, NULL, ref, &row, NOW);
+    (void)batch_add(&batch, shard, NULL, ref, &row, NOW);
     says("PTTL features:user:a\n"
          "HSET features:user:a amount_10s_count 0 amount_10s_sum 0 seen_10s_count 0\n"
          "HDEL features:user:a amount_10s_max\n"

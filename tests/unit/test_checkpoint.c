@@ -116,7 +116,7 @@ static const char *described(void)
 static void add_features(struct entity_ref ref)
 {
     shard_read(desk.shard, ref, &row);
-    batch_add(&batch, desk.shard, &fence, ref, &row, desk.wall_ms);
+    (void)batch_add(&batch, desk.shard, &fence, ref, &row, desk.wall_ms);
 }
 
 static const char *gather_checkpoint(size_t entities_max)
@@ -131,7 +131,7 @@ static const char *gather(void)
     struct entity_ref ref;
     size_t looks = DESK_LOOKS;
     batch_begin(&batch);
-    while (shard_take_arrival(desk.shard, &ref))
+    while (shard_take_arrival(desk.shard, &ref, NULL))
         add_features(ref);
     while (shard_take_decay(desk.shard, desk.wall_ms, &looks, &ref))
         add_features(ref);
@@ -396,7 +396,7 @@ START_TEST(a_batch_that_is_full_of_features_takes_few_blobs_but_some)
         see(id);
     }
     batch_begin(&batch);
-    while (shard_take_arrival(desk.shard, &ref))
+    while (shard_take_arrival(desk.shard, &ref, NULL))
         add_features(ref);
     checkpoint_gather(&checkpoint, &batch, 10, &row, desk.wall_ms);
     ck_assert_uint_gt(batch.item_count, 10);

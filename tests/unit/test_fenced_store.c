@@ -161,7 +161,7 @@ static void add(struct writer *writer, int unit, const char *id)
     (void)kit_apply(shard, id, NOW, "2.5", KNOW_FED);
     struct entity_ref ref = {0, entities_find(&shard->views[0], slice_of(id))};
     shard_read(shard, ref, &row);
-    batch_add(&writer->batch, shard, fence_of(writer, unit), ref, &row, NOW + 5);
+    (void)batch_add(&writer->batch, shard, fence_of(writer, unit), ref, &row, NOW + 5);
 }
 
 static void add_command(struct writer *writer, int unit, const char *key, const char *value)

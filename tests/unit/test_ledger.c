@@ -9,7 +9,7 @@ static struct ledger ledger;
 
 static void hold(uint32_t number, int64_t offset)
 {
-    ledger_hold(&ledger, (struct entity_ref){0, number}, offset);
+    ledger_hold(&ledger, (struct held){(struct entity_ref){0, number}, offset, -1});
     if (ledger.position <= offset)
         ledger.position = offset + 1;
 }
@@ -90,8 +90,8 @@ END_TEST
 START_TEST(one_event_may_hold_several_entities)
 {
     ledger_init(&ledger, 0, -1);
-    ledger_hold(&ledger, (struct entity_ref){0, 4}, 2);
-    ledger_hold(&ledger, (struct entity_ref){1, 4}, 2);
+    ledger_hold(&ledger, (struct held){(struct entity_ref){0, 4}, 2, -1});
+    ledger_hold(&ledger, (struct held){(struct entity_ref){1, 4}, 2, -1});
     ledger.position = 3;
     struct held held;
     ck_assert(ledger_take(&ledger, &held) && held.entity.view == 0);
@@ -143,14 +143,14 @@ START_TEST(it_agrees_with_a_naive_one_and_durable_never_goes_back)
             int64_t offset = ledger.position + rand() % 3;
             ledger.position = offset + 1;
             if (!naive.is_held[number]) {
-                ledger_hold(&ledger, (struct entity_ref){1, number}, offset);
+                ledger_hold(&ledger, (struct held){(struct entity_ref){1, number}, offset, -1});
                 naive.is_held[number] = true;
                 naive.queue[naive.end] = number;
                 naive.offsets[naive.end++] = offset;
             }
         } else if (!is_flying || rand() % 2 == 0) {
             for (int i = rand() % 200; i > 0 && naive.first < naive.end; i--) {
-                struct held held = {{0, 0}, -1};
+                struct held held = {{0, 0}, -1, -1};
                 is_right = is_right && ledger_take(&ledger, &held) &&
                            held.entity.number == naive.queue[naive.first] &&
                            held.entity.view == 1 && held.offset == naive.offsets[naive.first];

@@ -127,10 +127,10 @@ static void add(struct writer *writer, const char *id)
     (void)kit_apply(writer->shard, id, NOW, "2.5", KNOW_FED);
     struct entity_ref ref;
     size_t looks = 100;
-    while (shard_take_arrival(writer->shard, &ref) ||
+    while (shard_take_arrival(writer->shard, &ref, NULL) ||
            shard_take_decay(writer->shard, NOW, &looks, &ref)) {
         shard_read(writer->shard, ref, &row);
-        batch_add(&writer->batch, writer->shard, NULL, ref, &row, NOW + 5);
+        (void)batch_add(&writer->batch, writer->shard, NULL, ref, &row, NOW + 5);
     }
 }
 
@@ -225,7 +225,7 @@ START_TEST(a_key_that_is_not_ours_keeps_its_own_expiry)
         struct row row = {.readings = writer.readings};
         while (shard_take_decay(writer.shard, NOW + 31000, &looks, &ref)) {
             shard_read(writer.shard, ref, &row);
-            batch_add(&writer.batch, writer.shard, NULL, ref, &row, NOW);
+            (void)batch_add(&writer.batch, writer.shard, NULL, ref, &row, NOW);
         }
         ck_assert_uint_eq(writer.batch.item_count, 2);
         send(&writer);

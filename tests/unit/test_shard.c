@@ -79,7 +79,7 @@ static const char *gather(size_t most)
     size_t looks = 1000;
     flight.count = 0;
     flight.generation = shard->generation;
-    while (flight.count < most && shard_take_arrival(shard, &ref))
+    while (flight.count < most && shard_take_arrival(shard, &ref, NULL))
         put(ref);
     while (flight.count < most && shard_take_decay(shard, wall_ms, &looks, &ref))
         put(ref);
