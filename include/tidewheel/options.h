@@ -73,6 +73,10 @@ int options_read(const struct options_source *source, struct buf *report,
 int options_check_catalog(const struct options *options, const struct catalog *catalog,
                           struct buf *report) MUST_CHECK;
 
+/* Adds the names of the options that differ, parted by commas, but not of pipelines; false: none does. */
+bool options_name_changes(const struct options *options, const struct options *before,
+                          struct buf *ret);
+
 void options_fini(struct options *options);
 
 extern const struct setting option_rows[];

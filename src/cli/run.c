@@ -29,35 +29,41 @@ static void warn_of_missing(const struct options *options)
                  options->dead_letter_topic);
 }
 
+static int load_anew(void *arg, struct buf *report, struct options *ret_options,
+                     struct catalog **ret_catalog)
+{
+    return load_all(arg, report, ret_options, ret_catalog);
+}
+
+/* The catalog is the fleet's. */
+static int run(const struct cli_args *args, const struct options *options, struct catalog *catalog)
+{
+    struct err err = {0, ""};
+    bool has_left = true;
+    struct cli_args again = *args;
+    const struct fleet_setup setup = {options, catalog, load_anew, &again};
+    warn_of_missing(options);
+    int failed = fleet_run(&setup, &has_left, &err);
+    if (failed < 0)
+        log_error("exit", "code=%d why=\"%s\"", exit_code_of(failed), err.text);
+    if (!has_left)
+        _exit(exit_code_of(failed));
+    return exit_code_of(failed);
+}
+
 int command_run(const struct cli_args *args)
 {
     struct options options;
     struct catalog *catalog = NULL;
-    int rc = load_options(args, true, &options);
-    if (rc != EXIT_OK)
-        return rc;
+    struct buf report = {NULL, 0, 0};
+    fleet_block_signals();
+    if (load_all(args, &report, &options, &catalog) < 0)
+        return say_report(&report);
+    buf_fini(&report);
     enum log_level level = LOG_INFO;
     (void)log_level_parse(options.log_level, &level);
     log_open(level, strcmp(options.log_format, "json") == 0);
-    rc = load_catalog((const char *const *)options.pipelines, options.pipeline_count, &catalog);
-    struct buf report = {NULL, 0, 0};
-    if (rc == EXIT_OK && options_check_catalog(&options, catalog, &report) < 0) {
-        (void)fputs(buf_text(&report), stderr);
-        rc = EXIT_CONFIG;
-    }
-    buf_fini(&report);
-    if (rc == EXIT_OK) {
-        struct err err = {0, ""};
-        warn_of_missing(&options);
-        bool has_left = true;
-        int failed = fleet_run(&options, catalog, &has_left, &err);
-        if (failed < 0)
-            log_error("exit", "code=%d why=\"%s\"", exit_code_of(failed), err.text);
-        rc = exit_code_of(failed);
-        if (!has_left)
-            _exit(rc);
-    }
-    catalog_free(catalog);
+    int rc = run(args, &options, catalog);
     options_fini(&options);
     return rc;
 }

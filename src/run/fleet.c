@@ -1,7 +1,6 @@
-#include "tidewheel/fleet.h"
+#include "run/fleet_private.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -14,45 +13,36 @@
 #include "tidewheel/log.h"
 #include "tidewheel/mem.h"
 #include "tidewheel/store.h"
-#include "tidewheel/worker.h"
 
-enum { COUNTERS_MS = 60 * 1000, WATCH_S = 1, EXIT_SECOND_SIGNAL = 128 + SIGTERM };
-
-struct member {
-    struct worker *worker;
-    struct board *board;
-    struct redis_url url; /* lent to the store */
-    struct worker_ends ends;
-    pthread_t thread;
-    _Atomic bool is_done;
-    bool is_started;
-    int rc;
-    struct err err;
-};
-
-struct fleet {
-    const struct options *options;
-    const struct catalog *catalog;
-    struct member *members;
-    size_t member_count;
-    _Atomic bool stop;
+enum {
+    COUNTERS_MS = 60 * 1000,
+    WATCH_MS = 1000,
+    RELOAD_WATCH_MS = 10, /* while workers take other pipelines */
+    DRAIN_WATCH_MS = 10,
+    STOP_EXTRA_MS = 5000, /* beyond the timeout, until systemd may lose patience */
+    EXIT_SECOND_SIGNAL = 128 + SIGTERM
 };
 
 /* ---- counters ---- */
 
-static uint64_t count_of(const struct fleet *fleet, const struct view *view, enum verdict verdict)
+static uint64_t count_of(const struct fleet *fleet, const char *view, enum verdict verdict)
 {
     uint64_t count = 0;
-    for (size_t i = 0; i < fleet->member_count; i++)
-        count += tally_read(&board_find_view(fleet->members[i].board, view->name)->tally, verdict);
+    for (size_t i = 0; i < fleet->member_count; i++) {
+        const struct board_view *line = board_find_view(fleet->members[i].board, view);
+        count += line != NULL ? tally_read(&line->tally, verdict) : 0;
+    }
     return count;
 }
 
+/* Those of views that a reload has taken away, too. */
 static void log_counters(const struct fleet *fleet, const char *at)
 {
     struct buf line = {NULL, 0, 0};
-    for (size_t i = 0; i < fleet->catalog->view_count; i++) {
-        const struct view *view = fleet->catalog->views[i];
+    const struct board *first = fleet->member_count > 0 ? fleet->members[0].board : fleet->board;
+    for (const struct board_view *known = board_views(first); known != NULL;
+         known = view_next(known)) {
+        const char *view = known->name;
         buf_reset(&line);
         uint64_t rejected = 0;
         for (int verdict = 0; verdict < VERDICT_COUNT; verdict++)
@@ -64,7 +54,7 @@ static void log_counters(const struct fleet *fleet, const char *at)
                 buf_printf(&line, " %s=%llu", verdict_rows[verdict].name,
                            (unsigned long long)count);
         }
-        log_info(at, "view=%s accepted=%llu rejected=%llu%s", view->name,
+        log_info(at, "view=%s accepted=%llu rejected=%llu%s", view,
                  (unsigned long long)count_of(fleet, view, VERDICT_ACCEPTED),
                  (unsigned long long)rejected, buf_text(&line));
     }
@@ -190,46 +180,74 @@ static bool is_everyone_done(const struct fleet *fleet)
 
 /* ---- signals ---- */
 
-static void block_signals(sigset_t *ret)
+static void all_signals(sigset_t *ret)
 {
     (void)sigemptyset(ret);
     (void)sigaddset(ret, SIGTERM);
     (void)sigaddset(ret, SIGINT);
-    (void)pthread_sigmask(SIG_BLOCK, ret, NULL);
+    (void)sigaddset(ret, SIGHUP);
+}
+
+void fleet_block_signals(void)
+{
+    sigset_t signals;
+    all_signals(&signals);
+    (void)pthread_sigmask(SIG_BLOCK, &signals, NULL);
     (void)signal(SIGPIPE, SIG_IGN);
 }
 
-static bool wait_signal(const sigset_t *signals)
+/* 0: none came. */
+static int wait_signal(int64_t wait_ms)
 {
-    struct timespec wait = {.tv_sec = WATCH_S};
-    return sigtimedwait(signals, NULL, &wait) > 0;
+    sigset_t signals;
+    struct timespec wait = {.tv_sec = wait_ms / 1000, .tv_nsec = wait_ms % 1000 * 1000000};
+    all_signals(&signals);
+    int signal = sigtimedwait(&signals, NULL, &wait);
+    return signal > 0 ? signal : 0;
 }
 
-static void watch(struct fleet *fleet, const sigset_t *signals)
+static void tell_systemd(struct fleet *fleet)
+{
+    struct buf text = {NULL, 0, 0};
+    int64_t now_ms = clock_mono_ms();
+    status_write(fleet, &text);
+    notify_status(&fleet->notify, now_ms, buf_text(&text));
+    notify_beat(&fleet->notify, now_ms, status_is_alive(fleet, now_ms));
+    buf_fini(&text);
+}
+
+static void watch(struct fleet *fleet)
 {
     int64_t counters_ms = clock_mono_ms() + COUNTERS_MS;
     while (!is_anyone_done(fleet)) {
-        if (wait_signal(signals)) {
+        int64_t wait_ms = fleet->reload.next != NULL ? RELOAD_WATCH_MS : WATCH_MS;
+        int signal = wait_signal(notify_wait_ms(&fleet->notify, wait_ms));
+        fleet->reload.is_wanted = fleet->reload.is_wanted || signal == SIGHUP;
+        if (signal > 0 && signal != SIGHUP) {
             log_info("stop", "why=signal then=drain timeout_ms=%lld",
                      (long long)fleet->options->shutdown_timeout_ms);
             break;
         }
+        reload_serve(fleet);
+        tell_systemd(fleet);
         if (clock_mono_ms() < counters_ms)
             continue;
         counters_ms += COUNTERS_MS;
         log_counters(fleet, "events");
     }
     fleet->stop = true;
+    notify_stopping(&fleet->notify, fleet->options->shutdown_timeout_ms + STOP_EXTRA_MS);
 }
 
 /* Past its time the process leaves at once: what was not committed is read again. */
-static void wait_for_all(struct fleet *fleet, const sigset_t *signals)
+static void wait_for_all(struct fleet *fleet)
 {
-    struct timespec step = {.tv_nsec = 10 * 1000 * 1000};
     int64_t deadline_ms = clock_mono_ms() + fleet->options->shutdown_timeout_ms;
     while (!is_everyone_done(fleet)) {
-        if (sigtimedwait(signals, NULL, &step) > 0)
+        int signal = wait_signal(DRAIN_WATCH_MS);
+        if (signal > 0 && signal != SIGHUP)
             _exit(EXIT_SECOND_SIGNAL);
+        tell_systemd(fleet);
         if (clock_mono_ms() < deadline_ms)
             continue;
         log_warn("stop",
@@ -249,21 +267,44 @@ static int first_error(struct fleet *fleet, struct err *err)
     return 0;
 }
 
-int fleet_run(const struct options *options, const struct catalog *catalog, bool *ret_has_left,
-              struct err *err)
+static void free_all(struct fleet *fleet, bool *ret_has_left)
 {
-    struct fleet fleet = {.options = options, .catalog = catalog};
-    sigset_t signals;
-    block_signals(&signals);
+    *ret_has_left = true;
+    for (size_t i = 0; i < fleet->member_count; i++) {
+        struct member *member = &fleet->members[i];
+        *ret_has_left = *ret_has_left && (!member->is_started || worker_has_left(member->worker));
+        worker_free(member->worker);
+        board_free(member->board);
+        redis_url_fini(&member->url);
+    }
+    free(fleet->members);
+    board_free(fleet->board);
+    catalog_free(fleet->catalog);
+    catalog_free(fleet->reload.next);
+    notify_close(&fleet->notify);
+}
+
+int fleet_run(const struct fleet_setup *setup, bool *ret_has_left, struct err *err)
+{
+    struct fleet fleet = {
+        .setup = *setup,
+        .options = setup->options,
+        .catalog = setup->catalog,
+        .board = board_new(-1),
+    };
+    fleet_block_signals();
+    notify_open(&fleet.notify);
     log_info("start", "workers=%lld views=%zu topics=%zu group=%s form=%s",
-             (long long)options->workers, catalog->view_count, catalog->topic_count,
-             options->kafka_group_id,
-             options->checkpoint_interval_ms > 0 ? "checkpointed" : "plain");
+             (long long)fleet.options->workers, fleet.catalog->view_count,
+             fleet.catalog->topic_count, fleet.options->kafka_group_id,
+             fleet.options->checkpoint_interval_ms > 0 ? "checkpointed" : "plain");
     int rc = start_all(&fleet, err);
-    if (rc == 0)
-        watch(&fleet, &signals);
+    if (rc == 0) {
+        notify_ready(&fleet.notify);
+        watch(&fleet);
+    }
     fleet.stop = true;
-    wait_for_all(&fleet, &signals);
+    wait_for_all(&fleet);
     for (size_t i = 0; i < fleet.member_count; i++)
         if (fleet.members[i].is_started)
             (void)pthread_join(fleet.members[i].thread, NULL);
@@ -271,14 +312,6 @@ int fleet_run(const struct options *options, const struct catalog *catalog, bool
     if (rc == 0)
         rc = first_error(&fleet, err);
     log_info("exit", "records=%lld", (long long)record_count(&fleet));
-    *ret_has_left = true;
-    for (size_t i = 0; i < fleet.member_count; i++) {
-        struct member *member = &fleet.members[i];
-        *ret_has_left = *ret_has_left && (!member->is_started || worker_has_left(member->worker));
-        worker_free(member->worker);
-        board_free(member->board);
-        redis_url_fini(&member->url);
-    }
-    free(fleet.members);
+    free_all(&fleet, ret_has_left);
     return rc;
 }
