@@ -70,7 +70,9 @@ static void adopt_tenures(struct worker *worker, const struct catalog *catalog)
     for (size_t i = 0; i < worker->tenure_count; i++) {
         struct tenure *tenure = worker->tenures[i];
         const struct topic *topic = next_topic(catalog, tenure->unit);
-        if (topic != NULL && topic != tenure->unit->topic)
+        if (topic == NULL)
+            tenure_park(tenure); /* until the source drops it */
+        else if (topic != tenure->unit->topic)
             tenure_adopt(tenure, topic, worker->is_sent);
     }
 }
@@ -81,7 +83,7 @@ static void drop_changed(struct worker *worker, const struct catalog *catalog)
     for (size_t i = worker->unit_count; i-- > 0;) {
         struct unit *unit = worker->units[i];
         if (unit->tenure == NULL && next_topic(catalog, unit) != unit->topic)
-            unit_remove(worker, unit);
+            unit_drop(worker, unit);
     }
 }
 

@@ -75,6 +75,12 @@ struct shard *unit_add(struct worker *worker, struct unit *unit)
     return shard;
 }
 
+void unit_drop(struct worker *worker, struct unit *unit)
+{
+    log_unit(worker, unit, "dropped");
+    unit_remove(worker, unit);
+}
+
 void unit_remove(struct worker *worker, struct unit *unit)
 {
     size_t i = 0;
@@ -126,8 +132,7 @@ static void on_assigned(void *arg, struct unit *unit, const struct plan *plan)
     struct shard *shard = unit->shard;
     if (shard != NULL && plan->start < shard->ledger.position) {
         /* A person's reset, or another log under the same name: what we know is of no use. */
-        log_unit(worker, unit, "dropped");
-        unit_remove(worker, unit);
+        unit_drop(worker, unit);
         shard = NULL;
     }
     if (shard == NULL) {
@@ -175,10 +180,8 @@ static void on_dropped(void *arg, struct unit *unit)
     }
     if (!worker->is_adopting) /* then it was not the group that has spoken */
         land(worker);
-    if (unit->shard == NULL)
-        return;
-    log_unit(worker, unit, "dropped");
-    unit_remove(worker, unit);
+    if (unit->shard != NULL)
+        unit_drop(worker, unit);
 }
 
 static void on_reached(void *arg, struct unit *unit, int64_t offset)

@@ -67,6 +67,7 @@ struct worker {
 /* A shard for the unit, as the plain form begins with it; and away with it. */
 struct shard *unit_add(struct worker *worker, struct unit *unit);
 void unit_remove(struct worker *worker, struct unit *unit);
+void unit_drop(struct worker *worker, struct unit *unit); /* and says so */
 /* A window that reaches behind the start of the log is published with what the log holds (promise P). */
 void warn_of_gaps(const struct unit *unit, const struct plan *plan);
 

@@ -125,6 +125,7 @@ def a_view_that_was_written_a_moment_ago_is_cleaned_away_as_well(scene):
     until(lambda: field(redis, 1, "shop_purchase_24h_count") == 5, 60, "it is written")
     worker.configure([outlet(topic)])
     assert worker.reload()["state"] == "done"
+    scene.produce(topic, purchases(USERS))  # which sets expiries anew
     scene.until_right(redis, [outlet(topic)])
 
 
