@@ -68,9 +68,11 @@ struct view {
     size_t field_count;
     struct template key;
     struct template freshness_key;
-    int64_t ttl_ms;           /* of this view's own */
-    int64_t key_ttl_ms;       /* of the feature hash: the largest ttl of the views that share it */
-    int64_t freshness_ttl_ms; /* the same for the freshness hash */
+    /* Of this view's own; of the feature hash: the largest ttl of the views that share it; the same for the
+     * freshness hash. A reload may change them while they are read: nothing else is ever written. */
+    _Atomic int64_t ttl_ms;
+    _Atomic int64_t key_ttl_ms;
+    _Atomic int64_t freshness_ttl_ms;
     enum clock_kind clock;
     int64_t future_max_ms;
     int64_t longest_ms; /* the window that, with its hop, reaches furthest back */
@@ -121,11 +123,11 @@ struct catalog_change {
     size_t topics_gone;
 };
 
-/* The catalog is to take the place of `before` while workers run. A topic of which each view means what
- * it meant becomes the very object that `before` has, which lives until both are freed: whoever points at
- * it need not be told. Views keep their index by their names; description, owner and file mean nothing. */
-void catalog_follow(struct catalog *catalog, const struct catalog *before,
-                    struct catalog_change *ret);
+/* The catalog is to take the place of `before` while workers run. A topic of which each view keeps its
+ * definition becomes the very object that `before` has, which lives until both are freed: whoever points
+ * at it need not be told. Only expiries may be others there. Views keep their index by their names;
+ * description, owner and file mean nothing. */
+void catalog_follow(struct catalog *catalog, struct catalog *before, struct catalog_change *ret);
 bool catalog_change_is_none(const struct catalog_change *change);
 
 const struct topic *catalog_topic(const struct catalog *catalog, struct slice name);

@@ -85,14 +85,6 @@ bool view_keeps_state(const struct view *view, const struct view *before)
     return strcmp(view->definition, before->definition) == 0;
 }
 
-/* Does the worker do the same with both? A definition says nothing of expiries. */
-static bool is_same_view(const struct view *view, const struct view *before)
-{
-    return view_keeps_state(view, before) && view->ttl_ms == before->ttl_ms &&
-           view->key_ttl_ms == before->key_ttl_ms &&
-           view->freshness_ttl_ms == before->freshness_ttl_ms;
-}
-
 static const struct view *view_in(const struct topic *topic, const char *name)
 {
     for (size_t i = 0; i < topic->view_count; i++)
@@ -107,7 +99,7 @@ static bool is_same_topic(const struct topic *topic, const struct topic *before)
         return false;
     for (size_t i = 0; i < topic->view_count; i++) {
         const struct view *view = view_in(before, topic->views[i]->name);
-        if (view == NULL || !is_same_view(topic->views[i], view))
+        if (view == NULL || !view_keeps_state(topic->views[i], view))
             return false;
     }
     return true;
@@ -122,7 +114,7 @@ static void count_changes(const struct catalog *catalog, const struct catalog *b
         const struct view *old = catalog_view(before, view->name);
         if (old == NULL)
             ret->views_new++;
-        else if (is_same_view(view, old))
+        else if (view_keeps_state(view, old) && view->ttl_ms == old->ttl_ms)
             ret->views_kept++;
         else
             ret->views_changed++;
@@ -133,6 +125,15 @@ static void count_changes(const struct catalog *catalog, const struct catalog *b
     ret->topics_gone = before->topic_count + ret->topics_new - catalog->topic_count;
 }
 
+/* A view that shares its hash with one whose expiry is another gets another one, too. */
+static void share_view(struct view **view, struct view *before)
+{
+    before->ttl_ms = (*view)->ttl_ms;
+    before->key_ttl_ms = (*view)->key_ttl_ms;
+    before->freshness_ttl_ms = (*view)->freshness_ttl_ms;
+    *view = before;
+}
+
 static void share_topic(struct catalog *catalog, size_t number, struct topic *before)
 {
     struct topic *own = catalog->topics[number];
@@ -140,7 +141,7 @@ static void share_topic(struct catalog *catalog, size_t number, struct topic *be
         for (size_t k = 0; k < before->view_count; k++)
             if (catalog->views[i]->topic == own &&
                 strcmp(catalog->views[i]->name, before->views[k]->name) == 0)
-                catalog->views[i] = before->views[k];
+                share_view(&catalog->views[i], before->views[k]);
     catalog->topics[number] = before;
     before->catalogs++;
     topic_let_go(own);
@@ -173,8 +174,7 @@ static void number_views(struct catalog *catalog, const struct catalog *before)
     }
 }
 
-void catalog_follow(struct catalog *catalog, const struct catalog *before,
-                    struct catalog_change *ret)
+void catalog_follow(struct catalog *catalog, struct catalog *before, struct catalog_change *ret)
 {
     count_changes(catalog, before, ret);
     for (size_t i = 0; i < catalog->topic_count; i++)

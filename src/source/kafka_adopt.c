@@ -52,9 +52,10 @@ static void stop_idle_lookup(struct kafka_source *source)
 static void take_over(struct kafka_source *source, struct kafka_topic *topic,
                       const struct topic *now)
 {
-    if (topic->topic == now)
+    bool is_same = topic->topic == now;
+    kafka_topic_init(topic, now); /* expiries may be others all the same */
+    if (is_same)
         return;
-    kafka_topic_init(topic, now);
     for (int32_t i = 0; i < topic->unit_cap; i++)
         if (topic->units[i] != NULL)
             topic->units[i]->unit.topic = now;

@@ -111,6 +111,7 @@ static struct catalog *load_views(const char *folder, const char *const *views)
 /* A view is changed; another comes before the rest; the first is as it was; the other is removed. */
 static void load_versions(const char *folder, const struct catalog **ret)
 {
+    struct catalog *before = NULL;
     static const char *const views[VERSIONS][VIEWS_MAX] = {{"long", "short"},
                                                            {"long", "short_changed"},
                                                            {"added", "long", "short_changed"},
@@ -119,9 +120,9 @@ static void load_versions(const char *folder, const struct catalog **ret)
     for (size_t i = 0; i < VERSIONS; i++) {
         struct catalog *catalog = load_views(folder, views[i]);
         struct catalog_change change;
-        if (i > 0)
-            catalog_follow(catalog, ret[i - 1], &change);
-        ret[i] = catalog;
+        if (before != NULL)
+            catalog_follow(catalog, before, &change);
+        ret[i] = before = catalog;
     }
 }
 
