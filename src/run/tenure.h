@@ -138,6 +138,7 @@ void tenure_rebuild(struct tenure *tenure, const char *reason);
 void tenure_was_reset(struct tenure *tenure); /* the reset is acknowledged */
 
 /* Asks for what was dropped from memory and is needed. */
+void tenure_fetch(struct tenure *tenure);
 void tenures_fetch(struct worker *worker);
 
 /* Memory is short: drops what is clean of so many entities, and sees to it that more is soon. */

@@ -1,7 +1,11 @@
 """SIGHUP: other pipelines in a running worker."""
 
+import contextlib
 import signal
+import socket
+import types
 
+from process import folder, free_port
 from scene import BOTH, event, field, shop, test, until
 
 USERS = 200
@@ -94,7 +98,7 @@ def outlet(topic):
 def a_changed_view_is_filled_behind_and_the_others_notice_nothing(scene):
     stage = Stage(scene, lambda topic: [shop(topic), outlet(topic)])
     before = generations(stage.redis, "outlet")
-    stage.reload(lambda topic: [shop(topic, "[1h, 12h, 48h]"), outlet(topic)], views_kept=2,
+    stage.reload(lambda topic: [shop(topic, "[1h, 12h, 24h, 48h]"), outlet(topic)], views_kept=2,
                  views_changed=1, views_new=0, views_gone=0)
     assert generations(stage.redis, "outlet") == before
     stage.end("outlet")
@@ -260,3 +264,63 @@ def a_kill_in_a_reload_loses_nothing(scene):
     worker = scene.worker(redis, after)
     scene.finish(flow)
     settled(scene, redis, after, topic)
+
+
+# ---- systemd
+
+
+class Ear:
+    """What the process says over $NOTIFY_SOCKET."""
+
+    def __init__(self):
+        path = folder("notify") / "socket"
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(str(path))
+        self.socket.setblocking(False)
+        self.env = {"NOTIFY_SOCKET": str(path), "WATCHDOG_USEC": "400000"}
+        self.said = []
+
+    def has_heard(self, text, since=0):
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                self.said.append(self.socket.recv(4096).decode())
+        return any(text in said for said in self.said[since:])
+
+    def until(self, text, since=0):
+        until(lambda: self.has_heard(text, since), 60, f"{text} in {self.said[-5:]}")
+        return next(number for number in range(since, len(self.said)) if text in self.said[number])
+
+
+@test
+def systemd_is_told_of_each_step(scene):
+    topic, redis, ear = scene.topic(2), scene.redis(), Ear()
+    worker = scene.worker(redis, [shop(topic)], env=ear.env)
+    at = ear.until("READY=1")
+    ear.until("WATCHDOG=1", at)
+    at = ear.until("STATUS=running: 2 partitions, lag 0", at)
+    worker.configure([shop(topic), outlet(topic)])
+    worker.reload()
+    at = ear.until("RELOADING=1\nMONOTONIC_USEC=", at)
+    at = ear.until("READY=1", at)
+    ear.until("WATCHDOG=1", at)
+    redis.kill()
+    at = ear.until("STATUS=waiting: Redis is away", at)
+    ear.until("WATCHDOG=1", at)  # which is no reason to be killed
+    worker.terminate()
+    ear.until("STOPPING=1", at)
+
+
+@test
+def systemd_hears_ready_though_kafka_and_redis_are_away(scene):
+    nowhere = types.SimpleNamespace(servers=f"127.0.0.1:{free_port()}",
+                                    url=f"redis://127.0.0.1:{free_port()}")
+    ear = Ear()
+    scene.kafka, kafka = nowhere, scene.kafka
+    nowhere.session_ms = kafka.session_ms
+    worker = scene.worker(nowhere, [shop("nowhere")], env=ear.env)
+    scene.kafka = kafka
+    at = ear.until("READY=1")
+    at = ear.until("STATUS=waiting: ", at)
+    ear.until("WATCHDOG=1", at)
+    worker.signal(signal.SIGTERM)
+    ear.until("STOPPING=1", at)

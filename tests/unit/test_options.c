@@ -1,3 +1,4 @@
+#include "tidewheel/mem.h"
 #include "tidewheel/options.h"
 #include "tidewheel/redis_url.h"
 
@@ -327,7 +328,28 @@ START_TEST(other_urls_are_refused)
 }
 END_TEST
 
-UNIT_MAIN("options", without_a_file_everything_is_as_the_table_says, later_beats_earlier,
+START_TEST(options_that_differ_are_named_but_not_pipelines)
+{
+    static const char *const few[] = {"workers=3", "redis.url=redis://:secret@host:1/0"};
+    static const char *const property[] = {"client.rack=a"};
+    struct buf names = {NULL, 0, 0};
+    struct options one = load(&(struct options_source){.file = NULL});
+    struct options other = load(&(struct options_source){
+        .assignments = few, .assignment_count = 2, .properties = property, .property_count = 1});
+    ck_assert(!options_name_changes(&one, &one, &names));
+    ck_assert_uint_eq(names.len, 0);
+    other.pipelines = mem_zalloc(sizeof *other.pipelines);
+    other.pipelines[other.pipeline_count++] = mem_strdup("p.yaml");
+    ck_assert(options_name_changes(&other, &one, &names));
+    ck_assert_str_eq(buf_text(&names), "kafka.librdkafka,redis.url,workers");
+    options_fini(&one);
+    options_fini(&other);
+    buf_fini(&names);
+}
+END_TEST
+
+UNIT_MAIN("options", options_that_differ_are_named_but_not_pipelines,
+          without_a_file_everything_is_as_the_table_says, later_beats_earlier,
           every_row_can_be_set_in_every_place, properties_are_gathered_and_the_last_value_counts,
           properties_that_are_ours_are_refused_with_the_reason,
           a_value_that_changes_nothing_is_not_refused, secrets_are_never_shown,
