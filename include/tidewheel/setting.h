@@ -34,6 +34,13 @@ enum setting_type {
     SETTING_TYPES
 };
 
+/* Which part of a value nobody may see. */
+enum secret {
+    SECRET_NONE,
+    SECRET_WHOLE,
+    SECRET_IN_URL, /* the password of a Redis URL */
+};
+
 enum { SETTINGS_MAX = 64 }; /* rows of a table */
 
 struct setting {
@@ -41,7 +48,10 @@ struct setting {
     enum setting_type type;
     bool is_required;
     bool is_required_in_group; /* once its group is there */
-    const char *preset;        /* the default, as it would be written; NULL: none */
+    enum secret secret;
+    bool is_file;       /* of a text: a name, relative to the folder of the file it stands in */
+    const char *preset; /* the default, as it would be written; NULL: none */
+    bool is_tacit;      /* the preset may be refused when written: other options decide */
     int64_t min;
     int64_t max;                 /* 0: no limits */
     const char *const *choices;  /* NULL-terminated */
@@ -61,6 +71,10 @@ struct setting_value {
 
 const char *setting_type_name(enum setting_type type); /* one word */
 bool setting_is_scalar(enum setting_type type);
+
+/* Adds a value of the row as it may be shown, right or wrong: secrets as ***. Whoever shows a value,
+ * in a sentence, a log line or a listing, shows this. */
+void setting_show(const struct setting *setting, const char *text, struct buf *ret);
 
 /* A row's min or max as it would be written, NUL-terminated; ret has room for QUANTITY_TEXT_MAX. */
 void setting_limit(const struct setting *setting, int64_t limit, char *ret);

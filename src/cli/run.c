@@ -46,6 +46,7 @@ static int run(const struct cli_args *args, const struct options *options, struc
     int failed = fleet_run(&setup, &has_left, &err);
     if (failed < 0)
         log_error("exit", "code=%d why=\"%s\"", exit_code_of(failed), err.text);
+    log_flush();
     if (!has_left)
         _exit(exit_code_of(failed));
     return exit_code_of(failed);

@@ -1,5 +1,6 @@
 #include "config/expand.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,11 +8,12 @@
 
 enum { NAME_MAX_LEN = 128 };
 
+#define LETTERS    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_"
+#define NAME_CHARS LETTERS "0123456789"
+
 static size_t name_len(const char *text)
 {
-    static const char FIRST[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_";
-    static const char REST[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_0123456789";
-    return strspn(text, FIRST) > 0 ? strspn(text, REST) : 0;
+    return strspn(text, LETTERS) > 0 ? strspn(text, NAME_CHARS) : 0;
 }
 
 /* What lies between the braces: the name, and one of "", ":-default", ":?message". */
@@ -21,6 +23,16 @@ struct reference {
     size_t rest_len;
 };
 
+/* "${NAME" of a reference: what comes behind it may be a default, or the rest of a URL. */
+static struct citation cite_reference(const char *text)
+{
+    char shown[NAME_MAX_LEN + 8];
+    size_t len = 2 + strspn(text + 2, NAME_CHARS);
+    (void)snprintf(shown, sizeof shown, "%.*s%s", (int)(len < NAME_MAX_LEN ? len : NAME_MAX_LEN),
+                   text, text[len] != '\0' ? "..." : "");
+    return cite(shown);
+}
+
 /* text points at "${". The length of the whole reference is returned, or ERR_CONFIG. */
 static int parse(const char *text, struct reference *ret, size_t *ret_len, struct err *err)
 {
@@ -28,7 +40,7 @@ static int parse(const char *text, struct reference *ret, size_t *ret_len, struc
     size_t len = name_len(text + 2);
     if (end == NULL)
         return err_set(err, ERR_CONFIG, "%s has no closing '}'; a plain $ is written $$",
-                       cite(text).text);
+                       cite_reference(text).text);
     ret->rest = text + 2 + len;
     ret->rest_len = (size_t)(end - text) >= 2 + len ? (size_t)(end - ret->rest) : 0;
     bool has_operator = ret->rest_len >= 2 && ret->rest[0] == ':' && strchr("-?", ret->rest[1]);
@@ -36,16 +48,25 @@ static int parse(const char *text, struct reference *ret, size_t *ret_len, struc
         return err_set(
             err, ERR_CONFIG,
             "%s is not ${VAR}, ${VAR:-default} or ${VAR:?message}; a plain $ is written $$",
-            cite(text).text);
+            cite_reference(text).text);
     if (memmem(ret->rest, ret->rest_len, "${", 2) != NULL)
-        return err_set(err, ERR_CONFIG, "%s: references do not nest", cite(text).text);
+        return err_set(err, ERR_CONFIG, "%s: references do not nest", cite_reference(text).text);
     memcpy(ret->name, text + 2, len);
     ret->name[len] = '\0';
     *ret_len = (size_t)(end - text) + 1;
     return 0;
 }
 
-static int resolve(const struct reference *reference, struct buf *ret, struct err *err)
+/* All bytes of ret that are not in borrowed yet are of one kind. */
+static void mark(const struct buf *ret, struct buf *borrowed, bool is_borrowed)
+{
+    size_t len = ret->len - borrowed->len;
+    memset(buf_reserve(borrowed, len), is_borrowed, len);
+    buf_advance(borrowed, len);
+}
+
+static int resolve(const struct reference *reference, struct buf *ret, struct buf *borrowed,
+                   struct err *err)
 {
     const char *value = getenv(reference->name);
     bool is_empty = value == NULL || *value == '\0';
@@ -64,24 +85,29 @@ static int resolve(const struct reference *reference, struct buf *ret, struct er
         return 0;
     }
     buf_add_text(ret, value);
+    mark(ret, borrowed, true);
     return 0;
 }
 
-int expand(const char *text, size_t len_max, struct buf *ret, struct err *err)
+int expand(const char *text, size_t len_max, struct buf *ret, struct buf *ret_borrowed,
+           struct err *err)
 {
     for (const char *at = text; *at != '\0';) {
         size_t len = strcspn(at, "$");
         buf_add(ret, at, len);
+        mark(ret, ret_borrowed, false);
         at += len;
         if (at[0] == '$' && at[1] == '{') {
             struct reference reference;
-            if (parse(at, &reference, &len, err) != 0 || resolve(&reference, ret, err) != 0)
+            if (parse(at, &reference, &len, err) != 0 ||
+                resolve(&reference, ret, ret_borrowed, err) != 0)
                 return ERR_CONFIG;
             at += len;
         } else if (at[0] == '$') {
             buf_add_char(ret, '$');
             at += at[1] == '$' ? 2 : 1;
         }
+        mark(ret, ret_borrowed, false);
         if (ret->len > len_max)
             return err_set(err, ERR_CONFIG, "is longer than %zu bytes", len_max);
     }

@@ -1,5 +1,8 @@
 #include "config/options_rows.h"
 
+#include <string.h>
+
+#include "tidewheel/mask.h"
 #include "tidewheel/options.h"
 
 #define KIB       (INT64_C(1) << 10)
@@ -27,9 +30,25 @@ const struct setting option_rows[] = {
         .path = "kafka.librdkafka", .type = SETTING_PROPERTIES,
         .help = "Any property of librdkafka, by its own name, but for those that the worker owns."},
     [OPTION_REDIS_URL] = {
-        .path = "redis.url", .type = SETTING_TEXT, .preset = "redis://localhost:6379/0", .min = 1, .max = 4096,
+        .path = "redis.url", .type = SETTING_TEXT, .secret = SECRET_IN_URL, .preset = "redis://localhost:6379/0", .min = 1, .max = 4096,
         .offset = offsetof(struct options, redis_url),
         .help = "redis://[user:password@]host[:port][/db], rediss:// for TLS, or unix:///path/to/socket."},
+    [OPTION_REDIS_PASSWORD_FILE] = {
+        .path = "redis.password_file", .type = SETTING_TEXT, .is_file = true, .preset = "", .max = 4096,
+        .offset = offsetof(struct options, redis_password_file),
+        .help = "The file that holds the password of redis.url's user; empty: redis.url has it, or there is none."},
+    [OPTION_REDIS_TLS_CA_FILE] = {
+        .path = "redis.tls.ca_file", .type = SETTING_TEXT, .is_file = true, .preset = "", .max = 4096,
+        .offset = offsetof(struct options, redis_tls_ca_file),
+        .help = "PEM file of the CAs that may vouch for Redis, with rediss://; empty: the system's."},
+    [OPTION_REDIS_TLS_CERT_FILE] = {
+        .path = "redis.tls.cert_file", .type = SETTING_TEXT, .is_file = true, .preset = "", .max = 4096,
+        .offset = offsetof(struct options, redis_tls_cert_file),
+        .help = "PEM file of the certificate that is shown to Redis, and of those between it and its CA; empty: none."},
+    [OPTION_REDIS_TLS_KEY_FILE] = {
+        .path = "redis.tls.key_file", .type = SETTING_TEXT, .is_file = true, .preset = "", .max = 4096,
+        .offset = offsetof(struct options, redis_tls_key_file),
+        .help = "PEM file of the private key of that certificate, without a passphrase."},
     [OPTION_REDIS_ALLOW_EVICTION] = {
         .path = "redis.allow_eviction", .type = SETTING_BOOL, .preset = "false",
         .offset = offsetof(struct options, redis_allow_eviction),
@@ -111,3 +130,47 @@ const struct owned_property owned_properties[] = {
 
 const size_t owned_property_count = sizeof owned_properties / sizeof *owned_properties;
 /* clang-format on */
+
+/* librdkafka itself masks fewer in its debug lines: not the client's secret, up to 2.8 at least. */
+const char *const secret_properties[] = {
+    "sasl.password",
+    "sasl.oauthbearer.config",
+    "sasl.oauthbearer.extensions",
+    "sasl.oauthbearer.client.secret",
+    "sasl.oauthbearer.client.credentials.client.secret",
+    "sasl.oauthbearer.assertion.private.key.passphrase",
+    "sasl.oauthbearer.assertion.private.key.pem",
+    "sasl.kerberos.kinit.cmd", /* a command line, perhaps with a password in it */
+    "ssl.key.password",
+    "ssl.key.pem",
+    "ssl.keystore.password",
+};
+
+const size_t secret_property_count = sizeof secret_properties / sizeof *secret_properties;
+
+static bool ends_with(const char *text, const char *end)
+{
+    size_t len = strlen(text);
+    size_t end_len = strlen(end);
+    return len >= end_len && strcmp(text + len - end_len, end) == 0;
+}
+
+bool property_is_secret(const char *name)
+{
+    static const char *const ENDS[] = {"password", "passphrase", "secret", "key.pem"};
+    for (size_t i = 0; i < secret_property_count; i++)
+        if (strcmp(secret_properties[i], name) == 0)
+            return true;
+    for (size_t i = 0; i < sizeof ENDS / sizeof *ENDS; i++)
+        if (ends_with(name, ENDS[i]))
+            return true;
+    return false;
+}
+
+void property_show(const char *name, const char *value, struct buf *ret)
+{
+    if (property_is_secret(name))
+        buf_add_text(ret, *value != '\0' ? MASK : "");
+    else
+        mask_logins(value, ret);
+}

@@ -6,6 +6,7 @@
 #ifndef TIDEWHEEL_CONFIG_OPTIONS_ROWS_H
 #define TIDEWHEEL_CONFIG_OPTIONS_ROWS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 enum option {
@@ -13,6 +14,10 @@ enum option {
     OPTION_KAFKA_GROUP_ID,
     OPTION_KAFKA_LIBRDKAFKA,
     OPTION_REDIS_URL,
+    OPTION_REDIS_PASSWORD_FILE,
+    OPTION_REDIS_TLS_CA_FILE,
+    OPTION_REDIS_TLS_CERT_FILE,
+    OPTION_REDIS_TLS_KEY_FILE,
     OPTION_REDIS_ALLOW_EVICTION,
     OPTION_PIPELINES,
     OPTION_WORKERS,
@@ -40,5 +45,17 @@ struct owned_property {
 
 extern const struct owned_property owned_properties[];
 extern const size_t owned_property_count;
+
+/* Properties of librdkafka whose value is a secret, as its CONFIGURATION.md has them. */
+extern const char *const secret_properties[];
+extern const size_t secret_property_count;
+
+/* One of these, or a name that ends as theirs do: a plug-in's, a later librdkafka's, a slip. */
+bool property_is_secret(const char *name);
+
+struct buf;
+
+/* Adds a property's value as it may be shown. */
+void property_show(const char *name, const char *value, struct buf *ret);
 
 #endif

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tidewheel/mask.h"
 #include "tidewheel/mem.h"
 #include "tidewheel/num.h"
 
@@ -116,17 +117,58 @@ static bool parse(const char *text, struct redis_url *url)
     return scheme == 2 ? parse_unix(place, url) : parse_host(place, url);
 }
 
-/* The URL without what may be a secret: everything between the scheme and the last '@'. */
+/* Behind the scheme; text itself if there is none. */
+static const char *skip_scheme(const char *text)
+{
+    static const char LETTERS[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    size_t len = strspn(text, LETTERS);
+    return len > 0 && strncmp(text + len, "://", 3) == 0 ? text + len + 3 : text;
+}
+
+static bool is_port(const char *text)
+{
+    size_t len = strspn(text, "0123456789");
+    return len > 0 && len <= 5 && (text[len] == '/' || text[len] == '\0');
+}
+
+/* Of what is no URL nobody knows which part is the password: the one behind the first colon, as in
+ * redis://user:password, or the only word. */
+static void show_doubtful(const char *place, bool has_scheme, struct buf *ret)
+{
+    size_t len = strcspn(place, ":?");
+    bool is_whole = place[len] == '\0' || (place[len] == ':' && is_port(place + len + 1));
+    if (is_whole && (has_scheme || place[len] != '\0')) {
+        buf_add_text(ret, place);
+    } else {
+        buf_add(ret, place, place[len] != '\0' ? len + 1 : 0);
+        buf_add_text(ret, MASK);
+    }
+}
+
+void redis_url_show(const char *text, struct buf *ret)
+{
+    struct redis_url url = {.port = PORT_DEFAULT};
+    bool is_right = parse(text, &url);
+    const char *place = skip_scheme(text);
+    const char *at = memrchr(place, '@', is_right ? strcspn(place, "/?") : strlen(place));
+    const char *colon = is_right && at != NULL ? memchr(place, ':', (size_t)(at - place)) : NULL;
+    redis_url_fini(&url);
+    buf_add(ret, text, (size_t)((colon != NULL ? colon + 1 : place) - text));
+    if (at == NULL && !is_right)
+        show_doubtful(place, place > text, ret);
+    else if (at == NULL)
+        buf_add_text(ret, place);
+    else
+        buf_printf(ret, MASK "%s", at);
+}
+
 static int refuse(const char *text, struct err *err)
 {
-    const char *at = strrchr(text, '@');
-    const char *scheme_end = strstr(text, "://");
-    if (at == NULL)
-        return err_set(err, ERR_CONFIG, "'%.200s' is no Redis URL; %s", text, EXPECTED);
-    if (scheme_end == NULL || scheme_end > at)
-        return err_set(err, ERR_CONFIG, "'***%.200s' is no Redis URL; %s", at, EXPECTED);
-    return err_set(err, ERR_CONFIG, "'%.*s***%.200s' is no Redis URL; %s",
-                   (int)(scheme_end - text) + 3, text, at, EXPECTED);
+    struct buf shown = {NULL, 0, 0};
+    redis_url_show(text, &shown);
+    int rc = err_set(err, ERR_CONFIG, "'%.400s' is no Redis URL; %s", buf_text(&shown), EXPECTED);
+    buf_fini(&shown);
+    return rc;
 }
 
 int redis_url_parse(const char *text, struct redis_url *ret, struct err *err)
@@ -146,5 +188,18 @@ void redis_url_fini(struct redis_url *url)
     free(url->host);
     free(url->user);
     free(url->password);
+    free(url->ca_file);
+    free(url->cert_file);
+    free(url->key_file);
     *url = (struct redis_url){.port = PORT_DEFAULT};
+}
+
+struct slice redis_url_password(const char *text)
+{
+    const char *scheme_end = strstr(text, "://");
+    const char *login = scheme_end != NULL ? scheme_end + 3 : text;
+    const char *at = memrchr(login, '@', strcspn(login, "/?"));
+    const char *colon = at != NULL ? memchr(login, ':', (size_t)(at - login)) : NULL;
+    return colon != NULL ? (struct slice){colon + 1, (size_t)(at - colon) - 1}
+                         : (struct slice){NULL, 0};
 }

@@ -4,8 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tidewheel/mask.h"
 #include "tidewheel/num.h"
 #include "tidewheel/quantity.h"
+#include "tidewheel/redis_url.h"
 #include "tidewheel/suggest.h"
 
 enum { PATH_LEN_MAX = 512, NAME_LEN_MAX = 128, TOPIC_LEN_MAX = 249 };
@@ -32,9 +34,20 @@ struct expected {
 
 static struct expected expected_of(const struct setting *setting);
 
+/* cite() of what may be shown. */
+static struct citation cite_value(const struct setting *setting, const char *text)
+{
+    struct buf shown = {NULL, 0, 0};
+    setting_show(setting, text, &shown);
+    struct citation ret = cite(buf_text(&shown));
+    buf_fini(&shown);
+    return ret;
+}
+
 static int refuse(const struct setting *setting, const char *text, struct err *err)
 {
-    return err_set(err, ERR_CONFIG, "%s is not %s", cite(text).text, expected_of(setting).text);
+    return err_set(err, ERR_CONFIG, "%s is not %s", cite_value(setting, text).text,
+                   expected_of(setting).text);
 }
 
 static int parse_text(const struct setting *setting, const char *text, int64_t *ret,
@@ -45,8 +58,8 @@ static int parse_text(const struct setting *setting, const char *text, int64_t *
     if (len < (size_t)setting->min)
         return err_set(err, ERR_CONFIG, "is empty; expected %s", expected_of(setting).text);
     if (setting->max > 0 && len > (size_t)setting->max)
-        return err_set(err, ERR_CONFIG, "%s is longer than %lld bytes", cite(text).text,
-                       (long long)setting->max);
+        return err_set(err, ERR_CONFIG, "%s is longer than %lld bytes",
+                       cite_value(setting, text).text, (long long)setting->max);
     for (; *text != '\0'; text++)
         if (*text == 0x7f || ((unsigned char)*text < 0x20 &&
                               (setting->type != SETTING_PROSE || strchr("\n\t", *text) == NULL)))
@@ -87,8 +100,8 @@ static int parse_choice(const struct setting *setting, const char *text, int64_t
             return 0;
         suggest_try(&suggest, setting->choices[i]);
     }
-    return err_set(err, ERR_CONFIG, "%s is not %s%s", cite(text).text, expected_of(setting).text,
-                   suggest_text(&suggest, hint));
+    return err_set(err, ERR_CONFIG, "%s is not %s%s", cite_value(setting, text).text,
+                   expected_of(setting).text, suggest_text(&suggest, hint));
 }
 
 static bool read_int(const char *text, int64_t *ret)
@@ -151,7 +164,8 @@ static int parse_number(const struct setting *setting, const char *text, int64_t
     char max[QUANTITY_TEXT_MAX];
     type->format(setting->min, min);
     type->format(setting->max, max);
-    return err_set(err, ERR_CONFIG, "%s is not between %s and %s", cite(text).text, min, max);
+    return err_set(err, ERR_CONFIG, "%s is not between %s and %s", cite_value(setting, text).text,
+                   min, max);
 }
 
 static struct expected expected_of(const struct setting *setting)
@@ -175,6 +189,21 @@ const char *setting_type_name(enum setting_type type)
 bool setting_is_scalar(enum setting_type type)
 {
     return TYPES[type].kind == YAML_TEXT;
+}
+
+void setting_show(const struct setting *setting, const char *text, struct buf *ret)
+{
+    switch (setting->secret) {
+    case SECRET_NONE:
+        mask_logins(text, ret);
+        break;
+    case SECRET_WHOLE:
+        buf_add_text(ret, *text != '\0' ? MASK : "");
+        break;
+    case SECRET_IN_URL:
+        redis_url_show(text, ret);
+        break;
+    }
 }
 
 void setting_limit(const struct setting *setting, int64_t limit, char *ret)

@@ -6,14 +6,18 @@
 #include <string.h>
 
 #include "config/yaml_tree.h"
+#include "tidewheel/mask.h"
 #include "tidewheel/mem.h"
 #include "tidewheel/yaml.h"
 
 enum { TEXT_MAX = 1024 };
 
-struct citation cite(const char *text)
+struct citation cite(const char *from)
 {
     struct citation ret;
+    struct buf masked = {NULL, 0, 0};
+    mask_logins(from, &masked);
+    const char *text = buf_text(&masked);
     size_t most = sizeof ret.text - 8; /* two quotes, three dots, NUL */
     size_t len = strlen(text);
     bool is_cut = len > most;
@@ -27,6 +31,7 @@ struct citation cite(const char *text)
         ret.text[i + 1] = byte < 0x20 || byte == 0x7f ? '?' : (char)byte;
     }
     (void)snprintf(ret.text + len + 1, sizeof ret.text - len - 1, "%s'", is_cut ? "..." : "");
+    buf_fini(&masked);
     return ret;
 }
 

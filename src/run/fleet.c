@@ -9,10 +9,12 @@
 
 #include "tidewheel/clock.h"
 #include "tidewheel/entropy.h"
+#include "tidewheel/http.h"
 #include "tidewheel/loader.h"
 #include "tidewheel/log.h"
 #include "tidewheel/mem.h"
 #include "tidewheel/store.h"
+#include "tidewheel/version.h"
 
 enum {
     COUNTERS_MS = 60 * 1000,
@@ -39,8 +41,7 @@ static uint64_t count_of(const struct fleet *fleet, const char *view, enum verdi
 static void log_counters(const struct fleet *fleet, const char *at)
 {
     struct buf line = {NULL, 0, 0};
-    const struct board *first = fleet->member_count > 0 ? fleet->members[0].board : fleet->board;
-    for (const struct board_view *known = board_views(first); known != NULL;
+    for (const struct board_view *known = board_views(fleet->boards[0]); known != NULL;
          known = view_next(known)) {
         const char *view = known->name;
         buf_reset(&line);
@@ -54,7 +55,7 @@ static void log_counters(const struct fleet *fleet, const char *at)
                 buf_printf(&line, " %s=%llu", verdict_rows[verdict].name,
                            (unsigned long long)count);
         }
-        log_info(at, "view=%s accepted=%llu rejected=%llu%s", view,
+        log_info(at, "view=%s accepted=%llu rejected=%llu %s", view,
                  (unsigned long long)count_of(fleet, view, VERDICT_ACCEPTED),
                  (unsigned long long)rejected, buf_text(&line));
     }
@@ -79,15 +80,12 @@ static void *member_main(void *arg)
     return NULL;
 }
 
-static int member_open_store(const struct fleet *fleet, struct member *member, struct err *err)
+static void member_open_store(const struct fleet *fleet, struct member *member)
 {
     const struct options *options = fleet->options;
-    int rc = redis_url_login(options->redis_url, &member->url, err);
-    if (rc < 0)
-        return rc;
     struct store_setup setup = {
-        .wire = wire_socket_new(&member->url),
-        .url = &member->url,
+        .wire = wire_socket_new(&options->redis),
+        .url = &options->redis,
         .group_id = options->kafka_group_id,
         .allows_eviction = options->redis_allow_eviction,
         .random = entropy_draw,
@@ -96,8 +94,7 @@ static int member_open_store(const struct fleet *fleet, struct member *member, s
     bool is_fenced = options->checkpoint_interval_ms > 0;
     member->ends.store = is_fenced ? fenced_store_new(&setup) : plain_store_new(&setup);
     if (is_fenced)
-        member->ends.loader = loader_new(wire_socket_new(&member->url), &member->url);
-    return 0;
+        member->ends.loader = loader_new(wire_socket_new(&options->redis), &options->redis);
 }
 
 static int member_open_sources(const struct fleet *fleet, struct member *member, int number,
@@ -126,7 +123,7 @@ static void member_close(struct member *member)
 static int member_start(struct fleet *fleet, size_t number, uint64_t seed, struct err *err)
 {
     struct member *member = &fleet->members[number];
-    member->board = board_new((int)number);
+    member->board = fleet->boards[number];
     member->worker = worker_new(&(struct worker_setup){
         .options = fleet->options,
         .catalog = fleet->catalog,
@@ -136,9 +133,8 @@ static int member_start(struct fleet *fleet, size_t number, uint64_t seed, struc
         .board = member->board,
     });
     fleet->member_count = number + 1;
-    int rc = member_open_store(fleet, member, err);
-    if (rc == 0)
-        rc = member_open_sources(fleet, member, (int)number, err);
+    member_open_store(fleet, member);
+    int rc = member_open_sources(fleet, member, (int)number, err);
     if (rc == 0 && pthread_create(&member->thread, NULL, member_main, member) != 0)
         rc = err_set(err, ERR_INTERNAL, "cannot start a thread: too many are running");
     if (rc < 0) {
@@ -176,6 +172,46 @@ static bool is_everyone_done(const struct fleet *fleet)
         if (fleet->members[i].is_started && !fleet->members[i].is_done)
             return false;
     return true;
+}
+
+/* ---- what others see ---- */
+
+static void make_boards(struct fleet *fleet)
+{
+    size_t count = (size_t)fleet->options->workers;
+    fleet->boards = mem_zalloc((count + 1) * sizeof *fleet->boards);
+    for (size_t i = 0; i < count; i++)
+        fleet->boards[i] = board_new((int)i);
+    fleet->boards[count] = fleet->board = board_new(-1);
+    cell_set(&fleet->board->cells[BOARD_RELOADED_MS], clock_wall_ms());
+    fleet->display = (struct display){
+        .boards = (const struct board *const *)fleet->boards,
+        .board_count = count + 1,
+        .version = TIDEWHEEL_VERSION,
+        .kafka_version = kafka_version(),
+        .redis_version = redis_client_version(),
+        .memory_limit = fleet->options->limits_memory,
+    };
+}
+
+/* Nobody reads them any more. */
+static void free_boards(struct fleet *fleet)
+{
+    for (size_t i = 0; i < fleet->display.board_count; i++)
+        board_free(fleet->boards[i]);
+    free(fleet->boards);
+}
+
+static int open_http(struct fleet *fleet, struct err *err)
+{
+    const char *listen = fleet->options->http_listen;
+    return *listen == '\0' ? 0 : http_open(listen, &fleet->display, &fleet->http, err);
+}
+
+static void show(const struct fleet *fleet, enum phase phase)
+{
+    cell_set(&fleet->board->cells[BOARD_TURN_MS], clock_mono_ms());
+    cell_set(&fleet->board->cells[BOARD_PHASE], phase);
 }
 
 /* ---- signals ---- */
@@ -220,6 +256,7 @@ static void watch(struct fleet *fleet)
 {
     int64_t counters_ms = clock_mono_ms() + COUNTERS_MS;
     while (!is_anyone_done(fleet)) {
+        show(fleet, PHASE_RUNNING);
         int64_t wait_ms = fleet->reload.next != NULL ? RELOAD_WATCH_MS : WATCH_MS;
         int signal = wait_signal(notify_wait_ms(&fleet->notify, wait_ms));
         fleet->reload.is_wanted = fleet->reload.is_wanted || signal == SIGHUP;
@@ -235,6 +272,7 @@ static void watch(struct fleet *fleet)
         counters_ms += COUNTERS_MS;
         log_counters(fleet, "events");
     }
+    show(fleet, PHASE_DRAINING);
     fleet->stop = true;
     notify_stopping(&fleet->notify, fleet->options->shutdown_timeout_ms + STOP_EXTRA_MS);
 }
@@ -274,11 +312,10 @@ static void free_all(struct fleet *fleet, bool *ret_has_left)
         struct member *member = &fleet->members[i];
         *ret_has_left = *ret_has_left && (!member->is_started || worker_has_left(member->worker));
         worker_free(member->worker);
-        board_free(member->board);
-        redis_url_fini(&member->url);
     }
     free(fleet->members);
-    board_free(fleet->board);
+    http_close(fleet->http);
+    free_boards(fleet);
     catalog_free(fleet->catalog);
     catalog_free(fleet->reload.next);
     notify_close(&fleet->notify);
@@ -290,7 +327,6 @@ int fleet_run(const struct fleet_setup *setup, bool *ret_has_left, struct err *e
         .setup = *setup,
         .options = setup->options,
         .catalog = setup->catalog,
-        .board = board_new(-1),
     };
     fleet_block_signals();
     notify_open(&fleet.notify);
@@ -298,7 +334,10 @@ int fleet_run(const struct fleet_setup *setup, bool *ret_has_left, struct err *e
              (long long)fleet.options->workers, fleet.catalog->view_count,
              fleet.catalog->topic_count, fleet.options->kafka_group_id,
              fleet.options->checkpoint_interval_ms > 0 ? "checkpointed" : "plain");
-    int rc = start_all(&fleet, err);
+    make_boards(&fleet);
+    int rc = open_http(&fleet, err);
+    if (rc == 0)
+        rc = start_all(&fleet, err);
     if (rc == 0) {
         notify_ready(&fleet.notify);
         watch(&fleet);

@@ -9,13 +9,12 @@
 
 #include "run/notify.h"
 #include "tidewheel/fleet.h"
-#include "tidewheel/redis_url.h"
+#include "tidewheel/http.h"
 #include "tidewheel/worker.h"
 
 struct member {
     struct worker *worker;
-    struct board *board;
-    struct redis_url url; /* lent to the store */
+    struct board *board; /* as boards[number] */
     struct worker_ends ends;
     pthread_t thread;
     _Atomic bool is_done;
@@ -37,7 +36,10 @@ struct fleet {
     struct catalog *catalog; /* that all workers have, or have had until the next one is taken */
     struct member *members;
     size_t member_count;
-    struct board *board; /* the main thread's */
+    struct board **boards; /* of the workers, and the last one is the main thread's */
+    struct board *board;   /* this last one */
+    struct display display;
+    struct http *http; /* NULL: nobody may ask */
     struct reload reload;
     struct notify notify;
     _Atomic bool stop;
@@ -53,7 +55,7 @@ void reload_serve(struct fleet *fleet);
 /* One line for a person: what the workers do. */
 void status_write(const struct fleet *fleet, struct buf *ret);
 
-/* Has every worker begun a turn lately? */
+/* As /livez. */
 bool status_is_alive(const struct fleet *fleet, int64_t mono_ms);
 
 #endif

@@ -7,15 +7,13 @@
 
 /* ---- what is said ---- */
 
-/* A report has a problem a line; quotes would end the value that the line is. */
+/* A problem a line. */
 static void log_report(struct buf *report)
 {
     char *next = NULL;
     (void)buf_text(report);
     for (char *line = strtok_r(report->ptr, "\n", &next); line != NULL;
          line = strtok_r(NULL, "\n", &next)) {
-        for (char *at = line; *at != '\0'; at++)
-            *at = (char)(*at == '"' ? '\'' : *at);
         log_error("reload", "why=\"%s\"", line);
     }
 }
@@ -30,11 +28,11 @@ static void end(struct fleet *fleet, enum log_level level, const char *state)
         cell_set(&fleet->board->cells[BOARD_RELOADED_MS], clock_wall_ms());
     log_line(level, "reload",
              "state=%s views_kept=%zu views_changed=%zu views_new=%zu views_gone=%zu "
-             "topics_new=%zu topics_gone=%zu took_ms=%lld%s",
+             "topics_new=%zu topics_gone=%zu took_ms=%lld then=%s",
              state, change->views_kept, change->views_changed, change->views_new,
              change->views_gone, change->topics_new, change->topics_gone,
              (long long)(clock_mono_ms() - reload->begun_ms),
-             is_taken ? "" : " then=\"the pipelines stay as they were\"");
+             is_taken ? NULL : "the pipelines stay as they were");
     notify_ready(&fleet->notify);
 }
 

@@ -1,6 +1,5 @@
+#include "metrics/health.h"
 #include "run/fleet_private.h"
-
-enum { BEAT_MS_MAX = 30 * 1000 }; /* of a worker: longer than it waits for anybody */
 
 /* Summed over all workers. */
 struct sum {
@@ -15,13 +14,12 @@ struct sum {
 static void add_unit(const struct board_unit *unit, struct sum *sum)
 {
     int64_t stage = cell_get(&unit->cells[UNIT_STAGE]);
-    int64_t position = cell_get(&unit->cells[UNIT_POSITION]);
-    int64_t end = cell_get(&unit->cells[UNIT_END]);
+    int64_t lag = unit_lag(unit);
     if (stage == STAGE_AWAY)
         return;
     sum->units++;
     sum->live += stage == STAGE_LIVE;
-    sum->lag += position >= 0 && end > position ? end - position : 0;
+    sum->lag += lag > 0 ? lag : 0;
 }
 
 static struct sum sum_of(const struct fleet *fleet)
@@ -59,16 +57,11 @@ void status_write(const struct fleet *fleet, struct buf *ret)
         buf_printf(ret, "running: %zu partitions, lag %lld", sum.units, (long long)sum.lag);
 }
 
-static bool is_alive(const struct board *board, int64_t mono_ms)
-{
-    return cell_get(&board->cells[BOARD_PHASE]) != PHASE_RUNNING ||
-           mono_ms - cell_get(&board->cells[BOARD_TURN_MS]) <= BEAT_MS_MAX;
-}
-
 bool status_is_alive(const struct fleet *fleet, int64_t mono_ms)
 {
-    bool ret = true;
-    for (size_t i = 0; i < fleet->member_count; i++)
-        ret = ret && is_alive(fleet->members[i].board, mono_ms);
-    return ret;
+    struct buf text = {NULL, 0, 0};
+    const struct scrape scrape = {.display = &fleet->display, .mono_ms = mono_ms};
+    bool is_live = health_is_live(&scrape, &text);
+    buf_fini(&text);
+    return is_live;
 }
