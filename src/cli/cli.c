@@ -40,7 +40,8 @@ static const struct flag FLAGS[] = {
 static const struct command COMMANDS[] = {
     {"run", command_run, "csX", "",
      "the worker: events from Kafka in, features into Redis",
-     "Runs until SIGTERM or SIGINT, then drains, writes, commits and leaves the group.\n\n"
+     "Runs until SIGTERM or SIGINT, then drains, writes, commits and leaves the group. SIGHUP: reads the\n"
+     "pipelines anew; if anything is wrong, those of before go on.\n\n"
      "  tidewheel run -c config/tidewheel.yaml -s workers=4\n"},
     {"validate", command_validate, "csX", "[PIPELINE...]",
      "all errors at once; prints what would be computed",

@@ -40,7 +40,7 @@ static void gather_checkpoint(struct tenure *tenure)
     struct checkpoint *checkpoint = &tenure->checkpoint;
     bool is_time = (worker->mono_ms >= tenure->checkpoint_ms || is_waited_for(tenure)) &&
                    checkpoint_is_due(checkpoint);
-    bool is_last = worker->is_ending && !tenure->has_ended;
+    bool is_last = (worker->is_ending && !tenure->has_ended) || tenure->leaving != LEAVING_NOT;
     if (tenure->trial.is_found)
         return;
     if (checkpoint->phase == CHECKPOINT_IDLE && (is_time || is_last)) {
@@ -137,6 +137,29 @@ void tenure_answered(struct tenure *tenure, const struct item *item)
 }
 
 /* ---- ending ---- */
+
+static void leave(struct tenure *tenure, enum leaving leaving)
+{
+    const struct checkpoint *checkpoint = &tenure->checkpoint;
+    tenure->leaving = leaving;
+    tenure->leave_after = checkpoint->count + (checkpoint->phase == CHECKPOINT_IDLE ? 1 : 2);
+}
+
+bool tenure_leave(struct tenure *tenure)
+{
+    struct source *source = tenure->worker->source;
+    if (tenure->state != TENURE_RUNNING || tenure->fence.state != FENCE_HELD)
+        return true;
+    if (tenure->leaving == LEAVING_NOT)
+        leave(tenure, LEAVING_SOON);
+    bool is_saved = tenure->checkpoint.count >= tenure->leave_after;
+    if (tenure->leaving == LEAVING_SOON && is_saved) {
+        source->ops->hold(source, tenure->unit);
+        leave(tenure, LEAVING_NOW);
+        return false;
+    }
+    return is_saved;
+}
 
 void tenures_begin_ending(struct worker *worker)
 {

@@ -10,9 +10,10 @@ TIDEWHEEL_BIN names another build.
 import json
 import os
 import re
+import signal
 import sys
 
-from process import BUILD, TREE, Process, folder
+from process import BUILD, TREE, Process, folder, until
 
 FIELD = re.compile(r'([A-Za-z0-9_:]+)=("(?:[^"\\]|\\.)*"|\S*)')
 
@@ -60,18 +61,32 @@ class Worker(Process):
                  refresh_ms=300_000, checkpoint="1s", extra="", flags=(), env=None, name="worker", http="",
                  launcher=(), command="run"):
         self.folder = folder("worker")
-        files = []
-        for number, text in enumerate(pipelines):
-            file = self.folder / f"pipeline-{number}.yaml"
-            file.write_text(text)
-            files.append(f'"{file}"')
         self.config = self.folder / "tidewheel.yaml"
-        self.config.write_text(CONFIG.format(
-            servers=kafka.servers, group=group, redis=redis.url, pipelines=", ".join(files),
-            workers=workers, session_ms=session_ms, heartbeat_ms=session_ms // 10, refresh_ms=refresh_ms,
-            checkpoint=checkpoint, extra=extra, http=http))
+        self.settings = {
+            "servers": kafka.servers, "group": group, "redis": redis.url, "workers": workers,
+            "session_ms": session_ms, "heartbeat_ms": session_ms // 10, "refresh_ms": refresh_ms,
+            "checkpoint": checkpoint, "extra": extra, "http": http}
+        self.configure(pipelines)
         self.workers = workers
         super().__init__([*launcher, binary(), command, "-c", self.config, *flags], name=name, env=env)
+
+    def configure(self, pipelines, **settings):
+        """Writes the configuration and the pipelines: what the next start, or reload, reads."""
+        self.settings.update(settings)
+        files = [self.folder / f"pipeline-{number}.yaml" for number in range(len(pipelines))]
+        for file, text in zip(files, pipelines):
+            file.write_text(text)
+        self.config.write_text(CONFIG.format(
+            pipelines=", ".join(f'"{file}"' for file in files), **self.settings))
+
+    def reload(self, seconds=60):
+        """SIGHUP; how it has ended: done, unchanged or refused."""
+        def ends():
+            return [row for row in self.lines("reload") if row.get("state", "begun") != "begun"]
+
+        before = len(ends())
+        self.signal(signal.SIGHUP)
+        return until(lambda: ends()[before:], seconds, f"{self.name} has reloaded")[0]
 
     def lines(self, at, **fields):
         """The log lines with this at= and these fields, parsed, oldest first."""
