@@ -5,7 +5,7 @@
 #include "tidewheel/log.h"
 #include "tidewheel/mem.h"
 
-enum { ADOPT_MS = 10000 }; /* until the offer is taken, however slow Redis is: as by a restart */
+enum { ANSWER_MS = 5000 }; /* that the batch in flight may take; past it memory is dropped */
 
 /* ---- what a worker has of each view, by its index ---- */
 
@@ -140,16 +140,14 @@ int adopt_offer(struct worker *worker, struct err *err)
     const struct catalog *offer = atomic_load_explicit(&worker->offered, memory_order_acquire);
     if (offer == worker->setup.catalog)
         return 0;
-    if (worker->adopt_by_ms == 0)
-        worker->adopt_by_ms = worker->mono_ms + ADOPT_MS;
-    bool is_late = worker->mono_ms >= worker->adopt_by_ms;
-    if (!is_late && !have_left(worker, offer))
+    if (!worker->is_adopting && !have_left(worker, offer))
         return 0;
+    if (!worker->is_adopting)
+        worker->adopt_by_ms = worker->mono_ms + ANSWER_MS;
     worker->is_adopting = true;
-    if (!is_late && worker->is_sent)
+    if (worker->is_sent && worker->mono_ms < worker->adopt_by_ms)
         return 0;
     int rc = adopt(worker, offer, err);
     worker->is_adopting = false;
-    worker->adopt_by_ms = 0;
     return rc;
 }

@@ -74,6 +74,7 @@ struct tenure {
     bool has_ended;  /* a drain: its last checkpoint is written */
     enum leaving leaving;
     uint64_t leave_after; /* as many checkpoints are to be done before the next step */
+    int64_t leave_by_ms;  /* and then it is taken at any rate; monotonic clock */
     struct trial trial;
     int64_t checkpoint_ms; /* the next one; this and the following by the monotonic clock */
     int64_t retry_ms;

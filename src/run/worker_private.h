@@ -60,7 +60,7 @@ struct worker {
     const struct catalog *_Atomic offered; /* by the main thread */
     const struct catalog *_Atomic adopted; /* nobody here knows another any more */
     bool is_adopting;                      /* no batch is sent until the offer is taken */
-    int64_t adopt_by_ms;                   /* monotonic clock; 0: there is none */
+    int64_t adopt_by_ms;                   /* and then at any rate; monotonic clock */
     /* The checkpointed form. */
     bool is_fenced;
     bool is_ending;        /* last checkpoints are being written */
