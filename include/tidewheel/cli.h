@@ -58,6 +58,7 @@ int command_print_config(const struct cli_args *args);
 int command_healthcheck(const struct cli_args *args);
 int command_list(const struct cli_args *args);
 int command_schema(const struct cli_args *args);
+int command_generate(const struct cli_args *args);
 int command_version(const struct cli_args *args);
 
 #endif

@@ -109,9 +109,24 @@ static const struct command COMMANDS[] = {
      "the JSON Schema of a file, for editors",
      "Without an argument: of a pipeline.\n\n"
      "  tidewheel schema pipeline > schema/pipeline.json\n"},
+    {"generate", command_generate, "", "man|bash|zsh|fish|reference",
+     "manual, completions, and a file of all options",
+     "From the tables that the program itself goes by.\n\n"
+     "  tidewheel generate man | man -l -\n"
+     "  source <(tidewheel generate bash)\n"
+     "  tidewheel generate reference > config/reference.yaml\n"},
     {"version", command_version, "", "",
      "versions of tidewheel and of its libraries",
      "  tidewheel version\n"},
+};
+
+static const struct exit_row EXITS[] = {
+    {EXIT_OK, "", "All went well, or a signal has ended it."},
+    {EXIT_TEST_FAILED, "a failed test", "A test of a pipeline failed."},
+    {EXIT_USAGE, "usage", "The arguments are wrong."},
+    {EXIT_UNAVAILABLE, "unavailable", "Kafka or Redis refuses to work with it, and waiting does not help."},
+    {EXIT_INTERNAL, "internal", "An error of its own."},
+    {EXIT_CONFIG, "configuration", "The configuration or a pipeline is wrong; nothing has started."},
 };
 /* clang-format on */
 
@@ -124,6 +139,8 @@ const struct flag *const cli_flags = FLAGS;
 const size_t cli_flag_count = FLAG_COUNT;
 const struct command *const cli_commands = COMMANDS;
 const size_t cli_command_count = COMMAND_COUNT;
+const struct exit_row *const cli_exits = EXITS;
+const size_t cli_exit_count = sizeof EXITS / sizeof *EXITS;
 
 bool cli_has_flag(const struct command *command, const struct flag *flag)
 {
