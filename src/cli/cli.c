@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cli/cli_tables.h"
+#include "tidewheel/mask.h"
 #include "tidewheel/mem.h"
 #include "tidewheel/suggest.h"
 
@@ -301,6 +302,28 @@ static const struct command *find_command(const char *name, struct suggest *sugg
     return NULL;
 }
 
+/* `-X sasl.password hunter2`: the operand is the value, perhaps a secret, and nobody may take it for a
+ * file's name and say so. */
+static bool is_cut_in_two(const struct cli_args *args)
+{
+    bool ret = false;
+    for (size_t i = 0; i < args->assignment_count; i++)
+        ret = ret || strchr(args->assignments[i], '=') == NULL;
+    for (size_t i = 0; i < args->property_count; i++)
+        ret = ret || strchr(args->properties[i], '=') == NULL;
+    return ret && args->operand_count > 0;
+}
+
+static int refuse_operand(const struct command *command, const struct cli_args *args)
+{
+    struct buf shown = {NULL, 0, 0};
+    mask_logins(args->operands[0], &shown);
+    int rc =
+        cli_usage_error("%s takes no arguments, and found %s", command->name, buf_text(&shown));
+    buf_fini(&shown);
+    return rc;
+}
+
 static int run(const struct command *command, int argc, char **argv)
 {
     struct cli_args args = {.config = NULL};
@@ -309,9 +332,10 @@ static int run(const struct command *command, int argc, char **argv)
     int rc = parse(command, argc, argv, &args, &wants_help);
     if (wants_help)
         print_command_help(command);
+    else if (rc == 0 && is_cut_in_two(&args))
+        rc = cli_usage_error("-s and -X take path=value and name=value, in one word");
     else if (rc == 0 && *command->operands == '\0' && args.operand_count > 0)
-        rc =
-            cli_usage_error("%s takes no arguments, and found %s", command->name, args.operands[0]);
+        rc = refuse_operand(command, &args);
     else if (rc == 0)
         rc = command->run(&args);
     free(args.assignments);

@@ -101,6 +101,8 @@ static int take_property(struct loader *loader, const char *name, const char *va
     const char *reason = owned(name, value);
     if (reason != NULL)
         return err_set(err, ERR_CONFIG, "is not to be set: %s", reason);
+    if (strpbrk(name, ":= \t\n") != NULL)
+        return err_set(err, ERR_CONFIG, "is no name of a property of librdkafka");
     int rc = options_read_property(name, value, beside, &property, err);
     if (rc < 0)
         return rc;
@@ -142,7 +144,7 @@ static void set_property(struct loader *loader, const char *origin, const char *
     struct err err = {0, ""};
     char *name = mem_strndup(text, (size_t)(equals - text));
     if (take_property(loader, name, equals + 1, NULL, origin, &err) < 0)
-        buf_printf(&loader->problems, "%s: %s: %s\n", origin, cite(name).text, err.text);
+        buf_printf(&loader->problems, "%s: %s: %s\n", origin, cite_name(name).text, err.text);
     free(name);
 }
 
@@ -247,19 +249,8 @@ static void assign_path(struct loader *loader, const char *path, const char *tex
         suggest_try(&suggest, option_rows[i].path);
     }
     char hint[SUGGEST_TEXT_MAX];
-    buf_printf(&loader->problems, "-s: %s: unknown option%s\n", cite(path).text,
+    buf_printf(&loader->problems, "-s: %s: unknown option%s\n", cite_name(path).text,
                suggest_text(&suggest, hint));
-}
-
-/* Without an equals sign: what does not look like a path any more may be the value. */
-static void refuse_assignment(struct loader *loader, const char *text)
-{
-    static const char PATH[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-";
-    size_t len = strspn(text, PATH);
-    char *path = mem_strndup(text, len);
-    buf_printf(&loader->problems, "-s: %s%s: expected path=value\n", cite(path).text,
-               text[len] != '\0' ? "..." : "");
-    free(path);
 }
 
 static void read_assignments(struct loader *loader)
@@ -268,7 +259,7 @@ static void read_assignments(struct loader *loader)
         const char *text = loader->source->assignments[i];
         const char *equals = strchr(text, '=');
         if (equals == NULL) {
-            refuse_assignment(loader, text);
+            buf_printf(&loader->problems, "-s: %s: expected path=value\n", cite_name(text).text);
             continue;
         }
         char *path = mem_strndup(text, (size_t)(equals - text));
