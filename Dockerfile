@@ -6,7 +6,7 @@ FROM debian:13-slim AS build
 RUN apt-get update \
     && apt-get install -y --no-install-recommends \
         gcc libc6-dev make pkg-config \
-        librdkafka-dev libhiredis-dev libyajl-dev libyaml-dev libxxhash-dev libmicrohttpd-dev \
+        librdkafka-dev libhiredis-dev libssl-dev libyajl-dev libyaml-dev libxxhash-dev libmicrohttpd-dev \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY Makefile ./
@@ -18,7 +18,8 @@ RUN make -j"$(nproc)" build/tidewheel build/tidewheel-generate
 FROM debian:13-slim
 RUN apt-get update \
     && apt-get install -y --no-install-recommends \
-        ca-certificates librdkafka1 libhiredis1.1.0 libyajl2 libyaml-0-2 libxxhash0 libmicrohttpd12t64 \
+        ca-certificates librdkafka1 libhiredis1.1.0 libssl3t64 libyajl2 libyaml-0-2 libxxhash0 \
+        libmicrohttpd12t64 \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin tidewheel
 COPY --from=build /src/build/tidewheel /usr/local/bin/tidewheel

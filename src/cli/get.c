@@ -61,7 +61,7 @@ static int fetch(const struct options *options, const struct view *view, struct 
     for (size_t i = 0; i < view->field_count; i++)
         names[i] = view->fields[i].name;
     template_render(&view->key, identity, view->has_tenant, &key);
-    int rc = redis_fetch(options->redis_url, buf_slice(&key), names, view->field_count, ret->values,
+    int rc = redis_fetch(&options->redis, buf_slice(&key), names, view->field_count, ret->values,
                          &ret->ttl_ms, err);
     buf_reset(&key);
     template_render(&view->freshness_key, identity, view->has_tenant, &key);
@@ -70,8 +70,7 @@ static int fetch(const struct options *options, const struct view *view, struct 
     const char *fields[] = {view->name, buf_text(&event)};
     int64_t ttl_ms = 0;
     if (rc == 0)
-        rc = redis_fetch(options->redis_url, buf_slice(&key), fields, 2, ret->freshness, &ttl_ms,
-                         err);
+        rc = redis_fetch(&options->redis, buf_slice(&key), fields, 2, ret->freshness, &ttl_ms, err);
     buf_fini(&event);
     buf_fini(&key);
     free(names);

@@ -13,6 +13,9 @@
 int load_options(const struct cli_args *args, bool needs_pipelines, struct options *ret);
 int load_catalog(const char *const *files, size_t count, struct catalog **ret);
 
+/* From here on no log line shows a secret of these: passwords, and what properties keep secret. */
+void hide_secrets(const struct options *options);
+
 /* What events may be where no worker's configuration is read: the defaults of its limits. */
 extern const struct decode_limits default_limits;
 

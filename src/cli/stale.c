@@ -298,7 +298,7 @@ static int stale(const struct options *options, const struct stale_setup *setup)
     key_pattern_add(&view->freshness_key, view->key_count - view->has_tenant, &pattern);
     key_pattern_glob(buf_slice(&pattern), &search.glob);
     buf_printf(&search.event_field, "%s:event", view->name);
-    int rc = redis_query_open(options->redis_url, &search.query, &err);
+    int rc = redis_query_open(&options->redis, &search.query, &err);
     if (rc == 0)
         rc = search_all(&search, &err);
     if (rc < 0)

@@ -33,6 +33,22 @@ const struct setting option_rows[] = {
         .path = "redis.url", .type = SETTING_TEXT, .secret = SECRET_IN_URL, .preset = "redis://localhost:6379/0", .min = 1, .max = 4096,
         .offset = offsetof(struct options, redis_url),
         .help = "redis://[user:password@]host[:port][/db], rediss:// for TLS, or unix:///path/to/socket."},
+    [OPTION_REDIS_PASSWORD_FILE] = {
+        .path = "redis.password_file", .type = SETTING_TEXT, .is_file = true, .preset = "", .max = 4096,
+        .offset = offsetof(struct options, redis_password_file),
+        .help = "The file that holds the password of redis.url's user; empty: redis.url has it, or there is none."},
+    [OPTION_REDIS_TLS_CA_FILE] = {
+        .path = "redis.tls.ca_file", .type = SETTING_TEXT, .is_file = true, .preset = "", .max = 4096,
+        .offset = offsetof(struct options, redis_tls_ca_file),
+        .help = "PEM file of the CAs that may vouch for Redis, with rediss://; empty: the system's."},
+    [OPTION_REDIS_TLS_CERT_FILE] = {
+        .path = "redis.tls.cert_file", .type = SETTING_TEXT, .is_file = true, .preset = "", .max = 4096,
+        .offset = offsetof(struct options, redis_tls_cert_file),
+        .help = "PEM file of the certificate that is shown to Redis, and of those between it and its CA; empty: none."},
+    [OPTION_REDIS_TLS_KEY_FILE] = {
+        .path = "redis.tls.key_file", .type = SETTING_TEXT, .is_file = true, .preset = "", .max = 4096,
+        .offset = offsetof(struct options, redis_tls_key_file),
+        .help = "PEM file of the private key of that certificate, without a passphrase."},
     [OPTION_REDIS_ALLOW_EVICTION] = {
         .path = "redis.allow_eviction", .type = SETTING_BOOL, .preset = "false",
         .offset = offsetof(struct options, redis_allow_eviction),

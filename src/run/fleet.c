@@ -22,8 +22,7 @@ enum { COUNTERS_MS = 60 * 1000, WATCH_S = 1, EXIT_SECOND_SIGNAL = 128 + SIGTERM 
 
 struct member {
     struct worker *worker;
-    struct board *board;  /* as boards[number] */
-    struct redis_url url; /* lent to the store */
+    struct board *board; /* as boards[number] */
     struct worker_ends ends;
     pthread_t thread;
     _Atomic bool is_done;
@@ -69,7 +68,7 @@ static void log_counters(const struct fleet *fleet, const char *at)
                 buf_printf(&line, " %s=%llu", verdict_rows[verdict].name,
                            (unsigned long long)count);
         }
-        log_info(at, "view=%s accepted=%llu rejected=%llu%s", view->name,
+        log_info(at, "view=%s accepted=%llu rejected=%llu %s", view->name,
                  (unsigned long long)count_of(fleet, view, VERDICT_ACCEPTED),
                  (unsigned long long)rejected, buf_text(&line));
     }
@@ -94,15 +93,12 @@ static void *member_main(void *arg)
     return NULL;
 }
 
-static int member_open_store(const struct fleet *fleet, struct member *member, struct err *err)
+static void member_open_store(const struct fleet *fleet, struct member *member)
 {
     const struct options *options = fleet->options;
-    int rc = redis_url_login(options->redis_url, &member->url, err);
-    if (rc < 0)
-        return rc;
     struct store_setup setup = {
-        .wire = wire_socket_new(&member->url),
-        .url = &member->url,
+        .wire = wire_socket_new(&options->redis),
+        .url = &options->redis,
         .group_id = options->kafka_group_id,
         .allows_eviction = options->redis_allow_eviction,
         .random = entropy_draw,
@@ -111,8 +107,7 @@ static int member_open_store(const struct fleet *fleet, struct member *member, s
     bool is_fenced = options->checkpoint_interval_ms > 0;
     member->ends.store = is_fenced ? fenced_store_new(&setup) : plain_store_new(&setup);
     if (is_fenced)
-        member->ends.loader = loader_new(wire_socket_new(&member->url), &member->url);
-    return 0;
+        member->ends.loader = loader_new(wire_socket_new(&options->redis), &options->redis);
 }
 
 static int member_open_sources(const struct fleet *fleet, struct member *member, int number,
@@ -151,9 +146,8 @@ static int member_start(struct fleet *fleet, size_t number, uint64_t seed, struc
         .board = member->board,
     });
     fleet->member_count = number + 1;
-    int rc = member_open_store(fleet, member, err);
-    if (rc == 0)
-        rc = member_open_sources(fleet, member, (int)number, err);
+    member_open_store(fleet, member);
+    int rc = member_open_sources(fleet, member, (int)number, err);
     if (rc == 0 && pthread_create(&member->thread, NULL, member_main, member) != 0)
         rc = err_set(err, ERR_INTERNAL, "cannot start a thread: too many are running");
     if (rc < 0) {
@@ -331,7 +325,6 @@ int fleet_run(const struct options *options, const struct catalog *catalog, bool
         struct member *member = &fleet.members[i];
         *ret_has_left = *ret_has_left && (!member->is_started || worker_has_left(member->worker));
         worker_free(member->worker);
-        redis_url_fini(&member->url);
     }
     free(fleet.members);
     http_close(fleet.http);

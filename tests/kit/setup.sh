@@ -5,8 +5,8 @@
 #     setup.sh lint       and what the lint and the fuzzers need
 set -eu
 
-packages="gcc libc6-dev make pkgconf librdkafka-dev libhiredis-dev libyajl-dev libyaml-dev
-    libxxhash-dev libmicrohttpd-dev check redis-server python3 maven default-jre-headless"
+packages="gcc libc6-dev make pkgconf librdkafka-dev libhiredis-dev libssl-dev libyajl-dev libyaml-dev
+    libxxhash-dev libmicrohttpd-dev check openssl redis-server python3 maven default-jre-headless"
 # 25 MB: the alerts and the dashboard are tested on a real Prometheus.
 packages="$packages python3-yaml prometheus prometheus-redis-exporter"
 if [ "${1:-}" = lint ]; then

@@ -7,6 +7,7 @@
 TIDEWHEEL_BIN names another build.
 """
 
+import json
 import os
 import re
 import sys
@@ -44,8 +45,8 @@ def binary():
 
 
 def parse(line):
-    """A line of logfmt as a dict; values without their quotes."""
-    return {name: value[1:-1] if value.startswith('"') else value
+    """A line of logfmt as a dict; values without their quotes, whose escapes are those of JSON."""
+    return {name: json.loads(value) if value.startswith('"') else value
             for name, value in FIELD.findall(line)}
 
 
