@@ -19,16 +19,6 @@ static int exit_code_of(int rc)
     }
 }
 
-/* What the file asks for and this version does not do yet is said, not passed over. */
-static void warn_of_missing(const struct options *options)
-{
-    if (options->dead_letter_topic != NULL && options->dead_letter_topic[0] != '\0')
-        log_warn("start",
-                 "dead_letter.topic=%s why=\"dead letters are not in this version: "
-                 "rejected events are counted and dropped\"",
-                 options->dead_letter_topic);
-}
-
 int command_run(const struct cli_args *args)
 {
     struct options options;
@@ -48,7 +38,6 @@ int command_run(const struct cli_args *args)
     buf_fini(&report);
     if (rc == EXIT_OK) {
         struct err err = {0, ""};
-        warn_of_missing(&options);
         bool has_left = true;
         int failed = fleet_run(&options, catalog, &has_left, &err);
         if (failed < 0)

@@ -110,6 +110,19 @@ static void member_open_store(const struct fleet *fleet, struct member *member)
         member->ends.loader = loader_new(wire_socket_new(&options->redis), &options->redis);
 }
 
+static int member_open_letters(const struct fleet *fleet, struct member *member, int number,
+                               struct err *err)
+{
+    struct letters_handler handler = worker_letters_handler(member->worker);
+    bool has_any = false;
+    for (int i = 0; i < VERDICT_COUNT; i++)
+        has_any =
+            has_any || options_on_error(fleet->options, (enum verdict)i) == ON_ERROR_DEAD_LETTER;
+    return has_any
+               ? kafka_letters_open(fleet->options, number, &handler, &member->ends.letters, err)
+               : 0;
+}
+
 static int member_open_sources(const struct fleet *fleet, struct member *member, int number,
                                struct err *err)
 {
@@ -131,6 +144,8 @@ static void member_close(struct member *member)
     if (member->ends.store != NULL)
         member->ends.store->ops->close(member->ends.store);
     loader_free(member->ends.loader);
+    if (member->ends.letters != NULL)
+        (void)member->ends.letters->ops->close(member->ends.letters, 0);
 }
 
 static int member_start(struct fleet *fleet, size_t number, uint64_t seed, struct err *err)
@@ -147,7 +162,9 @@ static int member_start(struct fleet *fleet, size_t number, uint64_t seed, struc
     });
     fleet->member_count = number + 1;
     member_open_store(fleet, member);
-    int rc = member_open_sources(fleet, member, (int)number, err);
+    int rc = member_open_letters(fleet, member, (int)number, err);
+    if (rc == 0)
+        rc = member_open_sources(fleet, member, (int)number, err);
     if (rc == 0 && pthread_create(&member->thread, NULL, member_main, member) != 0)
         rc = err_set(err, ERR_INTERNAL, "cannot start a thread: too many are running");
     if (rc < 0) {
