@@ -91,6 +91,8 @@ enum board_unit_cell {
     UNIT_POSITION,   /* the next one to be applied */
     UNIT_LIVE_AT,    /* it is caught up there */
     UNIT_END,        /* of the log, as far as it is known */
+    UNIT_PUBLISHED,  /* everything before is in acknowledged writes of features */
+    UNIT_LEFTOVERS,  /* generations of state that are to be cleaned away; plain: 0 */
     UNIT_DURABLE,    /* everything before is in acknowledged writes; checkpointed: in blobs */
     UNIT_COMMITTED,  /* what the group has been told */
     UNIT_ENTITIES,   /* in memory, once in each view */

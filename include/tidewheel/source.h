@@ -44,8 +44,11 @@ struct source_handler {
     void (*revoked)(void *arg, bool is_lost);
     /* The unit did not come back in this rebalance: its state goes. The unit is freed after it. */
     void (*dropped)(void *arg, struct unit *unit);
-    /* Everything before offset has been handed out (an end-of-partition event). */
+    /* Everything before offset has been handed out (an end-of-partition event, or the bound). */
     void (*reached)(void *arg, struct unit *unit, int64_t offset);
+    /* Of each unit the first record with a timestamp of at least this, and all behind it, are left
+     * alone; 0: none are. */
+    int64_t until_ms;
     /* Where the source shows what it knows best: commits, rebalances, what the group has given us, and
      * whether Kafka answers. NULL: nobody looks. */
     struct board *board;

@@ -28,6 +28,8 @@ struct worker_setup {
     uint64_t seed;
     _Atomic bool *stop;
     struct board *board; /* written by this worker alone; outlives it, and its catalog */
+    int64_t until_ms;    /* as source_handler's: 0: everything is read */
+    bool saves_at_once;  /* a unit that has caught up: it is somebody's end */
     /* What time it is; NULL: clock.h. Tests and simulations tell their own. */
     int64_t (*wall_ms)(void);
     int64_t (*mono_ms)(void);

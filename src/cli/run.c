@@ -1,3 +1,5 @@
+#include "cli/run.h"
+
 #include <stdio.h>
 #include <unistd.h>
 
@@ -19,7 +21,7 @@ static int exit_code_of(int rc)
     }
 }
 
-int command_run(const struct cli_args *args)
+int run_worker(const struct cli_args *args, work_fn *work)
 {
     struct options options;
     struct catalog *catalog = NULL;
@@ -39,7 +41,7 @@ int command_run(const struct cli_args *args)
     if (rc == EXIT_OK) {
         struct err err = {0, ""};
         bool has_left = true;
-        int failed = fleet_run(&options, catalog, &has_left, &err);
+        int failed = work(args, &options, catalog, &has_left, &err);
         if (failed < 0)
             log_error("exit", "code=%d why=\"%s\"", exit_code_of(failed), err.text);
         log_flush();
@@ -50,4 +52,16 @@ int command_run(const struct cli_args *args)
     catalog_free(catalog);
     options_fini(&options);
     return rc;
+}
+
+static int run_for_ever(const struct cli_args *args, const struct options *options,
+                        const struct catalog *catalog, bool *ret_has_left, struct err *err)
+{
+    (void)args;
+    return fleet_run(options, catalog, NULL, ret_has_left, err);
+}
+
+int command_run(const struct cli_args *args)
+{
+    return run_worker(args, run_for_ever);
 }

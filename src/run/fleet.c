@@ -18,7 +18,7 @@
 #include "tidewheel/version.h"
 #include "tidewheel/worker.h"
 
-enum { COUNTERS_MS = 60 * 1000, WATCH_S = 1, EXIT_SECOND_SIGNAL = 128 + SIGTERM };
+enum { COUNTERS_MS = 60 * 1000, WATCH_MS = 500, EXIT_SECOND_SIGNAL = 128 + SIGTERM };
 
 struct member {
     struct worker *worker;
@@ -34,6 +34,7 @@ struct member {
 struct fleet {
     const struct options *options;
     const struct catalog *catalog;
+    struct errand *errand; /* NULL: none */
     struct member *members;
     size_t member_count;
     struct board **boards; /* of the workers, and the last one is the main thread's */
@@ -159,6 +160,8 @@ static int member_start(struct fleet *fleet, size_t number, uint64_t seed, struc
         .seed = seed,
         .stop = &fleet->stop,
         .board = member->board,
+        .until_ms = fleet->errand != NULL ? fleet->errand->until_ms : 0,
+        .saves_at_once = fleet->errand != NULL,
     });
     fleet->member_count = number + 1;
     member_open_store(fleet, member);
@@ -237,10 +240,15 @@ static void free_boards(struct fleet *fleet)
     free(fleet->boards);
 }
 
+/* An errand is run beside workers, with their configuration perhaps: the address may be theirs. */
 static int open_http(struct fleet *fleet, struct err *err)
 {
     const char *listen = fleet->options->http_listen;
-    return *listen == '\0' ? 0 : http_open(listen, &fleet->display, &fleet->http, err);
+    int rc = *listen == '\0' ? 0 : http_open(listen, &fleet->display, &fleet->http, err);
+    if (rc != ERR_FATAL || fleet->errand == NULL)
+        return rc;
+    log_warn("http", "why=\"%s\" then=\"it goes on, and cannot be asked\"", err->text);
+    return 0;
 }
 
 static void show(const struct fleet *fleet, enum phase phase)
@@ -262,14 +270,20 @@ static void block_signals(sigset_t *ret)
 
 static bool wait_signal(const sigset_t *signals)
 {
-    struct timespec wait = {.tv_sec = WATCH_S};
+    struct timespec wait = {.tv_nsec = WATCH_MS * 1000 * 1000};
     return sigtimedwait(signals, NULL, &wait) > 0;
+}
+
+static bool is_errand_done(const struct fleet *fleet)
+{
+    struct errand *errand = fleet->errand;
+    return errand != NULL && errand->look(errand->arg, fleet->display.boards, fleet->member_count);
 }
 
 static void watch(struct fleet *fleet, const sigset_t *signals)
 {
     int64_t counters_ms = clock_mono_ms() + COUNTERS_MS;
-    while (!is_anyone_done(fleet)) {
+    while (!is_anyone_done(fleet) && !is_errand_done(fleet)) {
         show(fleet, PHASE_RUNNING);
         if (wait_signal(signals)) {
             log_info("stop", "why=signal then=drain timeout_ms=%lld",
@@ -297,7 +311,7 @@ static void wait_for_all(struct fleet *fleet, const sigset_t *signals)
             continue;
         log_warn("stop",
                  "why=\"the drain took too long\" then=\"what was not committed is read again\"");
-        _exit(0);
+        _exit(fleet->errand != NULL ? fleet->errand->late_exit : 0);
     }
 }
 
@@ -312,10 +326,10 @@ static int first_error(struct fleet *fleet, struct err *err)
     return 0;
 }
 
-int fleet_run(const struct options *options, const struct catalog *catalog, bool *ret_has_left,
-              struct err *err)
+int fleet_run(const struct options *options, const struct catalog *catalog, struct errand *errand,
+              bool *ret_has_left, struct err *err)
 {
-    struct fleet fleet = {.options = options, .catalog = catalog};
+    struct fleet fleet = {.options = options, .catalog = catalog, .errand = errand};
     sigset_t signals;
     block_signals(&signals);
     log_info("start", "workers=%lld views=%zu topics=%zu group=%s form=%s",

@@ -26,11 +26,20 @@ static bool has_reset_to_send(const struct tenure *tenure)
     return false;
 }
 
+/* It is caught up and published, and Redis lacks some of its state: somebody waits for that. */
+static bool is_waited_for(const struct tenure *tenure)
+{
+    const struct shard *shard = tenure->unit->shard;
+    return tenure->worker->setup.saves_at_once && tenure->checkpoint.progress < shard->live_at &&
+           shard->is_live && shard_durable(shard) >= shard->live_at;
+}
+
 static void gather_checkpoint(struct tenure *tenure)
 {
     struct worker *worker = tenure->worker;
     struct checkpoint *checkpoint = &tenure->checkpoint;
-    bool is_time = worker->mono_ms >= tenure->checkpoint_ms && checkpoint_is_due(checkpoint);
+    bool is_time = (worker->mono_ms >= tenure->checkpoint_ms || is_waited_for(tenure)) &&
+                   checkpoint_is_due(checkpoint);
     bool is_last = worker->is_ending && !tenure->has_ended;
     if (tenure->trial.is_found)
         return;

@@ -203,6 +203,7 @@ struct source_handler worker_handler(struct worker *worker)
         .revoked = on_revoked,
         .dropped = on_dropped,
         .reached = on_reached,
+        .until_ms = worker->setup.until_ms,
     };
 }
 

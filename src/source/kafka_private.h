@@ -8,6 +8,7 @@
  *     kafka_lookup.c  from "ours" to "assigned": what Kafka must be asked first
  *     kafka_nudge.c   a full queue that has been emptied
  *     kafka_reader.c  the second consumer, without a group
+ *     kafka_reset.c   a group from outside: its members, and its offsets
  *     kafka_ends.c    the ends of a topic's logs, for who only looks
  *     kafka_property.c   which properties are a consumer's, and which a producer's
  *
@@ -18,7 +19,8 @@
  *     handler->assigned      is_assigned
  *     begin()                has_begun; is_dirty: before the next record is asked for, librdkafka is
  *                            given the full list with explicit offsets
- *     records                dropped unless is_assigned, has_begun, not paused, offset >= next
+ *     records                dropped unless is_assigned, has_begun, not paused, offset >= next; the
+ *                            first one at `until` is not handed out, and holds the unit
  *     hold()                 not has_begun; is_dirty
  *     restart()              as hold(); waits_lookup
  *     on_rebalance(REVOKE)   handler->revoked; kept, not owned
@@ -45,6 +47,7 @@ struct kafka_unit {
     struct unit *lent;  /* to the handler: unit; of a reader, the main source's */
     int64_t next;       /* the lowest offset that may come next */
     int64_t live_at;    /* of the last plan */
+    int64_t until;      /* the first offset that is left alone; INT64_MAX: none is */
     int64_t reset_done; /* the person's offset that the state was read again for; -1 */
     int64_t commit_due; /* not sent yet; -1 */
     int64_t alive_ms; /* the lookup under way reads as if the group had died then; INT64_MAX: no */
@@ -73,6 +76,7 @@ enum lookup_step {
     LOOKUP_BEGINNING,
     LOOKUP_ZERO,
     LOOKUP_SINCE,
+    LOOKUP_UNTIL,
     LOOKUP_STEPS
 };
 

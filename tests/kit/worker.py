@@ -58,7 +58,7 @@ def is_live(row):
 class Worker(Process):
     def __init__(self, kafka, redis, group, pipelines, workers=2, session_ms=6000,
                  refresh_ms=300_000, checkpoint="1s", extra="", flags=(), env=None, name="worker", http="",
-                 launcher=()):
+                 launcher=(), command="run"):
         self.folder = folder("worker")
         files = []
         for number, text in enumerate(pipelines):
@@ -71,7 +71,7 @@ class Worker(Process):
             workers=workers, session_ms=session_ms, heartbeat_ms=session_ms // 10, refresh_ms=refresh_ms,
             checkpoint=checkpoint, extra=extra, http=http))
         self.workers = workers
-        super().__init__([*launcher, binary(), "run", "-c", self.config, *flags], name=name, env=env)
+        super().__init__([*launcher, binary(), command, "-c", self.config, *flags], name=name, env=env)
 
     def lines(self, at, **fields):
         """The log lines with this at= and these fields, parsed, oldest first."""

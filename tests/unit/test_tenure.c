@@ -223,6 +223,8 @@ static uint64_t draw(void *arg)
     return x ^ (x >> 31);
 }
 
+static bool saves_at_once; /* of the worker_setup */
+
 static struct tenure *tenure(void)
 {
     return kafka.unit.tenure;
@@ -257,6 +259,7 @@ static void start_with(const char *const *views, size_t count)
                                                .seed = 7,
                                                .stop = &stop,
                                                .board = board,
+                                               .saves_at_once = saves_at_once,
                                                .wall_ms = tell_wall,
                                                .mono_ms = tell_mono,
                                                .random = draw});
@@ -437,6 +440,36 @@ START_TEST(a_fresh_unit_is_reset_durably_and_then_read)
     is_now(A_COUNT, "3");
     is_now("HGET " M " v:prog", "3");
     is_now("HGET " M " try", "0");
+    close_all();
+}
+END_TEST
+
+START_TEST(a_unit_that_somebody_waits_for_is_saved_as_soon_as_it_is_published)
+{
+    SCENE;
+    saves_at_once = true;
+    options.checkpoint_interval_ms = 3600000;
+    start(V);
+    produce_many("a", 3);
+    kafka.ahead = 2; /* not caught up yet */
+    assign();
+    until(is_running() && shard()->ledger.position == 3);
+    turns(50);
+    is_now("HGET " M " v:prog", "0");
+    is_now("EXISTS features:user:a", "0");
+    produce_many("a", 2);
+    settle();
+    is_now(A_COUNT, "5");
+    is_now("HGET " M " v:prog", "5");
+    turns(200); /* until the board is written */
+    ck_assert_int_eq(cell_get(&kafka.unit.line->cells[UNIT_PUBLISHED]), 5);
+    ck_assert_int_eq(cell_get(&kafka.unit.line->cells[UNIT_LEFTOVERS]), 0);
+    /* From then on it is saved as any other is. */
+    produce("a");
+    until_answer(A_COUNT, "6");
+    turns(50);
+    is_now("HGET " M " v:prog", "5");
+    kafka.ahead = 0;
     close_all();
 }
 END_TEST
@@ -1175,6 +1208,20 @@ START_TEST(whom_only_the_old_definition_knew_is_published_as_empty)
 }
 END_TEST
 
+START_TEST(the_board_says_that_something_is_left_until_it_is_gone)
+{
+    SCENE_OF_TWO_LIVES(V_LESS);
+    assign();
+    until(is_running());
+    const _Atomic int64_t *left = &kafka.unit.line->cells[UNIT_LEFTOVERS];
+    ck_assert_int_eq(cell_get(left), 1);
+    until(cell_get(left) == 0);
+    is_now("HEXISTS " M " v:old:1", "0");
+    is_now("EXISTS " BLOBS "1:0", "0");
+    close_all();
+}
+END_TEST
+
 START_TEST(an_old_state_stays_until_all_that_it_knew_are_published)
 {
     enum { STRANGERS = 200 };
@@ -1635,6 +1682,7 @@ START_TEST(what_decays_while_nobody_runs_is_written_by_who_comes)
 END_TEST
 
 UNIT_MAIN("tenure", a_fresh_unit_is_reset_durably_and_then_read,
+          a_unit_that_somebody_waits_for_is_saved_as_soon_as_it_is_published,
           a_restart_loads_and_reads_nothing_twice, what_was_not_saved_is_read_again_and_counts_once,
           a_load_does_not_follow_what_kafka_has_committed,
           the_second_life_counts_what_the_first_did_not_say,
@@ -1664,6 +1712,7 @@ UNIT_MAIN("tenure", a_fresh_unit_is_reset_durably_and_then_read,
           fields_that_the_new_definition_does_not_write_disappear,
           old_fields_stay_until_the_new_ones_are_published, a_view_that_is_removed_leaves_nothing,
           whom_only_the_old_definition_knew_is_published_as_empty,
+          the_board_says_that_something_is_left_until_it_is_gone,
           an_old_state_stays_until_all_that_it_knew_are_published,
           after_three_claims_without_progress_events_are_tried_one_at_a_time,
           two_claims_without_progress_are_nothing_yet, with_nothing_to_read_there_is_nothing_to_try,
