@@ -76,6 +76,7 @@ enum stage {
     STAGE_SILENT, /* it is being read again: nothing is published */
     STAGE_BEHIND, /* it is live, but for views that are being read again */
     STAGE_LIVE,
+    STAGE_HELD, /* it has too many dead letters on their way: nothing more of it is read */
     STAGE_RESTING,
     STAGE_PARKED,
     STAGE_COUNT
@@ -109,8 +110,8 @@ struct board_unit {
     struct board_unit *_Atomic next;
 };
 
-/* Why an event became a dead letter: the verdicts that reject it, and one more. */
-enum { REASON_POISON = VERDICT_COUNT, REASON_COUNT };
+/* Why an event became a dead letter: the verdicts that reject it. */
+enum { REASON_POISON = VERDICT_POISON, REASON_COUNT = VERDICT_COUNT };
 
 struct board {
     int number; /* of the worker; -1: the main thread's */

@@ -34,6 +34,9 @@ struct cli_args {
     const char *at;     /* --at TIME|end|each */
     const char *from;   /* --from earliest|TIME */
     const char *until;  /* --until end|TIME */
+    const char *older_than;
+    const char *by;
+    const char *limit;
     const char **operands;
     size_t operand_count;
 };
@@ -50,6 +53,8 @@ int command_test(const struct cli_args *args);
 int command_replay(const struct cli_args *args);
 int command_get(const struct cli_args *args);
 int command_state(const struct cli_args *args);
+int command_stale(const struct cli_args *args);
+int command_print_config(const struct cli_args *args);
 int command_healthcheck(const struct cli_args *args);
 int command_list(const struct cli_args *args);
 int command_schema(const struct cli_args *args);

@@ -66,6 +66,9 @@ struct source_ops {
      * the next call. 0: none. ERR_FATAL: err says what a person must do; ERR_RETRY: Kafka is away. */
     int (*poll)(struct source *source, int64_t timeout_ms, struct unit **ret_unit,
                 struct record *ret, struct err *err);
+    /* The i-th header of the record that poll has handed out last; false: it has fewer. NULL: this source
+     * knows of none. */
+    bool (*header)(struct source *source, size_t i, struct header *ret);
     /* Commits with our metadata. wait_ms 0: does not wait, failures are logged and come again with
      * the next commit. Otherwise waits at most that long for the answer; best effort. */
     void (*commit)(struct source *source, const struct commit *commits, size_t count,

@@ -21,16 +21,6 @@ static int exit_code_of(int rc)
     }
 }
 
-/* What the file asks for and this version does not do yet is said, not passed over. */
-static void warn_of_missing(const struct options *options)
-{
-    if (options->dead_letter_topic != NULL && options->dead_letter_topic[0] != '\0')
-        log_warn("start",
-                 "dead_letter.topic=%s why=\"dead letters are not in this version: "
-                 "rejected events are counted and dropped\"",
-                 options->dead_letter_topic);
-}
-
 int run_worker(const struct cli_args *args, work_fn *work)
 {
     struct options options;
@@ -50,11 +40,11 @@ int run_worker(const struct cli_args *args, work_fn *work)
     buf_fini(&report);
     if (rc == EXIT_OK) {
         struct err err = {0, ""};
-        warn_of_missing(&options);
         bool has_left = true;
         int failed = work(args, &options, catalog, &has_left, &err);
         if (failed < 0)
             log_error("exit", "code=%d why=\"%s\"", exit_code_of(failed), err.text);
+        log_flush();
         rc = exit_code_of(failed);
         if (!has_left)
             _exit(rc);

@@ -102,7 +102,7 @@ int beside_check(const struct options *options, const struct catalog *catalog, s
 {
     struct beside beside = {.options = options, .catalog = catalog};
     struct redis_query *query = NULL;
-    int rc = redis_query_open(options->redis_url, &query, err);
+    int rc = redis_query_open(&options->redis, &query, err);
     if (rc < 0)
         return rc;
     struct err blind;

@@ -22,8 +22,7 @@ enum { COUNTERS_MS = 60 * 1000, WATCH_MS = 500, EXIT_SECOND_SIGNAL = 128 + SIGTE
 
 struct member {
     struct worker *worker;
-    struct board *board;  /* as boards[number] */
-    struct redis_url url; /* lent to the store */
+    struct board *board; /* as boards[number] */
     struct worker_ends ends;
     pthread_t thread;
     _Atomic bool is_done;
@@ -70,7 +69,7 @@ static void log_counters(const struct fleet *fleet, const char *at)
                 buf_printf(&line, " %s=%llu", verdict_rows[verdict].name,
                            (unsigned long long)count);
         }
-        log_info(at, "view=%s accepted=%llu rejected=%llu%s", view->name,
+        log_info(at, "view=%s accepted=%llu rejected=%llu %s", view->name,
                  (unsigned long long)count_of(fleet, view, VERDICT_ACCEPTED),
                  (unsigned long long)rejected, buf_text(&line));
     }
@@ -95,15 +94,12 @@ static void *member_main(void *arg)
     return NULL;
 }
 
-static int member_open_store(const struct fleet *fleet, struct member *member, struct err *err)
+static void member_open_store(const struct fleet *fleet, struct member *member)
 {
     const struct options *options = fleet->options;
-    int rc = redis_url_login(options->redis_url, &member->url, err);
-    if (rc < 0)
-        return rc;
     struct store_setup setup = {
-        .wire = wire_socket_new(&member->url),
-        .url = &member->url,
+        .wire = wire_socket_new(&options->redis),
+        .url = &options->redis,
         .group_id = options->kafka_group_id,
         .allows_eviction = options->redis_allow_eviction,
         .random = entropy_draw,
@@ -112,8 +108,20 @@ static int member_open_store(const struct fleet *fleet, struct member *member, s
     bool is_fenced = options->checkpoint_interval_ms > 0;
     member->ends.store = is_fenced ? fenced_store_new(&setup) : plain_store_new(&setup);
     if (is_fenced)
-        member->ends.loader = loader_new(wire_socket_new(&member->url), &member->url);
-    return 0;
+        member->ends.loader = loader_new(wire_socket_new(&options->redis), &options->redis);
+}
+
+static int member_open_letters(const struct fleet *fleet, struct member *member, int number,
+                               struct err *err)
+{
+    struct letters_handler handler = worker_letters_handler(member->worker);
+    bool has_any = false;
+    for (int i = 0; i < VERDICT_COUNT; i++)
+        has_any =
+            has_any || options_on_error(fleet->options, (enum verdict)i) == ON_ERROR_DEAD_LETTER;
+    return has_any
+               ? kafka_letters_open(fleet->options, number, &handler, &member->ends.letters, err)
+               : 0;
 }
 
 static int member_open_sources(const struct fleet *fleet, struct member *member, int number,
@@ -137,6 +145,8 @@ static void member_close(struct member *member)
     if (member->ends.store != NULL)
         member->ends.store->ops->close(member->ends.store);
     loader_free(member->ends.loader);
+    if (member->ends.letters != NULL)
+        (void)member->ends.letters->ops->close(member->ends.letters, 0);
 }
 
 static int member_start(struct fleet *fleet, size_t number, uint64_t seed, struct err *err)
@@ -154,7 +164,8 @@ static int member_start(struct fleet *fleet, size_t number, uint64_t seed, struc
         .saves_at_once = fleet->errand != NULL,
     });
     fleet->member_count = number + 1;
-    int rc = member_open_store(fleet, member, err);
+    member_open_store(fleet, member);
+    int rc = member_open_letters(fleet, member, (int)number, err);
     if (rc == 0)
         rc = member_open_sources(fleet, member, (int)number, err);
     if (rc == 0 && pthread_create(&member->thread, NULL, member_main, member) != 0)
@@ -345,7 +356,6 @@ int fleet_run(const struct options *options, const struct catalog *catalog, stru
         struct member *member = &fleet.members[i];
         *ret_has_left = *ret_has_left && (!member->is_started || worker_has_left(member->worker));
         worker_free(member->worker);
-        redis_url_fini(&member->url);
     }
     free(fleet.members);
     http_close(fleet.http);

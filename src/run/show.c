@@ -53,6 +53,8 @@ static enum stage stage_of(const struct unit *unit)
         return STAGE_AWAY;
     if (!unit->is_assigned)
         return STAGE_PARKED;
+    if (shard->await != AWAIT_NOTHING)
+        return STAGE_HELD;
     if (!shard->is_live)
         return STAGE_SILENT;
     for (size_t i = 0; i < unit->topic->view_count; i++)

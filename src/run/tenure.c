@@ -21,12 +21,12 @@ static void set_state(struct tenure *tenure, enum tenure_state state)
 {
     const struct unit *unit = tenure->unit;
     const struct shard *shard = unit->shard;
-    log_info("unit",
-             "worker=%d topic=%s partition=%d state=%s was=%s position=%lld entities=%zu%s%s%s",
-             tenure->worker->setup.number, unit->topic->name, unit->partition, state_names[state],
-             state_names[tenure->state], shard != NULL ? (long long)shard->ledger.position : -1LL,
-             shard != NULL ? shard_count(shard) : 0, tenure->reason != NULL ? " why=\"" : "",
-             tenure->reason != NULL ? tenure->reason : "", tenure->reason != NULL ? "\"" : "");
+    log_info(
+        "unit",
+        "worker=%d topic=%s partition=%d state=%s was=%s position=%lld entities=%zu why=\"%s\"",
+        tenure->worker->setup.number, unit->topic->name, unit->partition, state_names[state],
+        state_names[tenure->state], shard != NULL ? (long long)shard->ledger.position : -1LL,
+        shard != NULL ? shard_count(shard) : 0, tenure->reason);
     tenure->state = state;
     show_unit(tenure->worker, unit);
 }
@@ -117,11 +117,12 @@ static void run_from(struct tenure *tenure, int64_t position, bool is_live)
     shard->ledger.position = position;
     shard->ledger.committed = tenure->plan.is_reset ? -1 : tenure->plan.commit_at_least;
     shard->live_at = tenure->plan.live_at;
+    shard->letters_from = tenure->plan.commit_at_least;
     shard->own_from = INT64_MAX; /* until the first record has come */
     if (is_live && !shard->is_live)
         shard_go_live(shard);
     int64_t begin = position;
-    if (tenure->expected.offset >= tenure->plan.log_start && tenure->expected.offset < position)
+    if (tenure->expected.offset >= tenure->plan.log_start && tenure->expected.offset <= position)
         begin = tenure->expected.offset;
     else
         tenure->expected.offset = -1;
@@ -232,6 +233,7 @@ static void begin_load(struct tenure *tenure)
         if (!judge_view(&tenure->fence.found, &worker->definitions[topic->views[i]->index], joined,
                         shard, i, kept)) {
             begin_anew(tenure, i);
+            kept->position = kept->position < joined ? kept->position : joined;
             shard->is_behind[i] = true;
             continue;
         }

@@ -209,6 +209,22 @@ int kafka_poll(struct source *base, int64_t timeout_ms, struct unit **ret_unit, 
 
 /* --- the rest of the interface --- */
 
+/* librdkafka reads them when it is asked, which for most records it never is. */
+static bool kafka_header(struct source *base, size_t i, struct header *ret)
+{
+    const struct kafka_source *source = kafka_of(base);
+    rd_kafka_headers_t *headers = NULL;
+    const char *name = NULL;
+    const void *value = NULL;
+    size_t len = 0;
+    if (source->message == NULL ||
+        rd_kafka_message_headers(source->message, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR ||
+        rd_kafka_header_get_all(headers, i, &name, &value, &len) != RD_KAFKA_RESP_ERR_NO_ERROR)
+        return false;
+    *ret = (struct header){name, {value, len}};
+    return true;
+}
+
 /* An empty list in place of rd_kafka_pause_partitions(), which loses or repeats offsets in some
  * versions; the fetchers begin anew at explicit offsets. */
 static void kafka_pause(struct source *base, bool is_paused)
@@ -296,6 +312,7 @@ static const char *kafka_cluster(struct source *base)
 
 const struct source_ops KAFKA_OPS = {
     .poll = kafka_poll,
+    .header = kafka_header,
     .commit = kafka_commit,
     .pause = kafka_pause,
     .begin = kafka_begin,

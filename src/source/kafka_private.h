@@ -10,6 +10,7 @@
  *     kafka_reader.c  the second consumer, without a group
  *     kafka_reset.c   a group from outside: its members, and its offsets
  *     kafka_ends.c    the ends of a topic's logs, for who only looks
+ *     kafka_property.c   which properties are a consumer's, and which a producer's
  *
  * A unit's way, all of it inside source_poll():
  *
@@ -37,6 +38,7 @@
 #include "tidewheel/source.h"
 
 #include <librdkafka/rdkafka.h>
+#include <pthread.h>
 
 enum { KAFKA_PROBE_MS = 10000 }; /* how often the partition counts are looked at */
 
@@ -134,6 +136,9 @@ int kafka_connect(struct kafka_source *source, struct err *err) MUST_CHECK;
 /* False: librdkafka is not gone yet, and what is left of source is left to the system. */
 bool kafka_free(struct kafka_source *source, int64_t deadline_ms);
 bool kafka_close(struct source *base, int64_t wait_ms);
+/* False: it has not ended, or is not gone, yet. */
+bool kafka_join_within(pthread_t thread, int64_t deadline_ms);
+bool kafka_destroy_within(rd_kafka_t *handle, int64_t deadline_ms);
 
 /* kafka_commit.c */
 void kafka_commit(struct source *base, const struct commit *commits, size_t count, int64_t wait_ms);
@@ -147,10 +152,18 @@ rd_kafka_resp_err_t kafka_commit_probe(struct kafka_source *source,
 /* kafka_conf.c */
 int kafka_conf_new(struct kafka_source *source, const struct options *options,
                    struct err *err) MUST_CHECK;
+int kafka_conf_set(rd_kafka_conf_t *conf, const char *name, const char *value,
+                   struct err *err) MUST_CHECK;
 void kafka_error(struct kafka_source *source, rd_kafka_resp_err_t code, const char *reason);
 void kafka_fail(struct kafka_source *source, const char *format, ...) PRINTF_LIKE(2, 3);
 void kafka_away(struct kafka_source *source, const char *advice, const char *reason);
 void kafka_answers(struct kafka_source *source); /* Kafka has answered: it is not away */
+
+/* kafka_property.c */
+/* librdkafka's list of properties, and whose one is by it: 'C' a consumer's, 'P' a producer's, '*' both
+ * or not known. */
+void kafka_property_sides(struct buf *ret);
+char kafka_property_side(struct buf *sides, const char *name);
 
 /* kafka_group.c */
 void kafka_rebalance(struct kafka_source *source, rd_kafka_resp_err_t code,

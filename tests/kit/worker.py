@@ -7,15 +7,20 @@
 TIDEWHEEL_BIN names another build.
 """
 
+import json
 import os
 import re
+import sys
 
-from process import BUILD, Process, folder
+from process import BUILD, TREE, Process, folder
 
 FIELD = re.compile(r'([A-Za-z0-9_:]+)=("(?:[^"\\]|\\.)*"|\S*)')
 
 # States of a unit that a worker has; in all others it has given it up, or is about to.
 OWNED = {"silent", "live", "claiming", "loading", "resetting", "running", "resting"}
+
+# What starts a program under what the systemd unit allows.
+CONFINED = (sys.executable, str(TREE / "tests" / "kit" / "confined.py"))
 
 CONFIG = """\
 kafka:
@@ -40,8 +45,8 @@ def binary():
 
 
 def parse(line):
-    """A line of logfmt as a dict; values without their quotes."""
-    return {name: value[1:-1] if value.startswith('"') else value
+    """A line of logfmt as a dict; values without their quotes, whose escapes are those of JSON."""
+    return {name: json.loads(value) if value.startswith('"') else value
             for name, value in FIELD.findall(line)}
 
 
@@ -52,8 +57,8 @@ def is_live(row):
 
 class Worker(Process):
     def __init__(self, kafka, redis, group, pipelines, workers=2, session_ms=6000,
-                 refresh_ms=300_000, checkpoint="1s", extra="", flags=(), env=None, name="worker",
-                 http="", command="run"):
+                 refresh_ms=300_000, checkpoint="1s", extra="", flags=(), env=None, name="worker", http="",
+                 launcher=(), command="run"):
         self.folder = folder("worker")
         files = []
         for number, text in enumerate(pipelines):
@@ -66,7 +71,7 @@ class Worker(Process):
             workers=workers, session_ms=session_ms, heartbeat_ms=session_ms // 10, refresh_ms=refresh_ms,
             checkpoint=checkpoint, extra=extra, http=http))
         self.workers = workers
-        super().__init__([binary(), command, "-c", self.config, *flags], name=name, env=env)
+        super().__init__([*launcher, binary(), command, "-c", self.config, *flags], name=name, env=env)
 
     def lines(self, at, **fields):
         """The log lines with this at= and these fields, parsed, oldest first."""

@@ -1,6 +1,7 @@
 /* A unit's life in the checkpointed form: the worker's own turn with the fenced store and the loader on a
  * redis-server of its own, and a Kafka that is a list. Time is told; it runs ten times as fast. */
 #include "core_kit.h"
+#include "letters_kit.h"
 #include "run/tenure.h"
 #include "tap_kit.h"
 
@@ -244,6 +245,9 @@ static void open_ends(void)
                                 .store = fenced_store_new(&setup),
                                 .reader = &kafka.reader,
                                 .loader = loader_new(&loader_tap->wire, &url)};
+    struct letters_handler handler = worker_letters_handler(worker);
+    if (options.dead_letter_topic != NULL)
+        ends.letters = post_open(&handler);
 }
 
 static void start_with(const char *const *views, size_t count)
@@ -1359,6 +1363,221 @@ START_TEST(an_event_that_kills_is_skipped_though_others_come_before_it)
 }
 END_TEST
 
+/* ---- dead letters ---- */
+
+static void write_letters(const char *poison)
+{
+    options.dead_letter_topic = (char *)"letters";
+    options.on_error[VERDICT_BAD_JSON] = (char *)"dead_letter";
+    options.on_error[VERDICT_POISON] = (char *)poison;
+}
+
+static void produce_bad(void)
+{
+    (void)snprintf(kafka.log[kafka.log_end].text, TEXT_MAX, "{bad");
+    kafka.log[kafka.log_end++].timestamp_ms = wall_now;
+}
+
+START_TEST(progress_stops_before_a_letter_and_what_comes_behind_it_counts_once)
+{
+    SCENE;
+    write_letters("drop");
+    start(V);
+    produce_many("a", 3);
+    produce_bad();
+    produce_many("a", 2);
+    assign();
+    until(is_live() && shard()->ledger.position == 6);
+    until(kafka.committed == 3);
+    is_now("HGET " M " v:prog", "3");
+    until_answer(A_COUNT, "5");
+    until(shard()->dirty.count == 0);
+    crash();
+    start(V);
+    produce("a");
+    assign();
+    until(is_live() && shard()->ledger.position == 7);
+    ck_assert_int_eq(kafka.begun, 3);
+    ck_assert_uint_eq(post.count, 1); /* once more */
+    ck_assert_int_eq(post.kept[0].offset, 3);
+    post_deliver(0);
+    settle();
+    is_now(A_COUNT, "6");
+    is_now("HGET " M " v:prog", "7");
+    close_all();
+}
+END_TEST
+
+START_TEST(another_log_is_noticed_at_the_letter_that_the_state_stops_before)
+{
+    SCENE;
+    write_letters("drop");
+    start(V);
+    produce_many("a", 2);
+    produce_bad();
+    produce("a");
+    assign();
+    until(kafka.committed == 2);
+    crash();
+    kafka.log[2].timestamp_ms++;
+    start(V);
+    assign();
+    until(is_running() && shard()->ledger.position == 4);
+    is_now("HGET " M " v:gen", "2");
+    close_all();
+}
+END_TEST
+
+START_TEST(revoked_it_waits_for_letters_before_its_last_checkpoint)
+{
+    SCENE;
+    write_letters("drop");
+    options.checkpoint_interval_ms = HOUR_MS;
+    start(V);
+    produce("a");
+    produce_bad();
+    produce("a");
+    assign();
+    until(is_live() && shard()->ledger.position == 3);
+    post.is_prompt = true;
+    mono_step = 1;
+    take_away(false);
+    is_now("HGET " M " v:prog", "3");
+    ck_assert_int_eq(kafka.committed, 3);
+    close_all();
+}
+END_TEST
+
+START_TEST(revoked_with_letters_that_do_not_go_it_leaves_progress_before_them)
+{
+    SCENE;
+    write_letters("drop");
+    options.checkpoint_interval_ms = HOUR_MS;
+    start(V);
+    produce("a");
+    produce_bad();
+    produce("a");
+    assign();
+    until(is_live() && shard()->ledger.position == 3);
+    mono_step = 1;
+    int64_t begun = mono_now;
+    take_away(false);
+    ck_assert_int_lt(mono_now - begun, 5000);
+    is_now(A_COUNT, "2");
+    is_now("HGET " M " v:prog", "1");
+    ck_assert_int_eq(kafka.committed, 1);
+    close_all();
+}
+END_TEST
+
+START_TEST(a_view_that_is_behind_only_counts)
+{
+    SCENE;
+    write_letters("drop");
+    start_with(TWO(V, W));
+    produce("a");
+    produce_bad();
+    assign();
+    until(is_live() && shard()->ledger.position == 2);
+    post_deliver(0);
+    settle();
+    crash();
+    start_with(TWO(V, W_MORE));
+    produce_bad();
+    assign();
+    until(is_live() && !shard()->is_behind[1]);
+    until(shard()->ledger.position == 3);
+    ck_assert_uint_eq(post.count, 1);
+    ck_assert_int_eq(post.kept[0].offset, 2);
+    ck_assert_str_eq(post.kept[0].views, "v,w");
+    ck_assert_uint_ge(tally_read(&worker->lines[1]->tally, VERDICT_BAD_JSON), 1);
+    close_all();
+}
+END_TEST
+
+START_TEST(a_poison_event_is_skipped_once_its_letter_is_delivered)
+{
+    SCENE_OF_TWO_LIVES(V);
+    crash();
+    write_letters("dead_letter");
+    start(V);
+    produce("a");
+    produce("poison");
+    produce("a");
+    note_deaths("6 2");
+    assign();
+    until(is_running() && tenure()->trial.is_found);
+    until_answer(TRYING, "6 3");
+    turns(200);
+    ck_assert_uint_eq(post.count, 1);
+    ck_assert_int_eq(post.kept[0].reason, VERDICT_POISON);
+    ck_assert_int_eq(post.kept[0].offset, 6);
+    ck_assert_int_eq(shard()->ledger.position, 6);
+    is_now(TRYING, "6 3"); /* whoever comes next knows of it */
+    is_now("HGET " M " v:prog", "5");
+    until_answer(A_COUNT, "4");
+    post_deliver(0);
+    settle();
+    is_now(A_COUNT, "5");
+    is_now("EXISTS features:user:poison", "0");
+    is_now(TRYING, "nil");
+    ck_assert_uint_eq(tally_read(&worker->lines[0]->tally, VERDICT_POISON), 1);
+    close_all();
+}
+END_TEST
+
+START_TEST(a_crash_while_the_poison_event_waits_finds_it_again)
+{
+    SCENE_OF_TWO_LIVES(V);
+    crash();
+    write_letters("dead_letter");
+    start(V);
+    produce("a");
+    produce("poison");
+    note_deaths("6 2");
+    for (int life = 0; life < 4; life++) {
+        assign();
+        until(is_running() && tenure()->trial.is_found && tenure()->trial.offset < 0);
+        turns(50);
+        ck_assert_uint_eq(post.count, 1);
+        crash();
+        start(V);
+    }
+    post.is_prompt = true;
+    assign();
+    settle();
+    is_now("EXISTS features:user:poison", "0");
+    close_all();
+}
+END_TEST
+
+START_TEST(a_stop_at_a_poison_event_stops_every_life_there)
+{
+    SCENE_OF_TWO_LIVES(V);
+    crash();
+    write_letters("stop");
+    produce("a");
+    produce("poison");
+    note_deaths("6 2");
+    for (int life = 0; life < 4; life++) {
+        start(V);
+        assign();
+        int rc = 0;
+        while (rc == 0)
+            rc = try_turn();
+        ck_assert_int_eq(rc, ERR_FATAL);
+        ck_assert_ptr_nonnull(strstr(err.text, "offset 6: rejected as poison by view v"));
+        mono_step = 1;
+        take_away(false); /* the drain, as worker_end() does it */
+        mono_step = 0;
+        ck_assert_int_le(kafka.committed, 6);
+        crash();
+    }
+    start(V);
+    close_all();
+}
+END_TEST
+
 /* ---- entities that are away ---- */
 
 static bool is_cold(const char *id)
@@ -1500,6 +1719,13 @@ UNIT_MAIN("tenure", a_fresh_unit_is_reset_durably_and_then_read,
           an_event_that_was_tried_three_times_is_skipped,
           an_event_that_was_tried_twice_gets_another_chance,
           an_event_that_kills_is_skipped_though_others_come_before_it,
+          progress_stops_before_a_letter_and_what_comes_behind_it_counts_once,
+          another_log_is_noticed_at_the_letter_that_the_state_stops_before,
+          revoked_it_waits_for_letters_before_its_last_checkpoint,
+          revoked_with_letters_that_do_not_go_it_leaves_progress_before_them,
+          a_view_that_is_behind_only_counts, a_poison_event_is_skipped_once_its_letter_is_delivered,
+          a_crash_while_the_poison_event_waits_finds_it_again,
+          a_stop_at_a_poison_event_stops_every_life_there,
           a_cold_entity_is_fetched_for_its_next_event,
           a_cold_entity_whose_blob_is_gone_builds_the_unit_anew,
           what_was_asked_for_before_it_was_parked_is_asked_for_again,
