@@ -32,11 +32,11 @@ struct cli_args {
     size_t property_count;
     const char *events; /* -e FILE */
     const char *at;     /* --at TIME|end|each */
-    const char *from;   /* --from earliest|TIME */
-    const char *until;  /* --until end|TIME */
     const char *older_than;
     const char *by;
     const char *limit;
+    const char *from;   /* --from earliest|TIME */
+    const char *until;  /* --until end|TIME */
     const char **operands;
     size_t operand_count;
 };
@@ -58,6 +58,7 @@ int command_print_config(const struct cli_args *args);
 int command_healthcheck(const struct cli_args *args);
 int command_list(const struct cli_args *args);
 int command_schema(const struct cli_args *args);
+int command_generate(const struct cli_args *args);
 int command_version(const struct cli_args *args);
 
 #endif

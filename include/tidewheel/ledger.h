@@ -83,6 +83,11 @@ void ledger_drop(struct ledger *ledger);
 /* The entity that will be taken after `ahead` others, NULL if fewer are held. */
 const struct held *ledger_peek(const struct ledger *ledger, size_t ahead);
 
+/* Views have other numbers now, each the one at its old number; of those that are VIEW_GONE nothing is
+ * held any more. */
+#define VIEW_GONE UINT32_MAX
+void ledger_renumber(struct ledger *ledger, const uint32_t *numbers);
+
 /* A write that waits for no event's entity, but must be in before offsets from here on may go. */
 void ledger_send(struct ledger *ledger, int64_t offset);
 

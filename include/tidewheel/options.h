@@ -110,6 +110,10 @@ int options_check_catalog(const struct options *options, const struct catalog *c
  * dropped. */
 enum on_error options_on_error(const struct options *options, enum verdict reason);
 
+/* Adds the names of the options that differ, parted by commas, but not of pipelines; false: none does. */
+bool options_name_changes(const struct options *options, const struct options *before,
+                          struct buf *ret);
+
 void options_fini(struct options *options);
 
 extern const struct setting option_rows[];

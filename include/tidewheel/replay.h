@@ -26,9 +26,9 @@ struct replay_wish {
     bool is_terminal; /* somebody watches stderr */
 };
 
-/* 0: it is over. ERR_FATAL, ERR_RETRY: it is not, or nothing was begun: err says which. Else as
+/* Takes the catalog. 0: it is over. ERR_FATAL, ERR_RETRY: it is not, or nothing was begun: err says which. Else as
  * fleet_run(), as is *ret_has_left. */
-int replay_run(const struct options *options, const struct catalog *catalog,
+int replay_run(const struct options *options, struct catalog *catalog,
                const struct replay_wish *wish, bool *ret_has_left, struct err *err);
 
 #endif

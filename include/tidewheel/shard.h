@@ -183,6 +183,12 @@ void shard_note_said(struct shard *shard);
 /* The view has caught up: what it knows is written, and nothing sets it apart any more. */
 void shard_join(struct shard *shard, uint32_t view);
 
+/* The topic has other views now. Those with the same definition (view_keeps_state()) keep all that is
+ * known of them, silence and timers and what is held, under their new numbers; of new ones nothing is
+ * known, and they are behind; the others are gone. Nothing of the shard may be in a batch, and numbers of
+ * views that anybody else has, and a saving under way, are void. */
+void shard_adopt(struct shard *shard, const struct topic *topic);
+
 /* ---- what it comes to ---- */
 
 /* The offset that may be committed. */

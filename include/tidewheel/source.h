@@ -86,6 +86,11 @@ struct source_ops {
      * group that is known to have been alive only up to then, by the wall clock; INT64_MAX: as its
      * commits say. */
     void (*restart)(struct source *source, struct unit *unit, int64_t alive_ms);
+    /* From now on these topics. Units of a topic that is not among them are dropped at once. Those of a topic
+     * that is another object now belong to that one, and are planned again, by what it needs, as by
+     * restart(): their records wait for begin(). Those of an object that stays go on. With other names the
+     * group is told, which brings a rebalance. ERR_FATAL: the source is of no use any more. */
+    int (*adopt)(struct source *source, const struct catalog *catalog, struct err *err);
     /* Lag per unit, as far as is known without asking: the newest known end of the log; -1 unknown. */
     int64_t (*end)(struct source *source, const struct unit *unit);
     const char *(*cluster)(struct source *source); /* its id; "" where it is not known */
@@ -105,7 +110,7 @@ int kafka_source_open(const struct options *options, const struct catalog *catal
                       struct err *err) MUST_CHECK;
 
 /* The second consumer of a worker: no group; begin() and hold() alone say which units it reads. Its
- * handler is asked for reached() only. commit, pause, restart and end do nothing. */
+ * handler is asked for reached() only. commit, pause and restart do nothing. */
 int kafka_reader_open(const struct options *options, const struct catalog *catalog, int number,
                       const struct source_handler *handler, struct source **ret,
                       struct err *err) MUST_CHECK;

@@ -68,6 +68,13 @@ void worker_begin(struct worker *worker, const struct worker_ends *ends);
 int worker_turn(struct worker *worker, struct err *err);
 void worker_end(struct worker *worker, int rc); /* rc: of the last turn; 0: drains first */
 
+/* From another thread: pipelines are to be those of this catalog, which follows the one before
+ * (catalog_follow()). The worker takes it between two turns. Units of topics that are the same go on; of
+ * others unchanged views keep what is known of them (checkpointed form), and what is new is read behind
+ * them. The one before is in use until worker_has_adopted() says so; then the next may be offered. */
+void worker_offer(struct worker *worker, const struct catalog *catalog);
+bool worker_has_adopted(const struct worker *worker, const struct catalog *catalog);
+
 /* After worker_run(): false if the group could not be left in time. Threads of the library are then still
  * about, and the process must end by _exit(), which is always safe. */
 bool worker_has_left(const struct worker *worker);

@@ -25,22 +25,23 @@ static const struct flag FLAGS[] = {
      "events, one JSON object a line; default, and -: standard input", ONE(events)},
     {LONG('@'), "at", "TIME|end|each", "TIDEWHEEL_AT",
      "as of when: Unix ms, RFC 3339, end (the default), or each event", ONE(at)},
-    {LONG('['), "from", "earliest|TIME", "TIDEWHEEL_FROM",
-     "where to begin: earliest (the default), Unix ms, or RFC 3339", ONE(from)},
-    {LONG(']'), "until", "end|TIME", "TIDEWHEEL_UNTIL",
-     "where to end: end (the default), or before the first record of that time", ONE(until)},
     {LONG('>'), "older-than", "DURATION", "TIDEWHEEL_OLDER_THAN",
      "how long nothing has come, like 1h or 2d", ONE(older_than)},
     {LONG('b'), "by", "write|event", "TIDEWHEEL_BY",
      "the age of what: of the last write (the default), or of the newest event", ONE(by)},
     {LONG('n'), "limit", "N", "TIDEWHEEL_LIMIT",
      "stops after so many lines", ONE(limit)},
+    {LONG('['), "from", "earliest|TIME", "TIDEWHEEL_FROM",
+     "where to begin: earliest (the default), Unix ms, or RFC 3339", ONE(from)},
+    {LONG(']'), "until", "end|TIME", "TIDEWHEEL_UNTIL",
+     "where to end: end (the default), or before the first record of that time", ONE(until)},
 };
 
 static const struct command COMMANDS[] = {
     {"run", command_run, "csX", "",
      "the worker: events from Kafka in, features into Redis",
-     "Runs until SIGTERM or SIGINT, then drains, writes, commits and leaves the group.\n\n"
+     "Runs until SIGTERM or SIGINT, then drains, writes, commits and leaves the group. SIGHUP: reads the\n"
+     "pipelines anew; if anything is wrong, those of before go on.\n\n"
      "  tidewheel run -c config/tidewheel.yaml -s workers=4\n"},
     {"validate", command_validate, "csX", "[PIPELINE...]",
      "all errors at once; prints what would be computed",
@@ -108,9 +109,24 @@ static const struct command COMMANDS[] = {
      "the JSON Schema of a file, for editors",
      "Without an argument: of a pipeline.\n\n"
      "  tidewheel schema pipeline > schema/pipeline.json\n"},
+    {"generate", command_generate, "", "man|bash|zsh|fish|reference",
+     "manual, completions, and a file of all options",
+     "From the tables that the program itself goes by.\n\n"
+     "  tidewheel generate man | man -l -\n"
+     "  source <(tidewheel generate bash)\n"
+     "  tidewheel generate reference > config/reference.yaml\n"},
     {"version", command_version, "", "",
      "versions of tidewheel and of its libraries",
      "  tidewheel version\n"},
+};
+
+static const struct exit_row EXITS[] = {
+    {EXIT_OK, "", "All went well, or a signal has ended it."},
+    {EXIT_TEST_FAILED, "a failed test", "A test of a pipeline failed."},
+    {EXIT_USAGE, "usage", "The arguments are wrong."},
+    {EXIT_UNAVAILABLE, "unavailable", "Kafka or Redis refuses to work with it, and waiting does not help."},
+    {EXIT_INTERNAL, "internal", "An error of its own."},
+    {EXIT_CONFIG, "configuration", "The configuration or a pipeline is wrong; nothing has started."},
 };
 /* clang-format on */
 
@@ -123,6 +139,8 @@ const struct flag *const cli_flags = FLAGS;
 const size_t cli_flag_count = FLAG_COUNT;
 const struct command *const cli_commands = COMMANDS;
 const size_t cli_command_count = COMMAND_COUNT;
+const struct exit_row *const cli_exits = EXITS;
+const size_t cli_exit_count = sizeof EXITS / sizeof *EXITS;
 
 bool cli_has_flag(const struct command *command, const struct flag *flag)
 {

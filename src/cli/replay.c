@@ -41,7 +41,7 @@ static void make_room(const struct options *options)
 }
 
 static int replay(const struct cli_args *args, const struct options *options,
-                  const struct catalog *catalog, bool *ret_has_left, struct err *err)
+                  struct catalog *catalog, bool *ret_has_left, struct err *err)
 {
     struct replay_wish wish;
     (void)read_wish(args, &wish);

@@ -8,9 +8,9 @@
 #include "tidewheel/cli.h"
 #include "tidewheel/pipeline.h"
 
-/* As fleet_run(). */
+/* Takes the catalog; else as fleet_run(). */
 typedef int work_fn(const struct cli_args *args, const struct options *options,
-                    const struct catalog *catalog, bool *ret_has_left, struct err *err);
+                    struct catalog *catalog, bool *ret_has_left, struct err *err);
 
 /* Loads and checks everything, opens the log, works, and says why if that failed. Returns an exit code. */
 int run_worker(const struct cli_args *args, work_fn *work);

@@ -66,6 +66,18 @@ bool ledger_take(struct ledger *ledger, struct held *ret)
     return true;
 }
 
+void ledger_renumber(struct ledger *ledger, const uint32_t *numbers)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < ledger->count; i++) {
+        struct held held = *held_at(ledger, i);
+        held.entity.view = numbers[held.entity.view];
+        if (held.entity.view != VIEW_GONE)
+            *held_at(ledger, count++) = held;
+    }
+    ledger->count = count;
+}
+
 const struct held *ledger_peek(const struct ledger *ledger, size_t ahead)
 {
     return ahead < ledger->count ? held_at(ledger, ahead) : NULL;

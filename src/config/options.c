@@ -122,6 +122,9 @@ static void read_properties(struct loader *loader)
         struct err err = {0, ""};
         if (node->kind != YAML_TEXT)
             yaml_error(node, "is no scalar; expected the property's value");
+        else if (options_twin(node) != NULL)
+            yaml_error_key(node, "'%s' is given, too; expected one of the two",
+                           options_twin(node)->key);
         else if (take_property(loader, node->key, node->text, node, NULL, &err) < 0)
             yaml_error_key(node, "%s", err.text);
     }

@@ -66,6 +66,7 @@ const struct setting option_rows[] = {
         .help = "Starts even if Redis has a maxmemory-policy by which keys may vanish without a trace."},
     [OPTION_PIPELINES] = {
         .path = "pipelines", .type = SETTING_TEXTS, .max = 1024,
+        .example = "../pipelines/*.yaml",
         .help = "Pipeline files; patterns like *.yaml are expanded, relative to this file's folder."},
     [OPTION_WORKERS] = {
         .path = "workers", .type = SETTING_INT, .preset = "2", .min = 1, .max = 256,

@@ -196,8 +196,7 @@ void redis_url_fini(struct redis_url *url)
 
 struct slice redis_url_password(const char *text)
 {
-    const char *scheme_end = strstr(text, "://");
-    const char *login = scheme_end != NULL ? scheme_end + 3 : text;
+    const char *login = skip_scheme(text);
     const char *at = memrchr(login, '@', strcspn(login, "/?"));
     const char *colon = at != NULL ? memchr(login, ':', (size_t)(at - login)) : NULL;
     return colon != NULL ? (struct slice){colon + 1, (size_t)(at - colon) - 1}

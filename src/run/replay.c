@@ -276,7 +276,7 @@ static int not_over(const struct replay *replay, struct err *err)
                    saved, replay->count, next);
 }
 
-int replay_run(const struct options *options, const struct catalog *catalog,
+int replay_run(const struct options *options, struct catalog *catalog,
                const struct replay_wish *wish, bool *ret_has_left, struct err *err)
 {
     struct replay replay = {.options = options, .wish = wish, .strangers_since_ms = -1};
@@ -285,8 +285,12 @@ int replay_run(const struct options *options, const struct catalog *catalog,
     progress_begin(&replay.progress, clock_mono_ms());
     replay.log_at_ms = replay.progress.begun_ms + LOG_EVERY_MS;
     int rc = begin(&replay, catalog, err);
-    if (rc == 0) {
-        rc = fleet_run(options, catalog, &replay.errand, ret_has_left, err);
+    if (rc < 0) {
+        catalog_free(catalog);
+    } else {
+        const struct fleet_setup setup = {
+            .options = options, .catalog = catalog, .errand = &replay.errand};
+        rc = fleet_run(&setup, ret_has_left, err);
         say_end(&replay);
         if (rc == 0 && !replay.is_over)
             rc = not_over(&replay, err);

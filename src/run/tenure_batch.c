@@ -1,7 +1,11 @@
 #include "run/tenure.h"
 #include "tidewheel/failpoint.h"
 
-enum { BEAT_MS = 5000 }; /* a rollback or an eviction is noticed without traffic */
+enum {
+    BEAT_MS = 5000,        /* a rollback or an eviction is noticed without traffic */
+    LEAVE_SOON_MS = 60000, /* events go on */
+    LEAVE_NOW_MS = 5000,   /* they do not: as much as a revoke may take */
+};
 
 /* ---- what goes into a batch ---- */
 
@@ -40,7 +44,7 @@ static void gather_checkpoint(struct tenure *tenure)
     struct checkpoint *checkpoint = &tenure->checkpoint;
     bool is_time = (worker->mono_ms >= tenure->checkpoint_ms || is_waited_for(tenure)) &&
                    checkpoint_is_due(checkpoint);
-    bool is_last = worker->is_ending && !tenure->has_ended;
+    bool is_last = (worker->is_ending && !tenure->has_ended) || tenure->leaving != LEAVING_NOT;
     if (tenure->trial.is_found)
         return;
     if (checkpoint->phase == CHECKPOINT_IDLE && (is_time || is_last)) {
@@ -137,6 +141,35 @@ void tenure_answered(struct tenure *tenure, const struct item *item)
 }
 
 /* ---- ending ---- */
+
+static void leave(struct tenure *tenure, enum leaving leaving, int64_t most_ms)
+{
+    const struct checkpoint *checkpoint = &tenure->checkpoint;
+    tenure->leaving = leaving;
+    tenure->leave_by_ms = tenure->worker->mono_ms + most_ms;
+    tenure->leave_after = checkpoint->count + (checkpoint->phase == CHECKPOINT_IDLE ? 1 : 2);
+}
+
+/* Views that are behind wait: what they read would only make the last checkpoint longer. */
+bool tenure_leave(struct tenure *tenure)
+{
+    struct worker *worker = tenure->worker;
+    if (tenure->state != TENURE_RUNNING || tenure->fence.state != FENCE_HELD ||
+        worker->store->ops->is_away(worker->store))
+        return true;
+    if (tenure->leaving == LEAVING_NOT) {
+        leave(tenure, LEAVING_SOON, LEAVE_SOON_MS);
+        if (worker->reader != NULL)
+            worker->reader->ops->hold(worker->reader, tenure->unit);
+    }
+    bool is_saved = tenure->checkpoint.count >= tenure->leave_after;
+    if (tenure->leaving == LEAVING_SOON && is_saved) {
+        worker->source->ops->hold(worker->source, tenure->unit);
+        leave(tenure, LEAVING_NOW, LEAVE_NOW_MS);
+        return false;
+    }
+    return is_saved || worker->mono_ms >= tenure->leave_by_ms;
+}
 
 void tenures_begin_ending(struct worker *worker)
 {

@@ -78,6 +78,12 @@ struct shard *unit_add(struct worker *worker, struct unit *unit)
     return shard;
 }
 
+void unit_drop(struct worker *worker, struct unit *unit)
+{
+    log_unit(worker, unit, "dropped");
+    unit_remove(worker, unit);
+}
+
 void unit_remove(struct worker *worker, struct unit *unit)
 {
     size_t i = 0;
@@ -129,8 +135,7 @@ static void on_assigned(void *arg, struct unit *unit, const struct plan *plan)
     struct shard *shard = unit->shard;
     if (shard != NULL && plan->start < shard->ledger.position) {
         /* A person's reset, or another log under the same name: what we know is of no use. */
-        log_unit(worker, unit, "dropped");
-        unit_remove(worker, unit);
+        unit_drop(worker, unit);
         shard = NULL;
     }
     if (shard == NULL) {
@@ -177,11 +182,10 @@ static void on_dropped(void *arg, struct unit *unit)
         tenure_free(unit->tenure);
         return;
     }
-    land(worker);
-    if (unit->shard == NULL)
-        return;
-    log_unit(worker, unit, "dropped");
-    unit_remove(worker, unit);
+    if (!worker->is_adopting) /* then it was not the group that has spoken */
+        land(worker);
+    if (unit->shard != NULL)
+        unit_drop(worker, unit);
 }
 
 static void on_reached(void *arg, struct unit *unit, int64_t offset)
@@ -209,9 +213,12 @@ struct source_handler worker_handler(struct worker *worker)
 
 bool units_have_arrivals(const struct worker *worker)
 {
-    for (size_t i = 0; i < worker->unit_count; i++)
-        if (worker->units[i]->is_assigned && shard_has_arrivals(worker->units[i]->shard))
+    for (size_t i = 0; i < worker->unit_count; i++) {
+        const struct unit *unit = worker->units[i];
+        bool may_write = unit->tenure == NULL || unit->tenure->state == TENURE_RUNNING;
+        if (unit->is_assigned && may_write && shard_has_arrivals(unit->shard))
             return true;
+    }
     return false;
 }
 
@@ -367,7 +374,8 @@ static bool is_time(const struct worker *worker)
 
 void write_changes(struct worker *worker, size_t looks)
 {
-    if (worker->is_sent || !worker->store->ops->is_ready(worker->store) || !is_time(worker))
+    if (worker->is_sent || worker->is_adopting || !worker->store->ops->is_ready(worker->store) ||
+        !is_time(worker))
         return;
     size_t entities_max = (size_t)worker->setup.options->flush_entities_max;
     size_t batches = (size_t)cell_get(&worker->board->cells[BOARD_BATCHES]);
@@ -435,6 +443,7 @@ void drain(struct worker *worker, int64_t budget_ms)
     struct err err;
     int64_t deadline_ms = worker->setup.mono_ms() + budget_ms;
     tenures_begin_ending(worker);
+    worker->is_adopting = false; /* the next turn sees to it */
     for (;;) {
         worker->mono_ms = worker->setup.mono_ms();
         show_turn(worker);

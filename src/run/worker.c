@@ -10,7 +10,6 @@
 #include "tidewheel/failpoint.h"
 #include "tidewheel/log.h"
 #include "tidewheel/mem.h"
-#include "tidewheel/output.h"
 
 enum {
     TURN_EVENTS_MAX = 1000,
@@ -30,16 +29,6 @@ enum {
     DRAIN_PART = 3,   /* of the shutdown timeout, that leaving the group may take */
 };
 
-static void define_views(struct worker *worker)
-{
-    const struct catalog *catalog = worker->setup.catalog;
-    worker->definitions = mem_zalloc((catalog->view_count + 1) * sizeof *worker->definitions);
-    for (size_t i = 0; i < catalog->view_count; i++) {
-        view_definition(catalog->views[i], worker->definitions[i].digits);
-        view_output(catalog->views[i], &worker->definitions[i].output);
-    }
-}
-
 static char *name_worker(int number)
 {
     char host[64] = "";
@@ -52,11 +41,8 @@ static char *name_worker(int number)
 struct worker *worker_new(const struct worker_setup *setup)
 {
     struct worker *worker = mem_zalloc(sizeof *worker);
-    size_t field_count = 1;
-    for (size_t i = 0; i < setup->catalog->view_count; i++)
-        if (setup->catalog->views[i]->field_count > field_count)
-            field_count = setup->catalog->views[i]->field_count;
     worker->setup = *setup;
+    worker->offered = worker->adopted = setup->catalog;
     worker->board = setup->board;
     worker->alive_ms = INT64_MAX;
     if (setup->wall_ms == NULL)
@@ -69,7 +55,6 @@ struct worker *worker_new(const struct worker_setup *setup)
         worker->setup.random = entropy_draw;
     worker->is_fenced = setup->options->checkpoint_interval_ms > 0;
     worker->who = name_worker(setup->number);
-    define_views(worker);
     worker->decoder = decoder_new(&(struct decode_limits){
         .event_bytes = (size_t)setup->options->limits_event_bytes,
         .nesting = (size_t)setup->options->limits_nesting,
@@ -78,9 +63,7 @@ struct worker *worker_new(const struct worker_setup *setup)
     for (int i = 0; i < VERDICT_COUNT; i++)
         worker->on_error[i] = options_on_error(setup->options, (enum verdict)i);
     worker->letter_bytes = LETTERS_BYTES_MAX;
-    show_views(worker);
-    worker->keyed = mem_zalloc(setup->catalog->view_count * sizeof *worker->keyed);
-    worker->row.readings = mem_alloc(field_count * sizeof *worker->row.readings);
+    adopt_views(worker, NULL);
     return worker;
 }
 
@@ -89,11 +72,8 @@ void worker_free(struct worker *worker)
     if (worker == NULL)
         return;
     units_free(worker);
-    for (size_t i = 0; i < worker->setup.catalog->view_count; i++) {
+    for (size_t i = 0; i < worker->setup.catalog->index_count; i++)
         keyed_free(worker->keyed[i]);
-        buf_fini(&worker->definitions[i].output);
-    }
-    free(worker->definitions);
     free(worker->tenures);
     free(worker->who);
     decoder_free(worker->decoder);
@@ -436,6 +416,8 @@ int worker_turn(struct worker *worker, struct err *err)
         rc = pump_store(worker, err);
     if (rc == 0)
         rc = tenures_tend(worker, err);
+    if (rc == 0)
+        rc = adopt_offer(worker, err);
     if (rc < 0)
         return rc;
     letters_serve(worker);

@@ -72,7 +72,7 @@ static void serve(struct kafka_source *source, int64_t *timeout_ms)
     }
 }
 
-static void await_lookup(struct kafka_source *source, struct kafka_unit *unit)
+void kafka_await_lookup(struct kafka_source *source, struct kafka_unit *unit)
 {
     hold(source, unit);
     unit->waits_lookup = true;
@@ -90,7 +90,7 @@ static void read_again(struct kafka_source *source, struct kafka_unit *unit, con
     if (source->is_reader)
         kafka_begin_unit(source, unit, RD_KAFKA_OFFSET_BEGINNING);
     else
-        await_lookup(source, unit);
+        kafka_await_lookup(source, unit);
 }
 
 /* Each assign() with a position that is not in the log makes such an error, and these outlive the
@@ -259,7 +259,7 @@ static void restart(struct kafka_source *source, struct kafka_unit *unit, int64_
     if (alive_ms < unit->alive_ms)
         unit->alive_ms = alive_ms;
     if (unit->is_owned)
-        await_lookup(source, unit);
+        kafka_await_lookup(source, unit);
 }
 
 /* Of a unit that is parked only the time is kept, for when it comes back. */
@@ -318,6 +318,7 @@ const struct source_ops KAFKA_OPS = {
     .begin = kafka_begin,
     .hold = kafka_hold,
     .restart = kafka_restart,
+    .adopt = kafka_adopt,
     .end = kafka_end,
     .cluster = kafka_cluster,
     .close = kafka_close,

@@ -7,6 +7,7 @@
  *     kafka_group.c   rebalances, and the list of units
  *     kafka_lookup.c  from "ours" to "assigned": what Kafka must be asked first
  *     kafka_nudge.c   a full queue that has been emptied
+ *     kafka_adopt.c   other topics, while all goes on
  *     kafka_reader.c  the second consumer, without a group
  *     kafka_reset.c   a group from outside: its members, and its offsets
  *     kafka_ends.c    the ends of a topic's logs, for who only looks
@@ -121,6 +122,7 @@ struct kafka_source {
 /* kafka.c */
 int kafka_poll(struct source *base, int64_t timeout_ms, struct unit **ret_unit, struct record *ret,
                struct err *err) MUST_CHECK;
+void kafka_await_lookup(struct kafka_source *source, struct kafka_unit *unit);
 void kafka_begin_unit(struct kafka_source *source, struct kafka_unit *unit, int64_t start);
 void kafka_learn_cluster(struct kafka_source *source); /* waits for nothing */
 int64_t kafka_known_end(const struct kafka_source *source, const struct unit *unit);
@@ -133,6 +135,10 @@ int kafka_new(const struct options *options, const struct catalog *catalog, int 
               const struct source_handler *handler, bool is_reader, struct kafka_source **ret,
               struct err *err) MUST_CHECK;
 int kafka_connect(struct kafka_source *source, struct err *err) MUST_CHECK;
+void kafka_topic_init(struct kafka_topic *topic, const struct topic *from);
+int kafka_topic_open(struct kafka_source *source, struct kafka_topic *topic,
+                     struct err *err) MUST_CHECK;
+int kafka_subscribe(struct kafka_source *source, struct err *err) MUST_CHECK;
 /* False: librdkafka is not gone yet, and what is left of source is left to the system. */
 bool kafka_free(struct kafka_source *source, int64_t deadline_ms);
 bool kafka_close(struct source *base, int64_t wait_ms);
@@ -187,6 +193,9 @@ void lookup_start(struct lookup *lookup);
 void lookup_stop(struct lookup *lookup);
 void lookup_serve(struct kafka_source *source);
 bool kafka_check_counts(struct kafka_source *source, int timeout_ms); /* false: no answer */
+
+/* kafka_adopt.c */
+int kafka_adopt(struct source *base, const struct catalog *catalog, struct err *err) MUST_CHECK;
 
 /* kafka_nudge.c */
 void kafka_nudge(struct kafka_source *source);

@@ -61,6 +61,10 @@ BOTH = tuple(FORMS)
 PLAIN = ("plain",)
 
 
+class Skip(Exception):
+    """Raised by a test: what it needs is not here. It is said, and counted."""
+
+
 class Test:
     def __init__(self, function, needs, alone, form):
         self.function, self.needs, self.alone, self.form = function, set(needs), alone, form
@@ -155,11 +159,14 @@ class Scene:
 
     # ---- the world
 
-    def topic(self, partitions=1, name="events"):
+    def topic(self, partitions=1, name="events", right="read"):
+        """right: what the worker may do with it, "read" or "write"; None: nothing."""
         topic = f"{name}-{self.number}"
         if name + "-" in "".join(f"{known}-" for known in self.partitions):
             topic += f"-{len(self.partitions)}"
         self.kafka.create(topic, partitions)
+        if right:
+            self.kafka.allow("topic", topic, right)
         self.partitions[topic] = partitions
         return topic
 
@@ -182,6 +189,12 @@ class Scene:
         for one in self.processes:
             for line in list(one.output):
                 assert not CRASH.search(line), f"{one.name}: {line}"
+
+    def check_rights(self):
+        """Nothing was asked of Redis that its user may not, also where it was put up with."""
+        for server in self.redises:
+            if server.process.is_running():
+                assert server.call("ACL", "LOG") == [], server.call("ACL", "LOG")
 
     def close(self):
         for one in self.processes:

@@ -9,6 +9,7 @@
  *     tidewheel-topics -b BROKERS committed GROUP TOPIC...  prints `topic partition offset metadata`
  *     tidewheel-topics -b BROKERS dump      TOPIC           prints `partition offset timestamp key value
  *                                                           name=value...`, bytes in hex, null as -
+ *     tidewheel-topics -b BROKERS allow USER KIND:NAME:OPERATION...   topic:events:read group:g:read
  *
  * Topics are made with 15 days of retention, as Kafka's default is shorter than a 7-day window, and
  * take messages of 16 MB.
@@ -285,13 +286,100 @@ static int dump(char **operands, int count)
     return 0;
 }
 
+/* ---- rights ---- */
+
+enum { PARTS = 3 };
+
+/* "topic:events:read", taken apart in place. */
+static void take_apart(char *operand, char **ret_parts)
+{
+    char *place = NULL;
+    for (int i = 0; i < PARTS; i++) {
+        ret_parts[i] = strtok_r(i == 0 ? operand : NULL, ":", &place);
+        if (ret_parts[i] == NULL)
+            DIE("expected KIND:NAME:OPERATION");
+    }
+}
+
+static rd_kafka_ResourceType_t kind_of(const char *name)
+{
+    return strcmp(name, "topic") == 0   ? RD_KAFKA_RESOURCE_TOPIC
+           : strcmp(name, "group") == 0 ? RD_KAFKA_RESOURCE_GROUP
+                                        : RD_KAFKA_RESOURCE_UNKNOWN;
+}
+
+static rd_kafka_AclOperation_t operation_of(const char *name)
+{
+    return strcmp(name, "read") == 0    ? RD_KAFKA_ACL_OPERATION_READ
+           : strcmp(name, "write") == 0 ? RD_KAFKA_ACL_OPERATION_WRITE
+                                        : RD_KAFKA_ACL_OPERATION_UNKNOWN;
+}
+
+/* The broker says that a right is granted before it heeds it: what it lists, it heeds. */
+static size_t count_rights(rd_kafka_queue_t *queue, char **parts, const char *principal)
+{
+    char text[512];
+    size_t count = 0;
+    rd_kafka_AclBindingFilter_t *filter = rd_kafka_AclBindingFilter_new(
+        kind_of(parts[0]), parts[1], RD_KAFKA_RESOURCE_PATTERN_LITERAL, principal, "*",
+        operation_of(parts[2]), RD_KAFKA_ACL_PERMISSION_TYPE_ALLOW, text, sizeof text);
+    if (filter == NULL)
+        DIE("%s", text);
+    rd_kafka_DescribeAcls(client, filter, NULL, queue);
+    rd_kafka_event_t *event = answer(queue);
+    (void)rd_kafka_DescribeAcls_result_acls(rd_kafka_event_DescribeAcls_result(event), &count);
+    rd_kafka_event_destroy(event);
+    rd_kafka_AclBinding_destroy(filter);
+    return count;
+}
+
+static void grant(rd_kafka_queue_t *queue, char **parts, const char *principal)
+{
+    char text[512];
+    size_t count = 0;
+    rd_kafka_AclBinding_t *binding = rd_kafka_AclBinding_new(
+        kind_of(parts[0]), parts[1], RD_KAFKA_RESOURCE_PATTERN_LITERAL, principal, "*",
+        operation_of(parts[2]), RD_KAFKA_ACL_PERMISSION_TYPE_ALLOW, text, sizeof text);
+    if (binding == NULL)
+        DIE("%s", text);
+    rd_kafka_CreateAcls(client, &binding, 1, NULL, queue);
+    rd_kafka_event_t *event = answer(queue);
+    const rd_kafka_acl_result_t **results =
+        rd_kafka_CreateAcls_result_acls(rd_kafka_event_CreateAcls_result(event), &count);
+    for (size_t i = 0; i < count; i++)
+        if (rd_kafka_acl_result_error(results[i]) != NULL)
+            DIE("%s: %s", parts[1], rd_kafka_error_string(rd_kafka_acl_result_error(results[i])));
+    rd_kafka_event_destroy(event);
+    rd_kafka_AclBinding_destroy(binding);
+}
+
+static int allow(char **operands, int count)
+{
+    char principal[128];
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(client);
+    (void)snprintf(principal, sizeof principal, "User:%s", operands[0]);
+    for (int i = 1; i < count; i++) {
+        char *parts[PARTS];
+        take_apart(operands[i], parts);
+        grant(queue, parts, principal);
+        for (int turn = 0; count_rights(queue, parts, principal) == 0; turn++) {
+            if (turn == TIMEOUT_MS / 20)
+                DIE("%s is not granted", parts[1]);
+            usleep(20000);
+        }
+    }
+    rd_kafka_queue_destroy(queue);
+    return 0;
+}
+
 static const struct action {
     const char *name;
     int (*run)(char **operands, int count);
     int operands_min;
 } ACTIONS[] = {
-    {"ping", ping, 0}, {"create", create, 1},       {"grow", grow, 1}, {"trim", trim, 1},
-    {"ends", ends, 1}, {"committed", committed, 2}, {"dump", dump, 1}, {"configure", configure, 2},
+    {"ping", ping, 0}, {"create", create, 1},       {"grow", grow, 1},
+    {"trim", trim, 1}, {"ends", ends, 1},           {"committed", committed, 2},
+    {"dump", dump, 1}, {"configure", configure, 2}, {"allow", allow, 2},
 };
 
 static void open_client(const char *brokers, const char *group)
@@ -322,7 +410,8 @@ int main(int argc, char **argv)
         rd_kafka_destroy(client);
         return code;
     }
-    fprintf(stderr, "usage: tidewheel-topics -b BROKERS "
-                    "ping | create | grow | trim | configure | ends | committed | dump ...\n");
+    fprintf(stderr,
+            "usage: tidewheel-topics -b BROKERS "
+            "ping | create | grow | trim | configure | ends | committed | dump | allow ...\n");
     return 64;
 }

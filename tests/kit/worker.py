@@ -3,16 +3,21 @@
     worker = Worker(kafka, redis, "group-1", [PIPELINE], workers=2)  or checkpoint="off": plain
     worker.lines("unit", state="live")       [{"at": "unit", "state": "live", "position": "12", ...}]
     worker.drain()                           SIGTERM, exit code 0
+    worker.get("/readyz")                    (status, body); Worker(..., http="127.0.0.1:0")
+    worker.metrics()                         /metrics, read by prom.py
 
 TIDEWHEEL_BIN names another build.
 """
 
+import http.client
 import json
 import os
 import re
+import signal
 import sys
 
-from process import BUILD, TREE, Process, folder
+import prom
+from process import BUILD, TREE, Process, folder, until
 
 FIELD = re.compile(r'([A-Za-z0-9_:]+)=("(?:[^"\\]|\\.)*"|\S*)')
 
@@ -26,12 +31,11 @@ CONFIG = """\
 kafka:
   brokers: "{servers}"
   group_id: "{group}"
-  librdkafka:
+  librdkafka: {properties}
     session.timeout.ms: {session_ms}
     heartbeat.interval.ms: {heartbeat_ms}
     topic.metadata.refresh.interval.ms: {refresh_ms}
-redis:
-  url: "{redis}"
+redis: {redis}
 pipelines: [{pipelines}]
 workers: {workers}
 checkpoint: {{interval: {checkpoint}}}
@@ -42,6 +46,11 @@ http: {{listen: "{http}"}}
 
 def binary():
     return os.environ.get("TIDEWHEEL_BIN") or str(BUILD / "tidewheel")
+
+
+def lines(options):
+    """A dict as lines of the mapping that is open."""
+    return "".join(f'\n    {name}: "{value}"' for name, value in options.items())
 
 
 def parse(line):
@@ -58,20 +67,40 @@ def is_live(row):
 class Worker(Process):
     def __init__(self, kafka, redis, group, pipelines, workers=2, session_ms=6000,
                  refresh_ms=300_000, checkpoint="1s", extra="", flags=(), env=None, name="worker", http="",
-                 launcher=(), command="run"):
+                 launcher=(), command="run", is_allowed=True):
+        """is_allowed: its user may use the group."""
         self.folder = folder("worker")
-        files = []
-        for number, text in enumerate(pipelines):
-            file = self.folder / f"pipeline-{number}.yaml"
-            file.write_text(text)
-            files.append(f'"{file}"')
         self.config = self.folder / "tidewheel.yaml"
-        self.config.write_text(CONFIG.format(
-            servers=kafka.servers, group=group, redis=redis.url, pipelines=", ".join(files),
-            workers=workers, session_ms=session_ms, heartbeat_ms=session_ms // 10, refresh_ms=refresh_ms,
-            checkpoint=checkpoint, extra=extra, http=http))
+        self.config.touch(0o600)  # it holds the password of Redis
+        self.settings = {
+            "servers": kafka.worker_servers, "group": group,
+            "properties": lines(kafka.worker_properties),
+            "redis": json.dumps(redis.worker_options, default=str), "workers": workers,
+            "session_ms": session_ms, "heartbeat_ms": session_ms // 10, "refresh_ms": refresh_ms,
+            "checkpoint": checkpoint, "extra": extra, "http": http}
+        self.configure(pipelines)
         self.workers = workers
+        if is_allowed:
+            kafka.allow("group", group, "read")
         super().__init__([*launcher, binary(), command, "-c", self.config, *flags], name=name, env=env)
+
+    def configure(self, pipelines, **settings):
+        """Writes the configuration and the pipelines: what the next start, or reload, reads."""
+        self.settings.update(settings)
+        files = [self.folder / f"pipeline-{number}.yaml" for number in range(len(pipelines))]
+        for file, text in zip(files, pipelines):
+            file.write_text(text)
+        self.config.write_text(CONFIG.format(
+            pipelines=", ".join(f'"{file}"' for file in files), **self.settings))
+
+    def reload(self, seconds=60):
+        """SIGHUP; how it has ended: done, unchanged or refused."""
+        def ends():
+            return [row for row in self.lines("reload") if row.get("state", "begun") != "begun"]
+
+        before = len(ends())
+        self.signal(signal.SIGHUP)
+        return until(lambda: ends()[before:], seconds, f"{self.name} has reloaded")[0]
 
     def lines(self, at, **fields):
         """The log lines with this at= and these fields, parsed, oldest first."""
@@ -105,6 +134,24 @@ class Worker(Process):
         live = {(row["worker"], row["topic"], row["partition"]): is_live(row)
                 for row in self.lines("unit")}
         return sum(live.values())
+
+    def address(self):
+        """Where it really listens: host:port."""
+        return until(lambda: self.lines("http"), 30, "the worker listens")[0]["listen"]
+
+    def get(self, path, method="GET"):
+        connection = http.client.HTTPConnection(self.address(), timeout=10)
+        try:
+            connection.request(method, path)
+            answer = connection.getresponse()
+            return answer.status, answer.read().decode()
+        finally:
+            connection.close()
+
+    def metrics(self):
+        status, text = self.get("/metrics")
+        assert status == 200, text
+        return prom.read(text)
 
     def counters(self):
         """What was printed at exit: {"records": 12, "future": 1}; those of several views added up."""

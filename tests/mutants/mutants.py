@@ -86,7 +86,7 @@ MUTANTS = [
      "return is_unsaid && shard->started_at < durable", "return false && shard->started_at < durable",
      unit("shard")),
     ("an event holds nothing", "src/state/shard.c",
-     "    ledger_hold(&shard->ledger, ref, offset);\n}", "}", unit("shard")),
+     "    ledger_hold(&shard->ledger, (struct held){ref, offset, record_ms});\n}", "}", unit("shard")),
     ("a commit before the reply", "src/commit/ledger.c",
      "return ledger->in_flight < durable ? ledger->in_flight : durable;", "return durable;",
      unit("ledger")),

@@ -207,7 +207,27 @@ static bool change_view(struct world *world)
         return false;
     world->version++;
     world->oracle.catalog = world->catalogs[world->version];
+    /* What a view has written that is removed stays if it had no blob yet when its last owner died; what
+     * an earlier definition has written always stays in the plain form. */
+    if (world->form == FORM_PLAIN || world->version == VERSIONS - 1)
+        world->oracle.allows_leftovers = true;
     return true;
+}
+
+/* SIGHUP, to some. */
+static bool reload(struct world *world)
+{
+    bool has_changed = rng_one_in(&world->rng, 2) && change_view(world);
+    bool has_any = false;
+    for (int i = 0; i < world->process_count; i++) {
+        struct process *process = &world->processes[i];
+        int before = process->version;
+        if (rng_one_in(&world->rng, 4))
+            continue;
+        world_reload(world, process);
+        has_any = has_any || process->version != before;
+    }
+    return has_changed || has_any;
 }
 
 /* ---- clocks ---- */
@@ -258,7 +278,8 @@ const struct fault faults[] = {
     {"lose-kafka",     {1, 2},  lose_kafka,     false},
     {"lose-letters",   {4, 6},  lose_letters,   false},
     {"reset-group",    {1, 1},  reset_group,    true},
-    {"change-view",    {0, 2},  change_view,    false},
+    {"change-view",    {1, 2},  change_view,    false},
+    {"reload",         {6, 10}, reload,         false},
     {"jump-on",        {1, 1},  jump_on,        false},
     {"jump-back",      {1, 1},  jump_back,      false},
 };

@@ -155,6 +155,17 @@ void world_start(struct world *world, struct process *process)
                            });
 }
 
+/* One version after the other, as the main thread does: the next is offered once the last is taken. */
+void world_reload(struct world *world, struct process *process)
+{
+    if (!process->is_alive || process->version == world->version ||
+        !worker_has_adopted(process->worker, world->catalogs[process->version]))
+        return;
+    process->version++;
+    world_trace(world, "process %d reloads, version %d", process->number, process->version);
+    worker_offer(process->worker, world->catalogs[process->version]);
+}
+
 /* The session of one that was killed times out. */
 static void expel_dead(struct world *world)
 {
@@ -325,12 +336,22 @@ static void step(struct world *world)
 
 /* ---- until all is well ---- */
 
+/* With the newest version: by a reload, or by a restart. */
+static void catch_up(struct world *world, struct process *process)
+{
+    if (process->version == world->version)
+        return;
+    if (rng_one_in(&world->rng, 4))
+        process->is_stopping = true;
+    else
+        world_reload(world, process);
+}
+
 static void calm_step(struct world *world)
 {
     go_on(world);
     for (int i = 0; i < world->process_count; i++)
-        if (world->processes[i].version != world->version)
-            world->processes[i].is_stopping = true;
+        catch_up(world, &world->processes[i]);
     sim_redis_tick(&world->redis);
     for (int i = 0; i < world->process_count; i++)
         if (world->processes[i].is_alive)

@@ -1004,7 +1004,7 @@ START_TEST(properties_that_are_ours_or_unknown_are_refused)
         char value[64];
         (void)snprintf(name, sizeof name, "%s", refused[i][0]);
         (void)snprintf(value, sizeof value, "%s", refused[i][1]);
-        struct property property = {name, value};
+        struct property property = {.name = name, .value = value};
         char brokers[] = "127.0.0.1:1";
         char group[] = "group";
         struct options options = {.kafka_brokers = brokers,

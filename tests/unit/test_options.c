@@ -1,3 +1,4 @@
+#include "tidewheel/mem.h"
 #include "tidewheel/options.h"
 #include "tidewheel/redis_url.h"
 
@@ -146,11 +147,12 @@ START_TEST(properties_are_gathered_and_the_last_value_counts)
     (void)setenv("TIDEWHEEL_KAFKA_LIBRDKAFKA", "b=3;c=5", 1);
     struct options options =
         load(&(struct options_source){config, ASSIGNMENTS, 1, PROPERTIES, 2, false, NULL, NULL});
-    static const struct property EXPECTED[] = {{(char *)"a", (char *)"1"},
-                                               {(char *)"b", (char *)"4"},
-                                               {(char *)"c", (char *)"5"},
-                                               {(char *)"debug", (char *)"cgrp"},
-                                               {(char *)"sasl.password", (char *)"a=b;c"}};
+    static const struct property EXPECTED[] = {
+        {.name = (char *)"a", .value = (char *)"1"},
+        {.name = (char *)"b", .value = (char *)"4"},
+        {.name = (char *)"c", .value = (char *)"5"},
+        {.name = (char *)"debug", .value = (char *)"cgrp"},
+        {.name = (char *)"sasl.password", .value = (char *)"a=b;c"}};
     ck_assert_uint_eq(options.librdkafka_count, 5);
     for (size_t i = 0; i < 5; i++) {
         ck_assert_str_eq(options.librdkafka[i].name, EXPECTED[i].name);
@@ -364,7 +366,28 @@ START_TEST(other_urls_are_refused)
 }
 END_TEST
 
-UNIT_MAIN("options", without_a_file_everything_is_as_the_table_says, later_beats_earlier,
+START_TEST(options_that_differ_are_named_but_not_pipelines)
+{
+    static const char *const few[] = {"workers=3", "redis.url=redis://:secret@host:1/0"};
+    static const char *const property[] = {"client.rack=a"};
+    struct buf names = {NULL, 0, 0};
+    struct options one = load(&(struct options_source){.file = NULL});
+    struct options other = load(&(struct options_source){
+        .assignments = few, .assignment_count = 2, .properties = property, .property_count = 1});
+    ck_assert(!options_name_changes(&one, &one, &names));
+    ck_assert_uint_eq(names.len, 0);
+    other.pipelines = mem_zalloc(sizeof *other.pipelines);
+    other.pipelines[other.pipeline_count++] = mem_strdup("p.yaml");
+    ck_assert(options_name_changes(&other, &one, &names));
+    ck_assert_str_eq(buf_text(&names), "kafka.librdkafka,redis.url,workers");
+    options_fini(&one);
+    options_fini(&other);
+    buf_fini(&names);
+}
+END_TEST
+
+UNIT_MAIN("options", options_that_differ_are_named_but_not_pipelines,
+          without_a_file_everything_is_as_the_table_says, later_beats_earlier,
           every_row_can_be_set_in_every_place, properties_are_gathered_and_the_last_value_counts,
           properties_that_are_ours_are_refused_with_the_reason,
           a_value_that_changes_nothing_is_not_refused, secrets_are_never_shown,

@@ -73,7 +73,8 @@ static struct {
     int64_t reader_begun;
     int64_t committed; /* -1: none */
     int restarts;
-    int64_t ahead; /* of live_at: records that are not there yet */
+    int64_t ahead;     /* of live_at: records that are not there yet */
+    bool is_to_assign; /* the unit is to be planned again */
     bool is_wish;
     const char *cluster;
     size_t handed;  /* records */
@@ -94,11 +95,15 @@ static int give(int64_t *next, struct unit **ret_unit, struct record *ret)
     return 1;
 }
 
+static void assign(void);
+
 static int fake_poll(struct source *source, int64_t timeout_ms, struct unit **ret_unit,
                      struct record *ret, struct err *err)
 {
     (void)source;
     (void)err;
+    if (kafka.is_to_assign)
+        assign();
     if (kafka.unit.is_assigned && kafka.next >= 0 && kafka.next < kafka.log_end) {
         kafka.handed++;
         return give(&kafka.next, ret_unit, ret);
@@ -163,6 +168,23 @@ static void fake_restart(struct source *source, struct unit *unit, int64_t alive
     kafka.restarts++;
 }
 
+static int fake_adopt(struct source *source, const struct catalog *next, struct err *err)
+{
+    (void)err;
+    const struct topic *topic = catalog_topic(next, slice_of("t"));
+    if (source == &kafka.reader || topic == kafka.unit.topic)
+        return 0;
+    kafka.next = -1;
+    if (topic == NULL) {
+        kafka.unit.is_assigned = false;
+        kafka.handler.dropped(kafka.handler.arg, &kafka.unit);
+        return 0;
+    }
+    kafka.unit.topic = topic;
+    kafka.is_to_assign = kafka.unit.is_assigned;
+    return 0;
+}
+
 static int64_t fake_end(struct source *source, const struct unit *unit)
 {
     (void)source;
@@ -182,10 +204,11 @@ static const struct source_ops source_ops = {.poll = fake_poll,
                                              .begin = fake_begin,
                                              .hold = fake_hold,
                                              .restart = fake_restart,
+                                             .adopt = fake_adopt,
                                              .end = fake_end,
                                              .cluster = fake_cluster};
 static const struct source_ops reader_ops = {
-    .poll = reader_poll, .begin = fake_begin, .hold = fake_hold};
+    .poll = reader_poll, .begin = fake_begin, .hold = fake_hold, .adopt = fake_adopt};
 
 static void produce(const char *id)
 {
@@ -204,6 +227,7 @@ static void produce_many(const char *id, int count)
 /* ---- the worker ---- */
 
 static struct catalog *catalog;
+static struct catalog *offered; /* for the next reload; NULL: none */
 static struct options options;
 static struct worker *worker;
 static struct board *board;
@@ -320,6 +344,8 @@ static void crash(void)
     worker_free(worker);
     board_free(board);
     catalog_free(catalog);
+    catalog_free(offered);
+    offered = NULL;
 }
 
 static void close_all(void)
@@ -343,6 +369,7 @@ static struct plan plan(void)
 static void assign(void)
 {
     struct plan now = plan();
+    kafka.is_to_assign = false;
     kafka.unit.is_assigned = true;
     kafka.handler.assigned(kafka.handler.arg, &kafka.unit, &now);
 }
@@ -1027,6 +1054,216 @@ START_TEST(a_unit_that_was_parked_while_it_loaded_is_loaded_again)
 }
 END_TEST
 
+/* ---- views that change while it runs ---- */
+
+/* As the main thread does it. */
+static void offer(const char *const *views, size_t count)
+{
+    struct catalog_change change;
+    struct catalog *next = kit_catalog_of_files(views, count);
+    catalog_follow(next, catalog, &change);
+    worker_offer(worker, next);
+    catalog_free(offered);
+    offered = next;
+}
+
+static void take_offer(void)
+{
+    until(worker_has_adopted(worker, offered));
+    catalog_free(catalog);
+    catalog = offered;
+    offered = NULL;
+}
+
+static void reload(const char *const *views, size_t count)
+{
+    offer(views, count);
+    take_offer();
+}
+
+/* Three events of a and one of b, in v and w. */
+#define SCENE_THAT_RUNS                                                                            \
+    SCENE;                                                                                         \
+    start_with(TWO(V, W));                                                                         \
+    produce_many("a", 3);                                                                          \
+    produce("b");                                                                                  \
+    assign();                                                                                      \
+    settle()
+
+START_TEST(a_reload_that_changes_nothing_touches_nothing)
+{
+    SCENE_THAT_RUNS;
+    const struct shard *before = shard();
+    const struct topic *topic = kafka.unit.topic;
+    enum tenure_state state = tenure()->state;
+    reload(TWO(W, V));
+    ck_assert_ptr_eq(shard(), before);
+    ck_assert_ptr_eq(kafka.unit.topic, topic);
+    ck_assert_int_eq(tenure()->state, state);
+    produce("a");
+    until_answer(A_COUNT, "4");
+    settle();
+    ck_assert_uint_eq(kafka.handed, 5);
+    close_all();
+}
+END_TEST
+
+START_TEST(a_view_that_changes_is_behind_and_the_other_keeps_its_memory)
+{
+    SCENE_THAT_RUNS;
+    const struct shard *before = shard();
+    reload(TWO(V, W_MORE));
+    until(is_live());
+    ck_assert_ptr_eq(shard(), before);
+    ck_assert_int_eq(kafka.begun, 4);
+    ck_assert(shard()->is_behind[1] && !shard()->is_behind[0]);
+    until(kafka.reader_begun >= 0);
+    ck_assert_int_eq(kafka.reader_begun, 0);
+    is_now("HGET " M " w:gen", "2");
+    is_now("HGET " M " v:gen", "1");
+    until(!shard()->is_behind[1]);
+    until_answer("HGET features:user:a m_2h_count", "3");
+    produce("a");
+    until_answer("HGET features:user:a m_2h_count", "4");
+    is_now(A_COUNT, "4");
+    settle();
+    ck_assert_uint_eq(kafka.handed, 5); /* nothing twice, but for the reader */
+    until_answer("HEXISTS " M " w:old:1", "0");
+    close_all();
+}
+END_TEST
+
+START_TEST(a_reload_survives_a_crash_right_behind_it)
+{
+    SCENE_THAT_RUNS;
+    produce("a");
+    until_answer(A_COUNT, "4");
+    reload(TWO(W_MORE, V));
+    crash();
+    start_with(TWO(W_MORE, V));
+    assign();
+    until_answer("HGET features:user:a m_2h_count", "4");
+    is_now(A_COUNT, "4");
+    settle();
+    close_all();
+}
+END_TEST
+
+START_TEST(a_view_that_goes_is_saved_first_and_cleaned_away)
+{
+    SCENE;
+    options.checkpoint_interval_ms = HOUR_MS;
+    start_with(TWO(V, W));
+    assign();
+    until(is_live());
+    produce("a");
+    until_answer("HGET features:user:a m_1h_count", "1");
+    is_now("HLEN features:user:a", "3");
+    reload((const char *const[]){V}, 1);
+    until_answer("HEXISTS " M " w:gen", "0");
+    is_now("HLEN features:user:a", "2");
+    is_now(A_COUNT, "1");
+    ck_assert_uint_eq(kafka.handed, 1);
+    close_all();
+}
+END_TEST
+
+START_TEST(a_topic_that_goes_is_saved_and_its_state_stays)
+{
+    static const char *const other = "view: o\nsource: {topic: other}\n"
+                                     "entity: {type: user, keys: [{field: id, type: string}]}\n"
+                                     "features: [{name: o, aggregates: [count], windows: [1h]}]\n";
+    SCENE;
+    options.checkpoint_interval_ms = HOUR_MS;
+    start_with(TWO(V, W));
+    assign();
+    until(is_live());
+    produce("a");
+    until_answer(A_COUNT, "1");
+    reload(&other, 1);
+    ck_assert_ptr_null(tenure());
+    ck_assert_ptr_null(shard());
+    is_now("HGET " M " v:prog", "1");
+    is_now(A_COUNT, "1");
+    turns(10);
+    close_all();
+}
+END_TEST
+
+START_TEST(a_reload_waits_for_the_batch_but_not_for_ever)
+{
+    SCENE_THAT_RUNS;
+    produce("a");
+    store_tap->is_deaf = true;
+    until(worker->is_sent);
+    offer(TWO(V, W_MORE));
+    int64_t begun_ms = mono_now;
+    until(worker_has_adopted(worker, offered));
+    ck_assert_int_ge(mono_now - begun_ms, 5000);
+    take_offer();
+    ck_assert_ptr_null(shard()); /* what was in the batch may be in Redis, or not */
+    store_tap->is_deaf = false;
+    until_answer("HGET features:user:a m_2h_count", "4");
+    is_now(A_COUNT, "4");
+    settle();
+    close_all();
+}
+END_TEST
+
+START_TEST(a_unit_that_is_loading_is_loaded_with_the_new_views)
+{
+    SCENE_THAT_RUNS;
+    crash();
+    start_with(TWO(V, W));
+    loader_tap->is_deaf = true;
+    assign();
+    until(tenure()->state == TENURE_LOADING);
+    reload(TWO(V, W_MORE));
+    loader_tap->is_deaf = false;
+    until_answer("HGET features:user:a m_2h_count", "3");
+    settle();
+    is_now(A_COUNT, "3");
+    is_now("HGET " M " v:gen", "1");
+    close_all();
+}
+END_TEST
+
+START_TEST(one_reload_after_the_other_is_as_one)
+{
+    SCENE_THAT_RUNS;
+    reload(TWO(V, W_MORE));
+    reload((const char *const[]){W_MORE}, 1);
+    reload(TWO(W, V));
+    produce("a");
+    until_answer("HGET features:user:a m_1h_count", "4");
+    until_answer(A_COUNT, "4");
+    settle();
+    until_answer("HEXISTS features:user:a m_2h_count", "0");
+    close_all();
+}
+END_TEST
+
+START_TEST(a_drain_does_not_wait_for_a_reload)
+{
+    SCENE_THAT_RUNS;
+    produce("a");
+    until(shard()->ledger.position == 5);
+    offer((const char *const[]){V}, 1);
+    mono_step = 1;
+    int64_t begun_ms = mono_now;
+    take_away(false);
+    ck_assert_int_lt(mono_now - begun_ms, 4000);
+    is_now(A_COUNT, "4");
+    is_now("HGET " M " v:prog", "5");
+    mono_step = 0;
+    take_offer();
+    assign();
+    settle();
+    until_answer("HEXISTS " M " w:gen", "0");
+    close_all();
+}
+END_TEST
+
 /* ---- views that change ---- */
 
 START_TEST(a_view_that_has_changed_is_behind_and_joins_while_others_go_on)
@@ -1681,7 +1918,14 @@ START_TEST(what_decays_while_nobody_runs_is_written_by_who_comes)
 }
 END_TEST
 
-UNIT_MAIN("tenure", a_fresh_unit_is_reset_durably_and_then_read,
+UNIT_MAIN("tenure", a_reload_that_changes_nothing_touches_nothing,
+          a_view_that_changes_is_behind_and_the_other_keeps_its_memory,
+          a_reload_survives_a_crash_right_behind_it,
+          a_view_that_goes_is_saved_first_and_cleaned_away,
+          a_topic_that_goes_is_saved_and_its_state_stays,
+          a_reload_waits_for_the_batch_but_not_for_ever,
+          a_unit_that_is_loading_is_loaded_with_the_new_views, one_reload_after_the_other_is_as_one,
+          a_drain_does_not_wait_for_a_reload, a_fresh_unit_is_reset_durably_and_then_read,
           a_unit_that_somebody_waits_for_is_saved_as_soon_as_it_is_published,
           a_restart_loads_and_reads_nothing_twice, what_was_not_saved_is_read_again_and_counts_once,
           a_load_does_not_follow_what_kafka_has_committed,
