@@ -14,8 +14,8 @@
 #include "tidewheel/loader.h"
 #include "tidewheel/log.h"
 #include "tidewheel/mem.h"
+#include "tidewheel/release.h"
 #include "tidewheel/store.h"
-#include "tidewheel/version.h"
 #include "tidewheel/worker.h"
 
 enum { COUNTERS_MS = 60 * 1000, WATCH_S = 1, EXIT_SECOND_SIGNAL = 128 + SIGTERM };

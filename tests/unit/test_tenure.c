@@ -1571,6 +1571,6 @@ UNIT_MAIN("tenure", a_fresh_unit_is_reset_durably_and_then_read,
           what_was_asked_for_before_it_was_parked_is_asked_for_again,
           a_unit_that_is_lost_goes_on_decaying_while_kafka_is_away,
           what_decays_while_nobody_runs_is_written_by_who_comes,
-          a_unit_shows_its_way_and_its_checkpoints, the_age_of_a_checkpoint_goes_on_over_a_restart,
+          a_unit_shows_its_way_and_its_checkpoints, a_unit_that_was_loaded_knows_when_it_was_saved,
           a_unit_with_a_view_that_is_behind_is_not_shown_as_live,
           a_unit_that_was_lost_shows_that_it_rests_and_a_dropped_one_is_away)
