@@ -250,7 +250,7 @@ static void on_loaded(struct tenure *tenure)
     log_info("loaded", "worker=%d topic=%s partition=%d blobs=%llu bytes=%llu",
              tenure->worker->setup.number, tenure->unit->topic->name, tenure->unit->partition,
              (unsigned long long)tenure->load.blobs, (unsigned long long)tenure->load.bytes);
-    cell_set(&tenure->unit->line->cells[UNIT_SAVED_MS], tenure->fence.found.saved_ms);
+    cell_set(&tenure->unit->line->cells[UNIT_SAVED_MS], tenure->worker->wall_ms);
     cell_set(&tenure->unit->line->cells[UNIT_CHECKED_MS], tenure->fence.found.saved_ms);
     tenure->unit->shard->record_ms = tenure->expected.timestamp_ms;
     clean_look(tenure);

@@ -1918,6 +1918,121 @@ START_TEST(what_decays_while_nobody_runs_is_written_by_who_comes)
 }
 END_TEST
 
+/* ---- what the board shows ---- */
+
+static int64_t unit_cell(enum board_unit_cell cell)
+{
+    return cell_get(&kafka.unit.line->cells[cell]);
+}
+
+static int64_t board_cell(enum board_cell cell)
+{
+    return cell_get(&board->cells[cell]);
+}
+
+/* So that what is shown once a second is shown. */
+static void see(void)
+{
+    pass_ms(1000);
+    turn();
+}
+
+START_TEST(a_unit_shows_its_way_and_its_checkpoints)
+{
+    SCENE;
+    start(V);
+    produce_many("a", 3);
+    assign();
+    ck_assert_int_eq(unit_cell(UNIT_STAGE), STAGE_CLAIMING);
+    ck_assert_int_eq(unit_cell(UNIT_SAVED_MS), -1);
+    settle();
+    int64_t saved_ms = wall_now;
+    ck_assert_int_eq(unit_cell(UNIT_STAGE), STAGE_LIVE);
+    ck_assert_int_ge(board_cell(BOARD_CHECKPOINTS), 1);
+    ck_assert_int_gt(board_cell(BOARD_CHECKPOINT_BYTES), 10);
+    see();
+    ck_assert_int_eq(unit_cell(UNIT_DURABLE), 3);
+    ck_assert_int_eq(unit_cell(UNIT_COMMITTED), 3);
+    ck_assert_int_ge(unit_cell(UNIT_SAVED_MS), saved_ms); /* nothing is to be saved */
+    int64_t checked_ms = unit_cell(UNIT_CHECKED_MS);
+    see();
+    ck_assert_int_eq(unit_cell(UNIT_CHECKED_MS), checked_ms);
+    ck_assert_int_gt(unit_cell(UNIT_SAVED_MS), checked_ms);
+    tenure()->checkpoint_ms = INT64_MAX; /* none any more */
+    produce("a");
+    see();
+    int64_t last_ms = unit_cell(UNIT_SAVED_MS);
+    see();
+    ck_assert_int_eq(unit_cell(UNIT_SAVED_MS),
+                     last_ms); /* so long it is that Redis lacks something */
+    close_all();
+}
+END_TEST
+
+START_TEST(a_unit_that_was_loaded_knows_when_it_was_saved)
+{
+    SCENE;
+    start(V);
+    produce_many("a", 3);
+    assign();
+    settle();
+    crash();
+    int64_t died_ms = wall_now;
+    pass_ms(7000);
+    start(V);
+    assign();
+    until(is_running());
+    ck_assert_int_gt(unit_cell(UNIT_CHECKED_MS), NOW);
+    ck_assert_int_le(unit_cell(UNIT_CHECKED_MS), died_ms);
+    ck_assert_int_gt(unit_cell(UNIT_SAVED_MS), died_ms); /* what was loaded is what Redis has */
+    ck_assert_int_eq(unit_cell(UNIT_START), 3);
+    ck_assert_int_ge(unit_cell(UNIT_RECORD_MS), NOW);
+    ck_assert_int_le(unit_cell(UNIT_RECORD_MS), died_ms);
+    close_all();
+}
+END_TEST
+
+START_TEST(a_unit_with_a_view_that_is_behind_is_not_shown_as_live)
+{
+    SCENE;
+    start_with(TWO(V, W));
+    produce_many("a", 3);
+    assign();
+    settle();
+    crash();
+    start_with(TWO(V, W_MORE));
+    assign();
+    until(is_running());
+    ck_assert(shard()->is_live && shard()->is_behind[1]);
+    ck_assert_int_eq(unit_cell(UNIT_STAGE), STAGE_BEHIND);
+    until(!shard()->is_behind[1]);
+    see();
+    ck_assert_int_eq(unit_cell(UNIT_STAGE), STAGE_LIVE);
+    close_all();
+}
+END_TEST
+
+START_TEST(a_unit_that_was_lost_shows_that_it_rests_and_a_dropped_one_is_away)
+{
+    SCENE;
+    start(V);
+    produce_many("a", 3);
+    assign();
+    settle();
+    claim_theirs();
+    produce("a");
+    until(tenure()->state == TENURE_RESTING);
+    ck_assert_int_eq(unit_cell(UNIT_STAGE), STAGE_RESTING);
+    ck_assert_int_eq(unit_cell(UNIT_POSITION), -1);
+    const struct board_unit *line = kafka.unit.line;
+    take_away(false);
+    kafka.handler.dropped(kafka.handler.arg, &kafka.unit);
+    ck_assert_int_eq(cell_get(&line->cells[UNIT_STAGE]), STAGE_AWAY);
+    assign(); /* and close_all() drops it again */
+    close_all();
+}
+END_TEST
+
 UNIT_MAIN("tenure", a_reload_that_changes_nothing_touches_nothing,
           a_view_that_changes_is_behind_and_the_other_keeps_its_memory,
           a_reload_survives_a_crash_right_behind_it,
@@ -1974,4 +2089,7 @@ UNIT_MAIN("tenure", a_reload_that_changes_nothing_touches_nothing,
           a_cold_entity_whose_blob_is_gone_builds_the_unit_anew,
           what_was_asked_for_before_it_was_parked_is_asked_for_again,
           a_unit_that_is_lost_goes_on_decaying_while_kafka_is_away,
-          what_decays_while_nobody_runs_is_written_by_who_comes)
+          what_decays_while_nobody_runs_is_written_by_who_comes,
+          a_unit_shows_its_way_and_its_checkpoints, a_unit_that_was_loaded_knows_when_it_was_saved,
+          a_unit_with_a_view_that_is_behind_is_not_shown_as_live,
+          a_unit_that_was_lost_shows_that_it_rests_and_a_dropped_one_is_away)
