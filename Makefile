@@ -7,7 +7,7 @@ CC      ?= gcc
 OPT     ?= -O2 -g
 JOBS    ?= $(shell nproc)
 WARN    := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes
-PKGS    := rdkafka hiredis yajl yaml-0.1 libxxhash libmicrohttpd
+PKGS    := rdkafka hiredis libssl libcrypto yajl yaml-0.1 libxxhash libmicrohttpd
 CFLAGS  += -std=c11 $(OPT) $(WARN) $(WERROR) -fno-strict-aliasing -ffp-contract=off -fstack-protector-strong $(SANITIZE)
 CPPFLAGS += -D_GNU_SOURCE -Iinclude -Isrc $(shell pkg-config --cflags $(PKGS))
 LDFLAGS += $(SANITIZE)

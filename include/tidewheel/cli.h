@@ -14,8 +14,6 @@
 #include "tidewheel/buf.h"
 #include "tidewheel/options.h"
 
-#define TIDEWHEEL_VERSION "0.1.0"
-
 enum exit_code {
     EXIT_OK = 0,
     EXIT_TEST_FAILED = 1,
@@ -34,6 +32,9 @@ struct cli_args {
     size_t property_count;
     const char *events; /* -e FILE */
     const char *at;     /* --at TIME|end|each */
+    const char *older_than;
+    const char *by;
+    const char *limit;
     const char **operands;
     size_t operand_count;
 };
@@ -49,6 +50,9 @@ int command_eval(const struct cli_args *args);
 int command_test(const struct cli_args *args);
 int command_get(const struct cli_args *args);
 int command_state(const struct cli_args *args);
+int command_stale(const struct cli_args *args);
+int command_print_config(const struct cli_args *args);
+int command_healthcheck(const struct cli_args *args);
 int command_list(const struct cli_args *args);
 int command_schema(const struct cli_args *args);
 int command_version(const struct cli_args *args);

@@ -11,12 +11,15 @@
 #ifndef TIDEWHEEL_JSON_TEXT_H
 #define TIDEWHEEL_JSON_TEXT_H
 
-#include <stdbool.h>
-#include <stddef.h>
+#include "tidewheel/buf.h"
 
 bool json_text_is_strict(const char *ptr, size_t len);
 
 /* What lies between a string's quotes, decoded. ret has room for len bytes, as no escape grows. */
 bool json_text_decode(const char *ptr, size_t len, char *ret, size_t *ret_len);
+
+/* The other way: in quotes, with escapes for what may not stand between them. Bytes that are no UTF-8
+ * pass as they are. */
+void json_text_add(struct buf *buf, struct slice text);
 
 #endif

@@ -40,5 +40,6 @@ enum verdict key_build(const struct key_spec *specs, size_t count, const struct 
 struct slice key_part(struct slice identity, size_t index);
 void key_decode(struct slice part, struct buf *ret);           /* adds to ret */
 void key_encode(const char *ptr, size_t len, struct buf *ret); /* adds to ret */
+bool key_is_part_byte(char byte);                              /* may an encoded part have it? */
 
 #endif

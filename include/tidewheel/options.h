@@ -8,11 +8,17 @@
  * librdkafka is `kafka.librdkafka.<name>`, or name=value pairs with semicolons in
  * TIDEWHEEL_KAFKA_LIBRDKAFKA. Properties that the worker owns are refused, with the reason.
  *
+ * Secrets come from the environment, by ${VAR} or TIDEWHEEL_REDIS_URL, or from files: redis.password_file,
+ * and NAME_file in place of a property NAME that is a secret. A name in the configuration file is relative
+ * to its folder. A file with a secret in it that others may read is refused, the configuration itself too
+ * if a secret stands in it literally.
+ *
  * Floor: 2. Owner: built once, then const and shared.
  */
 #ifndef TIDEWHEEL_OPTIONS_H
 #define TIDEWHEEL_OPTIONS_H
 
+#include "tidewheel/redis_url.h"
 #include "tidewheel/setting.h"
 #include "tidewheel/verdict.h"
 
@@ -28,6 +34,14 @@ enum on_error {
 struct property {
     char *name;
     char *value;
+    char *origin;
+};
+
+/* Of a row: for whoever shows the configuration. */
+struct option_value {
+    char *text;   /* as it would be written, a file's name as seen from here; NULL: a list's */
+    char *origin; /* default, file:line, environment NAME, or -s */
+    bool is_preset;
 };
 
 struct options {
@@ -37,6 +51,11 @@ struct options {
     struct property *librdkafka;
     size_t librdkafka_count;
     char *redis_url;
+    char *redis_password_file;
+    char *redis_tls_ca_file;
+    char *redis_tls_cert_file;
+    char *redis_tls_key_file;
+    struct redis_url redis; /* all of these, taken apart and read */
     bool redis_allow_eviction;
     char **pipelines; /* files: globs are expanded, relative to the configuration file's folder */
     size_t pipeline_count;
@@ -54,10 +73,14 @@ struct options {
     char *log_level;
     char *log_format;
     int64_t shutdown_timeout_ms;
+    struct option_value *values; /* one for each row */
 };
 
 /* Is this a property of librdkafka, and a value that it takes? False with a sentence. */
 typedef bool property_check_fn(const char *name, const char *value, struct err *err);
+
+/* Can it be reached with these files? Else ERR_CONFIG, and the path of the option that is wrong. */
+typedef int redis_check_fn(const struct redis_url *redis, const char **ret_option, struct err *err);
 
 struct options_source {
     const char *file; /* -c; NULL: TIDEWHEEL_CONFIG, else config/tidewheel.yaml if it is there,
@@ -68,6 +91,7 @@ struct options_source {
     size_t property_count;
     bool needs_pipelines;              /* an empty list of pipeline files is an error */
     property_check_fn *check_property; /* NULL: any will do */
+    redis_check_fn *check_redis;       /* the same */
 };
 
 /* All errors are added to report, one line each, as pipeline_load() does. */

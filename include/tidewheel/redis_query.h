@@ -3,7 +3,8 @@
  *     open(url) --> ask(HGETALL k) --> an answer ... --> close()
  *                   send(HLEN k) send(HLEN l) next() next()        many, for one way there and back
  *
- * It connects and logs in once. Nothing comes back by itself: after ERR_RETRY there is only close().
+ * It connects and logs in once, over a wire. Nothing comes back by itself: after ERR_RETRY there is
+ * only close(). The process ignores SIGPIPE from then on: TLS writes as it likes.
  *
  * Floor: 3. Owner: whoever holds it.
  */
@@ -11,6 +12,7 @@
 #define TIDEWHEEL_REDIS_QUERY_H
 
 #include "tidewheel/buf.h"
+#include "tidewheel/redis_url.h"
 
 enum answer_kind {
     ANSWER_NONE, /* nil */
@@ -31,9 +33,10 @@ struct answer {
 
 struct redis_query;
 
-/* Waits up to 5 s, and so does each answer. ERR_CONFIG: no URL that this build can speak to; ERR_RETRY:
- * Redis is away or refuses the login. */
-int redis_query_open(const char *url, struct redis_query **ret, struct err *err) MUST_CHECK;
+/* Waits up to 5 s, and so does each answer. ERR_RETRY: Redis is away or refuses the login. The url must
+ * outlive it. */
+int redis_query_open(const struct redis_url *url, struct redis_query **ret,
+                     struct err *err) MUST_CHECK;
 void redis_query_close(struct redis_query *query);
 
 /* The words are copied. As many answers follow as were sent, in order. */
@@ -46,5 +49,8 @@ int redis_query_ask(struct redis_query *query, const struct slice *words, size_t
 
 /* An item of a list; ptr NULL: it is no text. */
 struct slice answer_item(const struct answer *answer, size_t index);
+
+/* An item that is a list itself, as the keys of SCAN are; lent as long. False: it is none. */
+bool answer_list(const struct answer *answer, size_t index, struct answer *ret) MUST_CHECK;
 
 #endif

@@ -49,7 +49,9 @@ struct setting {
     bool is_required;
     bool is_required_in_group; /* once its group is there */
     enum secret secret;
+    bool is_file;       /* of a text: a name, relative to the folder of the file it stands in */
     const char *preset; /* the default, as it would be written; NULL: none */
+    bool is_tacit;             /* the preset may be refused when written: other options decide */
     int64_t min;
     int64_t max;                 /* 0: no limits */
     const char *const *choices;  /* NULL-terminated */

@@ -63,10 +63,6 @@ struct store {
     const struct store_ops *ops;
 };
 
-/* A url that this build can speak to: redis://[user[:password]@]host[:port][/db] or
- * unix:///path[?db=N]; ERR_CONFIG for others. */
-int redis_url_login(const char *text, struct redis_url *ret, struct err *err) MUST_CHECK;
-
 struct store_setup {
     struct wire *wire; /* the store's from now on */
     const struct redis_url *url;
@@ -85,8 +81,9 @@ struct store *fenced_store_new(const struct store_setup *setup);
 
 /* One HMGET and the key's PTTL, over a connection of its own, waiting up to 5 s. ret_values[i] is
  * NULL where the field does not exist; free() each. ERR_RETRY when Redis is away or says no. */
-int redis_fetch(const char *url, struct slice key, const char *const *fields, size_t field_count,
-                char **ret_values, int64_t *ret_pttl_ms, struct err *err) MUST_CHECK;
+int redis_fetch(const struct redis_url *url, struct slice key, const char *const *fields,
+                size_t field_count, char **ret_values, int64_t *ret_pttl_ms,
+                struct err *err) MUST_CHECK;
 
 const char *redis_client_version(void); /* of hiredis */
 

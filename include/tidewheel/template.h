@@ -46,6 +46,11 @@ void template_render(const struct template *template, struct slice identity, boo
                      struct buf *ret);
 void template_fini(struct template *template);
 
+/* The way back: the identity, of so many parts with the tenant, whose key this is. False: the template
+ * makes no such key. For templates that are not ambiguous, as those of a view (key_pattern.h). Adds. */
+bool template_identify(const struct template *template, struct slice key, size_t part_count,
+                       bool has_tenant, struct buf *ret) MUST_CHECK;
+
 /* One word, for keeping: literal text percent-encoded, `{id}` for the entity's identity, `{n}` for its
  * part number n: features%3Auser%3A{id}. template_read() leaves no source; false: it is no such word. */
 void template_write(const struct template *template, struct buf *ret);      /* adds */

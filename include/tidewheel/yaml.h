@@ -43,10 +43,11 @@ struct yaml_node {
     int column;
     int key_line; /* in a map: of its key */
     int key_column;
-    char *key;    /* in a map */
-    size_t index; /* in a list */
-    char *text;   /* of a text, expanded; no NUL inside */
-    size_t count; /* of children */
+    char *key;      /* in a map */
+    size_t index;   /* in a list */
+    char *text;     /* of a text, expanded; no NUL inside */
+    char *borrowed; /* of a text: which of its bytes are the environment's; NULL: none */
+    size_t count;   /* of children */
     struct yaml *yaml;
     struct yaml_node *parent; /* NULL: the root */
     struct yaml_node *child;
@@ -64,6 +65,9 @@ const struct yaml_node *yaml_root(const struct yaml *yaml); /* a map; NULL: see 
 bool yaml_is_null(const struct yaml_node *node);            /* plain and empty, ~ or null */
 /* The value of a key; NULL: not there, or no map. */
 const struct yaml_node *yaml_find(const struct yaml_node *map, const char *key);
+
+/* Does any of these bytes of a text stand in the file itself, and not in the environment? */
+bool yaml_is_written(const struct yaml_node *node, size_t from, size_t len);
 
 /* Records a problem of node: at its value, at its key, or of something called name (a path below
  * it) that should be in it. */

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tidewheel/log.h"
+
 int err_set(struct err *err, int code, const char *format, ...)
 {
     if (err == NULL)
@@ -32,6 +34,6 @@ int err_wrap(struct err *err, const char *format, ...)
 
 _Noreturn void check_failed(const char *file, int line, const char *cond)
 {
-    (void)fprintf(stderr, "at=bug where=%s:%d broken=\"%s\"\n", file, line, cond);
+    log_error("bug", "where=%s:%d broken=\"%s\"", file, line, cond);
     abort();
 }

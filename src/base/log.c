@@ -1,21 +1,25 @@
 #include "tidewheel/log.h"
 
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <string.h>
 #include <strings.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "base/log_text.h"
 #include "tidewheel/clock.h"
-#include "tidewheel/json_text.h"
 
-enum { LINE_MAX_BYTES = 4096, QUIET_MS = 10000 };
+enum { QUIET_MS = 10000 };
 
 static const char *const LEVELS[] = {"error", "warn", "info", "debug"};
 
 static _Atomic int level_shown = LOG_INFO;
-static _Atomic bool is_json;
+static atomic_bool is_json;
+
+/* Sites that have left something out once. Static, and never taken out again. */
+static struct log_site *_Atomic sites;
+static _Atomic long long sites_seen_ms;
 
 void log_open(enum log_level level, bool json)
 {
@@ -34,100 +38,126 @@ bool log_level_parse(const char *text, enum log_level *ret)
     return false;
 }
 
-/* The bytes of the character at text; 0: it is none, or one that controls the terminal. */
-static size_t character_len(const char *text)
+bool log_is_shown(enum log_level level)
 {
-    unsigned char byte = (unsigned char)*text;
-    if (byte < 0x80)
-        return byte >= 0x20 && byte != 0x7f ? 1 : 0;
-    for (size_t len = 2; len <= 4 && text[len - 1] != '\0'; len++)
-        if (json_text_is_strict(text, len))
-            return byte == 0xc2 && (unsigned char)text[1] < 0xa0 ? 0 : len;
-    return 0;
+    return (int)level <= level_shown;
 }
 
-/* Text from outside may be in a line: it cannot begin a new one, move the cursor or break JSON. */
-static void tame(char *text)
+/* ---- one line ---- */
+
+static void add(struct log_text *text, const char *format, ...) PRINTF_LIKE(2, 3);
+static void add(struct log_text *text, const char *format, ...)
 {
-    while (*text != '\0') {
-        size_t len = character_len(text);
-        if (len == 0)
-            *text = '?';
-        text += len > 0 ? len : 1;
-    }
+    va_list args;
+    va_start(args, format);
+    log_text_add(text, format, args);
+    va_end(args);
 }
 
-static size_t escape_json(const char *text, char *ret, size_t cap)
+static void begin(struct log_text *text, enum log_level level, const char *at)
 {
-    size_t len = 0;
-    for (; *text != '\0' && len + 2 < cap; text++) {
-        if (*text == '"' || *text == '\\')
-            ret[len++] = '\\';
-        ret[len++] = *text;
-    }
-    ret[len] = '\0';
-    return len;
-}
-
-static void write_line(enum log_level level, const char *at, char *text)
-{
-    tame(text);
     int64_t now_ms = clock_wall_ms();
     time_t seconds = (time_t)(now_ms / 1000);
     struct tm utc;
     char when[32];
+    char time[48];
     (void)gmtime_r(&seconds, &utc);
     (void)strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%S", &utc);
-    char line[LINE_MAX_BYTES];
-    int ms = (int)(now_ms % 1000);
-    int len = 0;
-    if (is_json) {
-        char escaped[LINE_MAX_BYTES / 2];
-        (void)escape_json(text, escaped, sizeof escaped);
-        len = snprintf(line, sizeof line - 1,
-                       "{\"time\":\"%s.%03dZ\",\"level\":\"%s\",\"at\":\"%s\",\"text\":\"%s\"}",
-                       when, ms, LEVELS[level], at, escaped);
-    } else {
-        len = snprintf(line, sizeof line - 1, "%s.%03dZ level=%s at=%s%s%s", when, ms,
-                       LEVELS[level], at, *text != '\0' ? " " : "", text);
-    }
-    size_t size = len < (int)sizeof line - 1 ? (size_t)len : sizeof line - 2;
-    line[size++] = '\n';
-    ssize_t written = write(STDERR_FILENO, line, size); /* one call: lines of threads do not mix */
+    (void)snprintf(time, sizeof time, "%s.%03dZ", when, (int)(now_ms % 1000));
+    log_text_begin(text, is_json);
+    add(text, text->is_json ? "time=%s" : "=%s", time);
+    add(text, "level=%s at=%s", LEVELS[level], at);
+}
+
+/* One call of write(): lines of threads do not mix. */
+static void write_line(enum log_level level, const char *at, unsigned long left_out,
+                       const char *format, va_list args)
+{
+    struct log_text text;
+    begin(&text, level, at);
+    log_text_add(&text, format, args);
+    if (left_out > 0)
+        log_text_add_last(&text, "left_out", left_out);
+    size_t len = log_text_end(&text);
+    ssize_t written = write(STDERR_FILENO, text.bytes, len);
     (void)written;
+}
+
+/* ---- what was left out ---- */
+
+static void list(struct log_site *site, enum log_level level, const char *at)
+{
+    if (atomic_exchange(&site->is_listed, true))
+        return;
+    site->at = at;
+    site->level = level;
+    site->next = sites;
+    while (!atomic_compare_exchange_weak(&sites, &site->next, site))
+        continue;
+}
+
+static void write_left_out(const struct log_site *site, unsigned long left_out, ...)
+{
+    va_list none;
+    va_start(none, left_out);
+    write_line(site->level, site->at, left_out, "", none);
+    va_end(none);
+}
+
+static void tell(struct log_site *site, long long now_ms, long long quiet_ms)
+{
+    if (site->left_out == 0 || now_ms - site->last_ms < quiet_ms || !log_is_shown(site->level))
+        return;
+    unsigned long left_out = atomic_exchange(&site->left_out, 0);
+    if (left_out > 0)
+        write_left_out(site, left_out);
+}
+
+/* Of the sites that have gone quiet; a look once in a while, for there is a line now anyway. */
+static void tell_some(void)
+{
+    long long now_ms = clock_mono_ms();
+    long long seen_ms = sites_seen_ms;
+    if (now_ms - seen_ms < QUIET_MS ||
+        !atomic_compare_exchange_strong(&sites_seen_ms, &seen_ms, now_ms))
+        return;
+    for (struct log_site *site = sites; site != NULL; site = site->next)
+        tell(site, now_ms, QUIET_MS);
+}
+
+void log_flush(void)
+{
+    for (struct log_site *site = sites; site != NULL; site = site->next)
+        tell(site, 0, LLONG_MIN);
 }
 
 void log_line(enum log_level level, const char *at, const char *format, ...)
 {
-    if ((int)level > level_shown)
+    if (!log_is_shown(level))
         return;
-    char text[LINE_MAX_BYTES / 2];
+    if (sites != NULL)
+        tell_some();
     va_list args;
     va_start(args, format);
-    (void)vsnprintf(text, sizeof text, format, args);
+    write_line(level, at, 0, format, args);
     va_end(args);
-    write_line(level, at, text);
 }
 
 void log_line_limited(struct log_site *site, enum log_level level, const char *at,
                       const char *format, ...)
 {
-    if ((int)level > level_shown)
+    if (!log_is_shown(level))
         return;
     long long now_ms = clock_mono_ms();
     long long last_ms = site->last_ms;
     if ((last_ms != 0 && now_ms - last_ms < QUIET_MS) ||
         !atomic_compare_exchange_strong(&site->last_ms, &last_ms, now_ms)) {
         site->left_out++;
+        list(site, level, at);
         return;
     }
-    char text[LINE_MAX_BYTES / 2];
     va_list args;
     va_start(args, format);
-    int len = vsnprintf(text, sizeof text, format, args);
+    write_line(level, at, atomic_exchange(&site->left_out, 0), format, args);
     va_end(args);
-    unsigned long left_out = atomic_exchange(&site->left_out, 0);
-    if (left_out > 0 && len >= 0 && (size_t)len < sizeof text)
-        (void)snprintf(text + len, sizeof text - (size_t)len, " left_out=%lu", left_out);
-    write_line(level, at, text);
 }

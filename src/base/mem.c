@@ -1,14 +1,15 @@
 #include "tidewheel/mem.h"
 
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "tidewheel/log.h"
 
 static void *must(void *ptr, size_t size)
 {
     if (ptr == NULL && size > 0) {
-        (void)fprintf(stderr, "at=out_of_memory bytes=%zu\n", size);
+        log_error("out_of_memory", "bytes=%zu", size);
         abort();
     }
     return ptr;

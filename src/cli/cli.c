@@ -5,31 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/cli_tables.h"
 #include "tidewheel/mem.h"
 #include "tidewheel/suggest.h"
-
-/* A flag's letter; those without one have a number that is no character. */
-enum { FLAG_AT = 128 };
-
-struct flag {
-    int letter;
-    const char *name; /* --name */
-    const char *value;
-    const char *env; /* NULL: none, for flags that may be given many times */
-    const char *help;
-    size_t offset; /* of the member, and of its count where there are many */
-    size_t count_offset;
-    bool is_list;
-};
-
-struct command {
-    const char *name;
-    int (*run)(const struct cli_args *args);
-    const char *flags; /* their letters; '@' stands for --at */
-    const char *operands;
-    const char *summary;
-    const char *more; /* details and an example */
-};
 
 #define ONE(member) offsetof(struct cli_args, member), 0, false
 #define MANY(member, count)                                                                        \
@@ -45,8 +23,14 @@ static const struct flag FLAGS[] = {
      "sets a property of librdkafka, like -X debug=cgrp", MANY(properties, property_count)},
     {'e', "events", "FILE", "TIDEWHEEL_EVENTS",
      "events, one JSON object a line; default, and -: standard input", ONE(events)},
-    {FLAG_AT, "at", "TIME|end|each", "TIDEWHEEL_AT",
+    {LONG('@'), "at", "TIME|end|each", "TIDEWHEEL_AT",
      "as of when: Unix ms, RFC 3339, end (the default), or each event", ONE(at)},
+    {LONG('>'), "older-than", "DURATION", "TIDEWHEEL_OLDER_THAN",
+     "how long nothing has come, like 1h or 2d", ONE(older_than)},
+    {LONG('b'), "by", "write|event", "TIDEWHEEL_BY",
+     "the age of what: of the last write (the default), or of the newest event", ONE(by)},
+    {LONG('n'), "limit", "N", "TIDEWHEEL_LIMIT",
+     "stops after so many lines", ONE(limit)},
 };
 
 static const struct command COMMANDS[] = {
@@ -79,8 +63,27 @@ static const struct command COMMANDS[] = {
      "LAG while Kafka is away. COVERAGE: which windows may lack events because the log began too late,\n"
      "and until when.\n\n"
      "  tidewheel state -c config/tidewheel.yaml\n"},
-    {"list", command_list, "", "aggregates|options",
-     "what can be written in the files",
+    {"stale", command_stale, "csX>bn", "VIEW",
+     "which entities of a view have not been written for a while",
+     "Only reads, by SCAN: other clients are not held up. A line for each entity, as it is found: how\n"
+     "long ago, the last write, its newest event, and who it is; how many there were goes to stderr.\n"
+     "Who has expired is not there any more; an entity may come twice while Redis resizes its table.\n"
+     "A user of Redis who may +scan, and +hmget the view's freshness keys, is enough (and +select where\n"
+     "redis.url names a database).\n\n"
+     "  tidewheel stale user_activity --older-than 1h\n"
+     "  tidewheel stale user_activity --older-than 2d --by event --limit 20\n"},
+    {"print-config", command_print_config, "csX", "",
+     "the options as they are in effect, and where each came from",
+     "YAML that loads again: defaults, file, environment and flags in one, pipelines by their names.\n"
+     "Secrets are shown as ***. Behind each value: default, file:line, environment NAME, -s or -X.\n\n"
+     "  tidewheel print-config -c config/tidewheel.yaml -s workers=4\n"},
+    {"healthcheck", command_healthcheck, "csX", "[live|ready]",
+     "asks the worker on this machine whether it is well",
+     "A request to /livez (the default) or /readyz of http.listen, for 5 s at most. Exit code 69 if the\n"
+     "answer is not well, or none comes.\n\n"
+     "  tidewheel healthcheck ready -c config/tidewheel.yaml\n"},
+    {"list", command_list, "", "aggregates|options|metrics",
+     "what can be written in the files, and what is measured",
      "  tidewheel list aggregates\n"},
     {"schema", command_schema, "", "[config|pipeline]",
      "the JSON Schema of a file, for editors",
@@ -97,9 +100,14 @@ enum {
     COMMAND_COUNT = sizeof COMMANDS / sizeof *COMMANDS
 };
 
-static bool has_flag(const struct command *command, const struct flag *flag)
+const struct flag *const cli_flags = FLAGS;
+const size_t cli_flag_count = FLAG_COUNT;
+const struct command *const cli_commands = COMMANDS;
+const size_t cli_command_count = COMMAND_COUNT;
+
+bool cli_has_flag(const struct command *command, const struct flag *flag)
 {
-    return strchr(command->flags, flag->letter == FLAG_AT ? '@' : flag->letter) != NULL;
+    return strchr(command->flags, flag->letter & ~LONG_ONLY) != NULL;
 }
 
 int cli_usage_error(const char *format, ...)
@@ -118,8 +126,11 @@ static void print_help(FILE *out)
     (void)fputs("tidewheel keeps sliding-window features of Kafka's events fresh in Redis.\n\n"
                 "usage: tidewheel COMMAND [options] ...\n\n",
                 out);
+    int width = 0;
     for (size_t i = 0; i < COMMAND_COUNT; i++)
-        (void)fprintf(out, "  %-10s%s\n", COMMANDS[i].name, COMMANDS[i].summary);
+        width = (int)strlen(COMMANDS[i].name) > width ? (int)strlen(COMMANDS[i].name) : width;
+    for (size_t i = 0; i < COMMAND_COUNT; i++)
+        (void)fprintf(out, "  %-*s  %s\n", width, COMMANDS[i].name, COMMANDS[i].summary);
     (void)fputs(
         "\ntidewheel COMMAND --help says more. For example:\n\n"
         "  tidewheel validate pipelines/user_activity.yaml\n\n"
@@ -137,9 +148,9 @@ static void print_command_help(const struct command *command)
     for (size_t i = 0, shown = 0; i < FLAG_COUNT; i++) {
         char left[64];
         const struct flag *flag = &FLAGS[i];
-        if (!has_flag(command, flag))
+        if (!cli_has_flag(command, flag))
             continue;
-        if (flag->letter == FLAG_AT)
+        if ((flag->letter & LONG_ONLY) != 0)
             (void)snprintf(left, sizeof left, "    --%s %s", flag->name, flag->value);
         else
             (void)snprintf(left, sizeof left, "-%c, --%s %s", flag->letter, flag->name,
@@ -172,7 +183,7 @@ static const struct flag *find_flag(const struct command *command, const char *w
     for (size_t i = 0; i < FLAG_COUNT; i++) {
         const struct flag *flag = &FLAGS[i];
         size_t len = strlen(flag->name);
-        if (!has_flag(command, flag))
+        if (!cli_has_flag(command, flag))
             continue;
         if (word[1] == flag->letter) {
             *ret_value = word[2] != '\0' ? word + 2 : NULL;
@@ -197,7 +208,7 @@ static int unknown_flag(const struct command *command, const char *word)
     suggest_try(&suggest, "--help");
     for (size_t i = 0; i < FLAG_COUNT; i++) {
         (void)snprintf(names[i], sizeof names[i], "--%s", FLAGS[i].name);
-        if (word[1] == '-' && has_flag(command, &FLAGS[i]))
+        if (word[1] == '-' && cli_has_flag(command, &FLAGS[i]))
             suggest_try(&suggest, names[i]);
     }
     int rc = cli_usage_error("%s has no flag %s%s (tidewheel %s --help)", command->name, name,
@@ -238,7 +249,7 @@ static void read_env(const struct command *command, struct cli_args *args)
 {
     for (size_t i = 0; i < FLAG_COUNT; i++) {
         const char *value = FLAGS[i].env != NULL ? getenv(FLAGS[i].env) : NULL;
-        if (value != NULL && *value != '\0' && has_flag(command, &FLAGS[i]))
+        if (value != NULL && *value != '\0' && cli_has_flag(command, &FLAGS[i]))
             set_flag(args, &FLAGS[i], value);
     }
 }

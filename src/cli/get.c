@@ -61,7 +61,7 @@ static int fetch(const struct options *options, const struct view *view, struct 
     for (size_t i = 0; i < view->field_count; i++)
         names[i] = view->fields[i].name;
     template_render(&view->key, identity, view->has_tenant, &key);
-    int rc = redis_fetch(options->redis_url, buf_slice(&key), names, view->field_count, ret->values,
+    int rc = redis_fetch(&options->redis, buf_slice(&key), names, view->field_count, ret->values,
                          &ret->ttl_ms, err);
     buf_reset(&key);
     template_render(&view->freshness_key, identity, view->has_tenant, &key);
@@ -70,8 +70,7 @@ static int fetch(const struct options *options, const struct view *view, struct 
     const char *fields[] = {view->name, buf_text(&event)};
     int64_t ttl_ms = 0;
     if (rc == 0)
-        rc = redis_fetch(options->redis_url, buf_slice(&key), fields, 2, ret->freshness, &ttl_ms,
-                         err);
+        rc = redis_fetch(&options->redis, buf_slice(&key), fields, 2, ret->freshness, &ttl_ms, err);
     buf_fini(&event);
     buf_fini(&key);
     free(names);
@@ -142,15 +141,9 @@ static int get(const struct options *options, const struct view *view, struct sl
 static int get_view(const struct cli_args *args, const struct options *options,
                     const struct catalog *catalog)
 {
-    const struct view *view = catalog_view(catalog, args->operands[0]);
-    if (view == NULL) {
-        (void)fprintf(stderr,
-                      "tidewheel get: no view is called '%s'; there are:", args->operands[0]);
-        for (size_t i = 0; i < catalog->view_count; i++)
-            (void)fprintf(stderr, " %s", catalog->views[i]->name);
-        (void)fprintf(stderr, "\n");
+    const struct view *view = load_view(catalog, "get", args->operands[0]);
+    if (view == NULL)
         return EXIT_USAGE;
-    }
     struct buf identity = {NULL, 0, 0};
     int rc = parse_identity(view, args->operands + 1, args->operand_count - 1, &identity);
     if (rc == EXIT_OK)

@@ -1,32 +1,18 @@
 #include "cli/json_out.h"
 
+#include "tidewheel/json_text.h"
 #include "tidewheel/num.h"
-
-void json_add_text(struct buf *ret, struct slice text)
-{
-    buf_add_char(ret, '"');
-    for (size_t i = 0; i < text.len; i++) {
-        unsigned char byte = (unsigned char)text.ptr[i];
-        if (byte == '"' || byte == '\\')
-            buf_add_char(ret, '\\');
-        if (byte < 0x20 || byte == 0x7f)
-            buf_printf(ret, "\\u%04x", byte);
-        else
-            buf_add_char(ret, text.ptr[i]);
-    }
-    buf_add_char(ret, '"');
-}
 
 static void add_key(struct buf *ret, const char *name, enum key_type type, struct slice part)
 {
     struct buf raw = {NULL, 0, 0};
-    json_add_text(ret, slice_of(name));
+    json_text_add(ret, slice_of(name));
     buf_add_char(ret, ':');
     key_decode(part, &raw);
     if (type == KEY_INT64)
         buf_add(ret, raw.ptr, raw.len);
     else
-        json_add_text(ret, buf_slice(&raw));
+        json_text_add(ret, buf_slice(&raw));
     buf_fini(&raw);
 }
 
@@ -64,14 +50,14 @@ void json_add_reading(struct buf *ret, const struct reading *reading)
 void json_add_row(struct buf *ret, const struct row *row)
 {
     buf_add_text(ret, "{\"view\":");
-    json_add_text(ret, slice_of(row->view->name));
+    json_text_add(ret, slice_of(row->view->name));
     buf_add_text(ret, ",\"entity\":");
     json_add_entity(ret, row->view, row->identity);
     buf_printf(ret, ",\"as_of\":%lld,\"features\":{", (long long)row->as_of_ms);
     for (size_t i = 0; i < row->view->field_count; i++) {
         if (i > 0)
             buf_add_char(ret, ',');
-        json_add_text(ret, slice_of(row->view->fields[i].name));
+        json_text_add(ret, slice_of(row->view->fields[i].name));
         buf_add_char(ret, ':');
         json_add_reading(ret, &row->readings[i]);
     }

@@ -1,4 +1,4 @@
-/* json_out: rows and texts as JSON, for commands that print.
+/* json_out: rows as JSON, for commands that print.
  *
  * Floor: 5. Owner: pure.
  */
@@ -6,8 +6,6 @@
 #define TIDEWHEEL_CLI_JSON_OUT_H
 
 #include "tidewheel/shard.h"
-
-void json_add_text(struct buf *ret, struct slice text);
 
 /* {"user_id":"42","tenant":"acme"}: keys by their paths, the tenant last. */
 void json_add_entity(struct buf *ret, const struct view *view, struct slice identity);

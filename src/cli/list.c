@@ -3,6 +3,7 @@
 
 #include "cli/columns.h"
 #include "tidewheel/cli.h"
+#include "tidewheel/metric.h"
 #include "tidewheel/op.h"
 #include "tidewheel/quantity.h"
 #include "tidewheel/suggest.h"
@@ -52,15 +53,29 @@ static void list_options(void)
     columns_print(&columns, "");
 }
 
+static void list_metrics(void)
+{
+    struct columns columns = {.width = 4};
+    for (size_t i = 0; i < metric_count; i++) {
+        columns_add(&columns, "%s", metric_rows[i].name);
+        columns_add(&columns, "%s", metric_type_names[metric_rows[i].type]);
+        columns_add(&columns, "%s", metric_rows[i].labels);
+        columns_add(&columns, "%s", metric_rows[i].help);
+    }
+    columns_print(&columns, "");
+}
+
 static const struct {
     const char *name;
     void (*print)(void);
-} LISTS[] = {{"aggregates", list_aggregates}, {"options", list_options}};
+} LISTS[] = {{"aggregates", list_aggregates}, {"options", list_options}, {"metrics", list_metrics}};
+
+#define EXPECTED "aggregates, options or metrics"
 
 int command_list(const struct cli_args *args)
 {
     if (args->operand_count != 1)
-        return cli_usage_error("list takes one argument: aggregates or options");
+        return cli_usage_error("list takes one argument: " EXPECTED);
     struct suggest suggest = suggest_for(args->operands[0]);
     char hint[SUGGEST_TEXT_MAX];
     for (size_t i = 0; i < sizeof LISTS / sizeof *LISTS; i++) {
@@ -70,6 +85,6 @@ int command_list(const struct cli_args *args)
         }
         suggest_try(&suggest, LISTS[i].name);
     }
-    return cli_usage_error("there is no list of %s; expected aggregates or options%s",
-                           args->operands[0], suggest_text(&suggest, hint));
+    return cli_usage_error("there is no list of %s; expected " EXPECTED "%s", args->operands[0],
+                           suggest_text(&suggest, hint));
 }

@@ -1,19 +1,56 @@
 #include "cli/load.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
+#include "config/options_rows.h"
+#include "tidewheel/log.h"
+#include "tidewheel/mem.h"
 #include "tidewheel/num.h"
 #include "tidewheel/source.h"
 #include "tidewheel/timestamp.h"
+#include "tidewheel/wire.h"
 
 const struct decode_limits default_limits = {
     .event_bytes = 256 * 1024, .nesting = 64, .key_bytes = 256};
 
 static int say_report(struct buf *report)
 {
-    (void)fwrite(report->ptr, 1, report->len, stderr);
+    struct buf shown = {NULL, 0, 0};
+    log_hidden(buf_slice(report), &shown);
+    (void)fwrite(shown.ptr, 1, shown.len, stderr);
+    buf_fini(&shown);
     buf_fini(report);
     return EXIT_CONFIG;
+}
+
+/* The password of user:password@ in a URL, as it is spelled there. */
+static void hide_login(const char *text)
+{
+    const char *scheme_end = strstr(text, "://");
+    const char *login = scheme_end != NULL ? scheme_end + 3 : text;
+    const char *at = strrchr(login, '@');
+    if (scheme_end == NULL || at == NULL)
+        return;
+    const char *colon = memchr(login, ':', (size_t)(at - login));
+    login = colon != NULL ? colon + 1 : login;
+    char *password = mem_strndup(login, (size_t)(at - login));
+    log_hide(password);
+    free(password);
+}
+
+void hide_secrets(const struct options *options)
+{
+    hide_login(options->redis_url);
+    if (options->redis.password != NULL)
+        log_hide(options->redis.password);
+    for (size_t i = 0; i < options->librdkafka_count; i++) {
+        const struct property *property = &options->librdkafka[i];
+        if (property_is_secret(property->name))
+            log_hide(property->value);
+        else
+            hide_login(property->value);
+    }
 }
 
 int load_options(const struct cli_args *args, bool needs_pipelines, struct options *ret)
@@ -27,9 +64,11 @@ int load_options(const struct cli_args *args, bool needs_pipelines, struct optio
         .property_count = args->property_count,
         .needs_pipelines = needs_pipelines,
         .check_property = kafka_check_property,
+        .check_redis = wire_check_files,
     };
     if (options_load(&source, &report, ret) < 0)
         return say_report(&report);
+    hide_secrets(ret);
     buf_fini(&report);
     return EXIT_OK;
 }
@@ -41,6 +80,18 @@ int load_catalog(const char *const *files, size_t count, struct catalog **ret)
         return say_report(&report);
     buf_fini(&report);
     return EXIT_OK;
+}
+
+const struct view *load_view(const struct catalog *catalog, const char *command, const char *name)
+{
+    const struct view *view = catalog_view(catalog, name);
+    if (view != NULL)
+        return view;
+    (void)fprintf(stderr, "tidewheel %s: no view is called '%s'; there are:", command, name);
+    for (size_t i = 0; i < catalog->view_count; i++)
+        (void)fprintf(stderr, " %s", catalog->views[i]->name);
+    (void)fprintf(stderr, "\n");
+    return NULL;
 }
 
 bool build_identity(const struct view *view, const struct slice *parts, struct buf *ret)

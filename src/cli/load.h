@@ -13,8 +13,14 @@
 int load_options(const struct cli_args *args, bool needs_pipelines, struct options *ret);
 int load_catalog(const char *const *files, size_t count, struct catalog **ret);
 
+/* From here on no log line shows a secret of these: passwords, and what properties keep secret. */
+void hide_secrets(const struct options *options);
+
 /* What events may be where no worker's configuration is read: the defaults of its limits. */
 extern const struct decode_limits default_limits;
+
+/* NULL: there is none of that name; command: who says so. */
+const struct view *load_view(const struct catalog *catalog, const char *command, const char *name);
 
 /* The identity (key.h) of the entity that has these texts as its key parts, the tenant first; ptr NULL:
  * not given. False: one is missing, empty or of the wrong type. */

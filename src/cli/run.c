@@ -42,6 +42,7 @@ int command_run(const struct cli_args *args)
         int failed = fleet_run(&options, catalog, &has_left, &err);
         if (failed < 0)
             log_error("exit", "code=%d why=\"%s\"", exit_code_of(failed), err.text);
+        log_flush();
         rc = exit_code_of(failed);
         if (!has_left)
             _exit(rc);

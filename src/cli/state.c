@@ -371,7 +371,7 @@ static int report_all(struct report *report, const struct catalog *catalog, stru
     add_heading(&report->views, VIEW_NAMES);
     size_t heading = report->views.count;
     int64_t deadline_ms = clock_mono_ms() + KAFKA_MS;
-    int rc = redis_query_open(report->options->redis_url, &report->query, err);
+    int rc = redis_query_open(&report->options->redis, &report->query, err);
     for (size_t i = 0; i < catalog->topic_count && rc == 0; i++)
         rc = report_topic(report, catalog->topics[i], deadline_ms, err);
     if (rc == 0) {

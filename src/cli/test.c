@@ -6,6 +6,7 @@
 #include "cli/json_out.h"
 #include "cli/load.h"
 #include "tidewheel/eval.h"
+#include "tidewheel/json_text.h"
 #include "tidewheel/mem.h"
 #include "tidewheel/num.h"
 #include "tidewheel/suggest.h"
@@ -73,7 +74,7 @@ static void add_json_children(struct buf *ret, const struct yaml_node *node)
         if (child != node->child)
             buf_add_char(ret, ',');
         if (node->kind == YAML_MAP) {
-            json_add_text(ret, slice_of(child->key));
+            json_text_add(ret, slice_of(child->key));
             buf_add_char(ret, ':');
         }
         add_json(ret, child);
@@ -92,7 +93,7 @@ static void add_json(struct buf *ret, const struct yaml_node *node)
              (!node->is_quoted && num_is_json(node->text, strlen(node->text), NULL)))
         buf_add_text(ret, node->text);
     else
-        json_add_text(ret, slice_of(node->text));
+        json_text_add(ret, slice_of(node->text));
 }
 
 /* ---- expectations ---- */

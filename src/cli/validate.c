@@ -8,6 +8,7 @@
 #include "tidewheel/pipeline.h"
 #include "tidewheel/quantity.h"
 #include "tidewheel/source.h"
+#include "tidewheel/wire.h"
 
 enum { LINE_WIDTH = 100, WORD = 8 /* bytes of one in a bucket */ };
 
@@ -183,7 +184,7 @@ int command_validate(const struct cli_args *args)
                          args->property_count > 0;
     const struct options_source source = {
         args->config,         args->assignments, args->assignment_count, args->properties,
-        args->property_count, !has_operands,     kafka_check_property};
+        args->property_count, !has_operands,     kafka_check_property,   wire_check_files};
     int rc = reads_options ? options_read(&source, &report, &options) : 0;
     const char *const *files =
         has_operands ? args->operands : (const char *const *)options.pipelines;

@@ -3,6 +3,7 @@
 #include "tidewheel/cli.h"
 #include "tidewheel/source.h"
 #include "tidewheel/store.h"
+#include "tidewheel/version.h"
 
 int command_version(const struct cli_args *args)
 {

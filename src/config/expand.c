@@ -57,7 +57,16 @@ static int parse(const char *text, struct reference *ret, size_t *ret_len, struc
     return 0;
 }
 
-static int resolve(const struct reference *reference, struct buf *ret, struct err *err)
+/* All bytes of ret that are not in borrowed yet are of one kind. */
+static void mark(const struct buf *ret, struct buf *borrowed, bool is_borrowed)
+{
+    size_t len = ret->len - borrowed->len;
+    memset(buf_reserve(borrowed, len), is_borrowed, len);
+    buf_advance(borrowed, len);
+}
+
+static int resolve(const struct reference *reference, struct buf *ret, struct buf *borrowed,
+                   struct err *err)
 {
     const char *value = getenv(reference->name);
     bool is_empty = value == NULL || *value == '\0';
@@ -76,24 +85,29 @@ static int resolve(const struct reference *reference, struct buf *ret, struct er
         return 0;
     }
     buf_add_text(ret, value);
+    mark(ret, borrowed, true);
     return 0;
 }
 
-int expand(const char *text, size_t len_max, struct buf *ret, struct err *err)
+int expand(const char *text, size_t len_max, struct buf *ret, struct buf *ret_borrowed,
+           struct err *err)
 {
     for (const char *at = text; *at != '\0';) {
         size_t len = strcspn(at, "$");
         buf_add(ret, at, len);
+        mark(ret, ret_borrowed, false);
         at += len;
         if (at[0] == '$' && at[1] == '{') {
             struct reference reference;
-            if (parse(at, &reference, &len, err) != 0 || resolve(&reference, ret, err) != 0)
+            if (parse(at, &reference, &len, err) != 0 ||
+                resolve(&reference, ret, ret_borrowed, err) != 0)
                 return ERR_CONFIG;
             at += len;
         } else if (at[0] == '$') {
             buf_add_char(ret, '$');
             at += at[1] == '$' ? 2 : 1;
         }
+        mark(ret, ret_borrowed, false);
         if (ret->len > len_max)
             return err_set(err, ERR_CONFIG, "is longer than %zu bytes", len_max);
     }

@@ -9,7 +9,9 @@
 
 #include "tidewheel/buf.h"
 
-/* Adds the expanded text to ret, at most len_max bytes in all; ERR_CONFIG otherwise. */
-int expand(const char *text, size_t len_max, struct buf *ret, struct err *err) MUST_CHECK;
+/* Adds the expanded text to ret, at most len_max bytes in all, and to ret_borrowed for each of its
+ * bytes whether it is the environment's (1) or written in the text (0); ERR_CONFIG otherwise. */
+int expand(const char *text, size_t len_max, struct buf *ret, struct buf *ret_borrowed,
+           struct err *err) MUST_CHECK;
 
 #endif

@@ -2,13 +2,8 @@
 
 #include <stdlib.h>
 
+#include "tidewheel/key.h"
 #include "tidewheel/mem.h"
-
-static bool is_part_byte(char byte)
-{
-    return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') ||
-           (byte >= '0' && byte <= '9') || (byte != '\0' && strchr("_.-%", byte) != NULL);
-}
 
 void key_pattern_add(const struct template *template, size_t id_parts, struct buf *ret)
 {
@@ -32,6 +27,16 @@ void key_pattern_show(struct slice pattern, struct buf *ret)
         buf_add_char(ret, pattern.ptr[i] == KEY_PATTERN_STAR ? '*' : pattern.ptr[i]);
 }
 
+void key_pattern_glob(struct slice pattern, struct buf *ret)
+{
+    for (size_t i = 0; i < pattern.len; i++) {
+        char byte = pattern.ptr[i];
+        if (byte != KEY_PATTERN_STAR && strchr("*?[]\\", byte) != NULL)
+            buf_add_char(ret, '\\');
+        buf_add_char(ret, byte == KEY_PATTERN_STAR ? '*' : byte);
+    }
+}
+
 bool key_pattern_is_ambiguous(struct slice pattern)
 {
     bool is_open = false; /* a star, and since then nothing that could not be its own */
@@ -39,7 +44,7 @@ bool key_pattern_is_ambiguous(struct slice pattern)
         char byte = pattern.ptr[i];
         if (byte == KEY_PATTERN_STAR && is_open)
             return true;
-        is_open = byte == KEY_PATTERN_STAR || (is_open && is_part_byte(byte));
+        is_open = byte == KEY_PATTERN_STAR || (is_open && key_is_part_byte(byte));
     }
     return false;
 }
@@ -47,8 +52,8 @@ bool key_pattern_is_ambiguous(struct slice pattern)
 static bool meets(char a, char b)
 {
     if (a == KEY_PATTERN_STAR)
-        return b == KEY_PATTERN_STAR || is_part_byte(b);
-    return b == KEY_PATTERN_STAR ? is_part_byte(a) : a == b;
+        return b == KEY_PATTERN_STAR || key_is_part_byte(b);
+    return b == KEY_PATTERN_STAR ? key_is_part_byte(a) : a == b;
 }
 
 /* Both patterns are walked at once over every key that they could make: reached[i][j] says that
@@ -90,9 +95,9 @@ static bool have_same_frame(struct slice a, struct slice b)
     size_t i = 0;
     size_t j = 0;
     for (;;) {
-        while (i < a.len && (a.ptr[i] == KEY_PATTERN_STAR || is_part_byte(a.ptr[i])))
+        while (i < a.len && (a.ptr[i] == KEY_PATTERN_STAR || key_is_part_byte(a.ptr[i])))
             i++;
-        while (j < b.len && (b.ptr[j] == KEY_PATTERN_STAR || is_part_byte(b.ptr[j])))
+        while (j < b.len && (b.ptr[j] == KEY_PATTERN_STAR || key_is_part_byte(b.ptr[j])))
             j++;
         if (i == a.len || j == b.len)
             return i == a.len && j == b.len;

@@ -18,6 +18,9 @@ enum { KEY_PATTERN_STAR = 0 }; /* as a byte of the pattern; templates have no NU
 void key_pattern_add(const struct template *template, size_t id_parts, struct buf *ret);
 void key_pattern_show(struct slice pattern, struct buf *ret); /* with '*' for stars */
 
+/* For Redis's MATCH: every key of the pattern fits, and others may: its stars take any byte. Adds. */
+void key_pattern_glob(struct slice pattern, struct buf *ret);
+
 /* Two stars that only bytes of the parts' own alphabet keep apart: a-b and c, or a and b-c? */
 bool key_pattern_is_ambiguous(struct slice pattern);
 bool key_pattern_can_begin_with(struct slice pattern, const char *prefix);

@@ -7,20 +7,16 @@
 #include <unistd.h>
 
 #include "config/options_files.h"
+#include "config/options_origin.h"
 #include "config/options_rows.h"
+#include "config/options_secrets.h"
+#include "tidewheel/address.h"
 #include "tidewheel/mem.h"
 #include "tidewheel/pipeline.h"
-#include "tidewheel/redis_url.h"
 #include "tidewheel/suggest.h"
 
 #define ENV_PREFIX  "TIDEWHEEL_"
 #define FILE_PRESET "config/tidewheel.yaml"
-
-/* What a value came from, for sentences: "-s" or the variable's name; of the file nothing, there
- * the node says it. */
-struct origin {
-    char name[OPTION_ENV_MAX];
-};
 
 struct loader {
     const struct options_source *source;
@@ -46,8 +42,9 @@ static void problem(struct loader *loader, const char *origin, const char *path,
 }
 
 /* A problem of a row's value, wherever it came from. */
-static void problem_of(struct loader *loader, enum option option, const char *sentence)
+static void problem_of(void *arg, enum option option, const char *sentence)
 {
+    struct loader *loader = arg;
     if (loader->values[option].node != NULL)
         yaml_error(loader->values[option].node, "%s", sentence);
     else
@@ -66,20 +63,26 @@ static const char *owned(const char *name, const char *value)
     return NULL;
 }
 
+static void property_fini(struct property *property)
+{
+    free(property->name);
+    free(property->value);
+    free(property->origin);
+}
+
 /* Later beats earlier, in the place of the earlier. */
-static void put_property(struct options *options, const char *name, const char *value)
+static void give_property(struct options *options, struct property property)
 {
     for (size_t i = 0; i < options->librdkafka_count; i++) {
-        if (strcmp(options->librdkafka[i].name, name) == 0) {
-            free(options->librdkafka[i].value);
-            options->librdkafka[i].value = mem_strdup(value);
+        if (strcmp(options->librdkafka[i].name, property.name) == 0) {
+            property_fini(&options->librdkafka[i]);
+            options->librdkafka[i] = property;
             return;
         }
     }
     options->librdkafka =
         mem_resize(options->librdkafka, options->librdkafka_count + 1, sizeof *options->librdkafka);
-    options->librdkafka[options->librdkafka_count++] =
-        (struct property){mem_strdup(name), mem_strdup(value)};
+    options->librdkafka[options->librdkafka_count++] = property;
 }
 
 static bool is_property(const struct loader *loader, const char *name, const char *value,
@@ -89,6 +92,27 @@ static bool is_property(const struct loader *loader, const char *name, const cha
     return check == NULL || check(name, value, err);
 }
 
+/* The sentence never shows the value: it may be a password. node: of the file; else the origin. */
+static int take_property(struct loader *loader, const char *name, const char *value,
+                         const struct yaml_node *node, const char *origin, struct err *err)
+{
+    const char *beside = node != NULL ? loader->options->file : NULL;
+    struct property property;
+    const char *reason = owned(name, value);
+    if (reason != NULL)
+        return err_set(err, ERR_CONFIG, "is not to be set: %s", reason);
+    int rc = options_read_property(name, value, beside, &property, err);
+    if (rc < 0)
+        return rc;
+    property.origin = node != NULL ? origin_in_file(beside, node) : origin_outside(origin);
+    if (is_property(loader, property.name, property.value, err)) {
+        give_property(loader->options, property);
+        return 0;
+    }
+    property_fini(&property);
+    return ERR_CONFIG;
+}
+
 static void read_properties(struct loader *loader)
 {
     const struct setting_value *value = &loader->values[OPTION_KAFKA_LIBRDKAFKA];
@@ -96,19 +120,14 @@ static void read_properties(struct loader *loader)
         return;
     for (const struct yaml_node *node = value->node->child; node != NULL; node = node->next) {
         struct err err = {0, ""};
-        const char *reason = node->kind == YAML_TEXT ? owned(node->key, node->text) : NULL;
         if (node->kind != YAML_TEXT)
             yaml_error(node, "is no scalar; expected the property's value");
-        else if (reason != NULL)
-            yaml_error_key(node, "is not to be set: %s", reason);
-        else if (!is_property(loader, node->key, node->text, &err))
+        else if (take_property(loader, node->key, node->text, node, NULL, &err) < 0)
             yaml_error_key(node, "%s", err.text);
-        else
-            put_property(loader->options, node->key, node->text);
     }
 }
 
-/* name=value; the value is never shown: it may be a password. */
+/* name=value. */
 static void set_property(struct loader *loader, const char *origin, const char *text)
 {
     const char *equals = strchr(text, '=');
@@ -119,14 +138,8 @@ static void set_property(struct loader *loader, const char *origin, const char *
     }
     struct err err = {0, ""};
     char *name = mem_strndup(text, (size_t)(equals - text));
-    const char *reason = owned(name, equals + 1);
-    if (reason != NULL)
-        buf_printf(&loader->problems, "%s: %s: is not to be set: %s\n", origin, cite(name).text,
-                   reason);
-    else if (!is_property(loader, name, equals + 1, &err))
+    if (take_property(loader, name, equals + 1, NULL, origin, &err) < 0)
         buf_printf(&loader->problems, "%s: %s: %s\n", origin, cite(name).text, err.text);
-    else
-        put_property(loader->options, name, equals + 1);
     free(name);
 }
 
@@ -198,6 +211,7 @@ static void assign(struct loader *loader, enum option option, const char *origin
     struct setting_value value = {NULL, NULL, 0, false};
     struct err err;
     if (option == OPTION_PIPELINES) {
+        (void)snprintf(loader->origins[option].name, OPTION_ENV_MAX, "%s", origin);
         forget_pipelines(loader->options);
         for_pieces(loader, origin, text, ",", set_pipeline);
     } else if (option == OPTION_KAFKA_LIBRDKAFKA) {
@@ -296,40 +310,16 @@ static void read_env(struct loader *loader)
 
 /* ---- the whole ---- */
 
-static void check_redis(struct loader *loader)
-{
-    struct redis_url url;
-    struct err err;
-    if (redis_url_parse(loader->values[OPTION_REDIS_URL].text, &url, &err) != 0) {
-        problem_of(loader, OPTION_REDIS_URL, err.text);
-        return;
-    }
-    if (url.is_tls)
-        problem_of(loader, OPTION_REDIS_URL,
-                   "asks for TLS (rediss://), which this version does not speak yet; expected "
-                   "redis:// or unix://");
-    redis_url_fini(&url);
-}
-
 static void check_listen(struct loader *loader)
 {
     const char *text = loader->values[OPTION_HTTP_LISTEN].text;
-    const char *colon = strrchr(text, ':');
-    const struct setting port = {.type = SETTING_INT, .min = 0, .max = 65535};
-    struct setting_value value = {NULL, NULL, 0, false};
-    struct err err;
-    if (*text == '\0')
+    struct address address;
+    if (*text == '\0' || address_parse(text, &address))
         return;
-    bool is_bracketed = *text == '[' && colon != NULL && colon > text && colon[-1] == ']';
-    bool has_one_colon = colon != NULL && strchr(text, ':') == colon;
-    if (colon == NULL || !(is_bracketed || has_one_colon) || strpbrk(text, " \t/@") != NULL ||
-        setting_parse(&port, colon + 1, &value, &err) != 0) {
-        char sentence[160];
-        (void)snprintf(sentence, sizeof sentence,
-                       "%s is not an address; expected host:port like 127.0.0.1:4196",
-                       cite(text).text);
-        problem_of(loader, OPTION_HTTP_LISTEN, sentence);
-    }
+    char sentence[160];
+    (void)snprintf(sentence, sizeof sentence,
+                   "%s is not an address; expected host:port like 127.0.0.1:4196", cite(text).text);
+    problem_of(loader, OPTION_HTTP_LISTEN, sentence);
 }
 
 static bool is_explicit(const struct loader *loader, enum option option)
@@ -412,15 +402,18 @@ int options_read(const struct options_source *source, struct buf *report, struct
     loader.yaml = file != NULL ? yaml_read(file) : NULL;
     settings_read(option_rows, option_count, loader.yaml != NULL ? yaml_root(loader.yaml) : NULL,
                   loader.values);
+    options_check_written(loader.values, ret->file);
     read_properties(&loader);
     read_pipelines(&loader);
     read_env(&loader);
     read_assignments(&loader);
     check_on_error(&loader);
     restore_presets(&loader);
-    check_redis(&loader);
+    options_read_redis(loader.values, ret->file, source->check_redis, &ret->redis, problem_of,
+                       &loader);
     check_listen(&loader);
     fill(&loader);
+    options_remember(ret, loader.values, loader.origins);
     size_t in_file = loader.yaml != NULL ? yaml_problem_count(loader.yaml) : 0;
     check_pipelines(&loader, in_file == 0 && loader.problems.len == 0);
     bool is_wrong = in_file > 0 || loader.problems.len > 0;
@@ -477,11 +470,11 @@ void options_fini(struct options *options)
             option_rows[i].type == SETTING_CHOICE)
             free(*(char **)member);
     }
-    for (size_t i = 0; i < options->librdkafka_count; i++) {
-        free(options->librdkafka[i].name);
-        free(options->librdkafka[i].value);
-    }
+    for (size_t i = 0; i < options->librdkafka_count; i++)
+        property_fini(&options->librdkafka[i]);
     free(options->librdkafka);
+    options_forget(options);
+    redis_url_fini(&options->redis);
     forget_pipelines(options);
     free(options->pipelines);
     free(options->file);

@@ -41,13 +41,13 @@ static void fold(char *path)
     }
 }
 
-static char *place(const char *pattern, const char *beside)
+char *options_place(const char *name, const char *beside)
 {
     const char *slash = beside != NULL ? strrchr(beside, '/') : NULL;
     struct buf path = {NULL, 0, 0};
-    if (*pattern != '/' && slash != NULL)
+    if (*name != '/' && slash != NULL)
         buf_add(&path, beside, (size_t)(slash - beside) + 1);
-    buf_add_text(&path, pattern);
+    buf_add_text(&path, name);
     char *ret = mem_strdup(buf_text(&path));
     buf_fini(&path);
     fold(ret);
@@ -68,7 +68,7 @@ static void add(struct options *options, const char *file)
 
 bool options_add_files(struct options *options, const char *pattern, const char *beside)
 {
-    char *path = place(pattern, beside);
+    char *path = options_place(pattern, beside);
     bool has_wildcards = strpbrk(pattern, "*?[") != NULL;
     glob_t matches = {0};
     bool is_found = true;

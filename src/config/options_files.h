@@ -16,6 +16,9 @@ enum { PIPELINE_FILES_MAX = 1024 };
  * matches. */
 bool options_add_files(struct options *options, const char *pattern, const char *beside);
 
+/* The file that a name means, as a person would write it; the caller's to free. Relative as above. */
+char *options_place(const char *name, const char *beside);
+
 bool options_file_exists(const char *file);
 
 #endif

@@ -188,5 +188,18 @@ void redis_url_fini(struct redis_url *url)
     free(url->host);
     free(url->user);
     free(url->password);
+    free(url->ca_file);
+    free(url->cert_file);
+    free(url->key_file);
     *url = (struct redis_url){.port = PORT_DEFAULT};
+}
+
+struct slice redis_url_password(const char *text)
+{
+    const char *scheme_end = strstr(text, "://");
+    const char *login = scheme_end != NULL ? scheme_end + 3 : text;
+    const char *at = memrchr(login, '@', strcspn(login, "/?"));
+    const char *colon = at != NULL ? memchr(login, ':', (size_t)(at - login)) : NULL;
+    return colon != NULL ? (struct slice){colon + 1, (size_t)(at - colon) - 1}
+                         : (struct slice){NULL, 0};
 }

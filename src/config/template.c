@@ -132,6 +132,83 @@ void template_render(const struct template *template, struct slice identity, boo
     }
 }
 
+/* What is left of a key, and the parts that were found in what came before. */
+struct reading_key {
+    struct slice rest;
+    struct slice parts[KEYS_MAX + 1]; /* the tenant is one more */
+};
+
+static bool take_literal(struct reading_key *reading, struct slice literal)
+{
+    if (reading->rest.len < literal.len || memcmp(reading->rest.ptr, literal.ptr, literal.len) != 0)
+        return false;
+    reading->rest.ptr += literal.len;
+    reading->rest.len -= literal.len;
+    return true;
+}
+
+static size_t part_bytes(struct slice text)
+{
+    size_t len = 0;
+    while (len < text.len && key_is_part_byte(text.ptr[len]))
+        len++;
+    return len;
+}
+
+/* It ends where a byte comes that no part has, less the bytes of the literal behind it that one could
+ * have. A part that stands twice in a key must be the same. */
+static bool take_part(struct reading_key *reading, size_t index, struct slice behind)
+{
+    size_t len = part_bytes(reading->rest);
+    size_t less = part_bytes(behind);
+    if (len <= less)
+        return false;
+    struct slice part = {reading->rest.ptr, len - less};
+    struct slice *known = &reading->parts[index];
+    if (known->ptr != NULL && !slice_is_equal(*known, part))
+        return false;
+    *known = part;
+    return take_literal(reading, part);
+}
+
+static bool take_parts(struct reading_key *reading, size_t first, size_t end, struct slice behind)
+{
+    for (size_t i = first; i < end; i++)
+        if ((i > first && !take_literal(reading, slice_of(":"))) ||
+            !take_part(reading, i, i + 1 < end ? slice_of(":") : behind))
+            return false;
+    return true;
+}
+
+bool template_identify(const struct template *template, struct slice key, size_t part_count,
+                       bool has_tenant, struct buf *ret)
+{
+    struct reading_key reading = {.rest = key};
+    bool is_right = true;
+    CHECK(part_count <= sizeof reading.parts / sizeof *reading.parts);
+    for (size_t i = 0; i < template->count && is_right; i++) {
+        const struct template_part *part = &template->parts[i];
+        struct slice behind = {NULL, 0};
+        if (i + 1 < template->count)
+            behind = (struct slice){part[1].text, part[1].len};
+        if (part->kind == TEMPLATE_LITERAL)
+            is_right = take_literal(&reading, (struct slice){part->text, part->len});
+        else if (part->kind == TEMPLATE_ENTITY_ID)
+            is_right = take_parts(&reading, has_tenant, part_count, behind);
+        else
+            is_right = take_part(&reading, (size_t)part->kind, behind);
+    }
+    is_right = is_right && reading.rest.len == 0;
+    for (size_t i = 0; i < part_count && is_right; i++)
+        is_right = reading.parts[i].ptr != NULL;
+    for (size_t i = 0; i < part_count && is_right; i++) {
+        if (i > 0)
+            buf_add_char(ret, ':');
+        buf_add(ret, reading.parts[i].ptr, reading.parts[i].len);
+    }
+    return is_right;
+}
+
 void template_fini(struct template *template)
 {
     for (size_t i = 0; i < template->count; i++)

@@ -130,18 +130,22 @@ static void set_text(struct yaml_node *node, const yaml_event_t *event)
 {
     const char *text = (const char *)event->data.scalar.value;
     struct buf expanded = {NULL, 0, 0};
+    struct buf borrowed = {NULL, 0, 0};
     struct err err;
     node->is_quoted = event->data.scalar.style != YAML_PLAIN_SCALAR_STYLE;
     if (strlen(text) != event->data.scalar.length) {
         yaml_error(node, "has a NUL in it");
         node->is_broken = true;
-    } else if (expand(text, YAML_TEXT_MAX, &expanded, &err) != 0) {
+    } else if (expand(text, YAML_TEXT_MAX, &expanded, &borrowed, &err) != 0) {
         yaml_error(node, "%s", err.text);
         node->is_broken = true;
         buf_reset(&expanded);
     }
     node->text = mem_strdup(buf_text(&expanded));
+    if (!node->is_broken && memchr(buf_text(&borrowed), 1, borrowed.len) != NULL)
+        node->borrowed = mem_strndup(borrowed.ptr, borrowed.len);
     buf_fini(&expanded);
+    buf_fini(&borrowed);
 }
 
 static int on_scalar(struct builder *builder, const yaml_event_t *event)
@@ -337,6 +341,7 @@ void yaml_close(struct yaml *yaml)
     for (size_t i = 0; i < yaml->node_count; i++) {
         free(yaml->nodes[i]->key);
         free(yaml->nodes[i]->text);
+        free(yaml->nodes[i]->borrowed);
         free(yaml->nodes[i]);
     }
     free(yaml->nodes);
@@ -369,6 +374,11 @@ bool yaml_is_null(const struct yaml_node *node)
         if (strcmp(node->text, NULLS[i]) == 0)
             return true;
     return false;
+}
+
+bool yaml_is_written(const struct yaml_node *node, size_t from, size_t len)
+{
+    return len > 0 && (node->borrowed == NULL || memchr(node->borrowed + from, 0, len) != NULL);
 }
 
 size_t yaml_problem_count(const struct yaml *yaml)

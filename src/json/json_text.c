@@ -153,3 +153,18 @@ bool json_text_decode(const char *ptr, size_t len, char *ret, size_t *ret_len)
     *ret_len = used;
     return true;
 }
+
+void json_text_add(struct buf *buf, struct slice text)
+{
+    buf_add_char(buf, '"');
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned char byte = (unsigned char)text.ptr[i];
+        if (byte == '"' || byte == '\\')
+            buf_add_char(buf, '\\');
+        if (byte < 0x20 || byte == 0x7f)
+            buf_printf(buf, "\\u%04x", byte);
+        else
+            buf_add_char(buf, text.ptr[i]);
+    }
+    buf_add_char(buf, '"');
+}

@@ -83,6 +83,11 @@ void key_decode(struct slice part, struct buf *ret)
     }
 }
 
+bool key_is_part_byte(char byte)
+{
+    return is_plain((unsigned char)byte) || byte == '%';
+}
+
 void key_encode(const char *ptr, size_t len, struct buf *ret)
 {
     char *to = buf_reserve(ret, len * 3);

@@ -10,18 +10,19 @@
 
 #include "tidewheel/clock.h"
 #include "tidewheel/entropy.h"
+#include "tidewheel/http.h"
 #include "tidewheel/loader.h"
 #include "tidewheel/log.h"
 #include "tidewheel/mem.h"
 #include "tidewheel/store.h"
+#include "tidewheel/version.h"
 #include "tidewheel/worker.h"
 
 enum { COUNTERS_MS = 60 * 1000, WATCH_S = 1, EXIT_SECOND_SIGNAL = 128 + SIGTERM };
 
 struct member {
     struct worker *worker;
-    struct board *board;
-    struct redis_url url; /* lent to the store */
+    struct board *board; /* as boards[number] */
     struct worker_ends ends;
     pthread_t thread;
     _Atomic bool is_done;
@@ -35,6 +36,9 @@ struct fleet {
     const struct catalog *catalog;
     struct member *members;
     size_t member_count;
+    struct board **boards; /* of the workers, and the last one is the main thread's */
+    struct display display;
+    struct http *http; /* NULL: nobody may ask */
     _Atomic bool stop;
 };
 
@@ -64,7 +68,7 @@ static void log_counters(const struct fleet *fleet, const char *at)
                 buf_printf(&line, " %s=%llu", verdict_rows[verdict].name,
                            (unsigned long long)count);
         }
-        log_info(at, "view=%s accepted=%llu rejected=%llu%s", view->name,
+        log_info(at, "view=%s accepted=%llu rejected=%llu %s", view->name,
                  (unsigned long long)count_of(fleet, view, VERDICT_ACCEPTED),
                  (unsigned long long)rejected, buf_text(&line));
     }
@@ -89,15 +93,12 @@ static void *member_main(void *arg)
     return NULL;
 }
 
-static int member_open_store(const struct fleet *fleet, struct member *member, struct err *err)
+static void member_open_store(const struct fleet *fleet, struct member *member)
 {
     const struct options *options = fleet->options;
-    int rc = redis_url_login(options->redis_url, &member->url, err);
-    if (rc < 0)
-        return rc;
     struct store_setup setup = {
-        .wire = wire_socket_new(&member->url),
-        .url = &member->url,
+        .wire = wire_socket_new(&options->redis),
+        .url = &options->redis,
         .group_id = options->kafka_group_id,
         .allows_eviction = options->redis_allow_eviction,
         .random = entropy_draw,
@@ -106,8 +107,7 @@ static int member_open_store(const struct fleet *fleet, struct member *member, s
     bool is_fenced = options->checkpoint_interval_ms > 0;
     member->ends.store = is_fenced ? fenced_store_new(&setup) : plain_store_new(&setup);
     if (is_fenced)
-        member->ends.loader = loader_new(wire_socket_new(&member->url), &member->url);
-    return 0;
+        member->ends.loader = loader_new(wire_socket_new(&options->redis), &options->redis);
 }
 
 static int member_open_letters(const struct fleet *fleet, struct member *member, int number,
@@ -151,7 +151,7 @@ static void member_close(struct member *member)
 static int member_start(struct fleet *fleet, size_t number, uint64_t seed, struct err *err)
 {
     struct member *member = &fleet->members[number];
-    member->board = board_new((int)number);
+    member->board = fleet->boards[number];
     member->worker = worker_new(&(struct worker_setup){
         .options = fleet->options,
         .catalog = fleet->catalog,
@@ -161,9 +161,8 @@ static int member_start(struct fleet *fleet, size_t number, uint64_t seed, struc
         .board = member->board,
     });
     fleet->member_count = number + 1;
-    int rc = member_open_store(fleet, member, err);
-    if (rc == 0)
-        rc = member_open_letters(fleet, member, (int)number, err);
+    member_open_store(fleet, member);
+    int rc = member_open_letters(fleet, member, (int)number, err);
     if (rc == 0)
         rc = member_open_sources(fleet, member, (int)number, err);
     if (rc == 0 && pthread_create(&member->thread, NULL, member_main, member) != 0)
@@ -205,6 +204,51 @@ static bool is_everyone_done(const struct fleet *fleet)
     return true;
 }
 
+/* ---- what others see ---- */
+
+static struct board *own_board(const struct fleet *fleet)
+{
+    return fleet->boards[fleet->options->workers];
+}
+
+static void make_boards(struct fleet *fleet)
+{
+    size_t count = (size_t)fleet->options->workers;
+    fleet->boards = mem_zalloc((count + 1) * sizeof *fleet->boards);
+    for (size_t i = 0; i < count; i++)
+        fleet->boards[i] = board_new((int)i);
+    fleet->boards[count] = board_new(-1);
+    cell_set(&own_board(fleet)->cells[BOARD_RELOADED_MS], clock_wall_ms());
+    fleet->display = (struct display){
+        .boards = (const struct board *const *)fleet->boards,
+        .board_count = count + 1,
+        .version = TIDEWHEEL_VERSION,
+        .kafka_version = kafka_version(),
+        .redis_version = redis_client_version(),
+        .memory_limit = fleet->options->limits_memory,
+    };
+}
+
+/* Nobody reads them any more. */
+static void free_boards(struct fleet *fleet)
+{
+    for (size_t i = 0; i < fleet->display.board_count; i++)
+        board_free(fleet->boards[i]);
+    free(fleet->boards);
+}
+
+static int open_http(struct fleet *fleet, struct err *err)
+{
+    const char *listen = fleet->options->http_listen;
+    return *listen == '\0' ? 0 : http_open(listen, &fleet->display, &fleet->http, err);
+}
+
+static void show(const struct fleet *fleet, enum phase phase)
+{
+    cell_set(&own_board(fleet)->cells[BOARD_TURN_MS], clock_mono_ms());
+    cell_set(&own_board(fleet)->cells[BOARD_PHASE], phase);
+}
+
 /* ---- signals ---- */
 
 static void block_signals(sigset_t *ret)
@@ -226,6 +270,7 @@ static void watch(struct fleet *fleet, const sigset_t *signals)
 {
     int64_t counters_ms = clock_mono_ms() + COUNTERS_MS;
     while (!is_anyone_done(fleet)) {
+        show(fleet, PHASE_RUNNING);
         if (wait_signal(signals)) {
             log_info("stop", "why=signal then=drain timeout_ms=%lld",
                      (long long)fleet->options->shutdown_timeout_ms);
@@ -236,6 +281,7 @@ static void watch(struct fleet *fleet, const sigset_t *signals)
         counters_ms += COUNTERS_MS;
         log_counters(fleet, "events");
     }
+    show(fleet, PHASE_DRAINING);
     fleet->stop = true;
 }
 
@@ -276,7 +322,10 @@ int fleet_run(const struct options *options, const struct catalog *catalog, bool
              (long long)options->workers, catalog->view_count, catalog->topic_count,
              options->kafka_group_id,
              options->checkpoint_interval_ms > 0 ? "checkpointed" : "plain");
-    int rc = start_all(&fleet, err);
+    make_boards(&fleet);
+    int rc = open_http(&fleet, err);
+    if (rc == 0)
+        rc = start_all(&fleet, err);
     if (rc == 0)
         watch(&fleet, &signals);
     fleet.stop = true;
@@ -293,9 +342,9 @@ int fleet_run(const struct options *options, const struct catalog *catalog, bool
         struct member *member = &fleet.members[i];
         *ret_has_left = *ret_has_left && (!member->is_started || worker_has_left(member->worker));
         worker_free(member->worker);
-        board_free(member->board);
-        redis_url_fini(&member->url);
     }
     free(fleet.members);
+    http_close(fleet.http);
+    free_boards(&fleet);
     return rc;
 }

@@ -21,12 +21,12 @@ static void set_state(struct tenure *tenure, enum tenure_state state)
 {
     const struct unit *unit = tenure->unit;
     const struct shard *shard = unit->shard;
-    log_info("unit",
-             "worker=%d topic=%s partition=%d state=%s was=%s position=%lld entities=%zu%s%s%s",
-             tenure->worker->setup.number, unit->topic->name, unit->partition, state_names[state],
-             state_names[tenure->state], shard != NULL ? (long long)shard->ledger.position : -1LL,
-             shard != NULL ? shard_count(shard) : 0, tenure->reason != NULL ? " why=\"" : "",
-             tenure->reason != NULL ? tenure->reason : "", tenure->reason != NULL ? "\"" : "");
+    log_info(
+        "unit",
+        "worker=%d topic=%s partition=%d state=%s was=%s position=%lld entities=%zu why=\"%s\"",
+        tenure->worker->setup.number, unit->topic->name, unit->partition, state_names[state],
+        state_names[tenure->state], shard != NULL ? (long long)shard->ledger.position : -1LL,
+        shard != NULL ? shard_count(shard) : 0, tenure->reason);
     tenure->state = state;
     show_unit(tenure->worker, unit);
 }

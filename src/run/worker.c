@@ -316,10 +316,11 @@ static void watch_intake(struct worker *worker)
         return;
     worker->is_paused = is_paused;
     cell_set(&worker->board->cells[BOARD_PAUSED], is_paused);
-    log_warn("intake", "worker=%d state=%s", worker->setup.number,
-             is_away     ? "waiting why=\"Redis is away\""
-             : is_paused ? "waiting why=\"limits.memory is reached\""
-                         : "running");
+    if (is_paused)
+        log_warn("intake", "worker=%d state=waiting why=\"%s\"", worker->setup.number,
+                 is_away ? "Redis is away" : "limits.memory is reached");
+    else
+        log_warn("intake", "worker=%d state=running", worker->setup.number);
     source->ops->pause(source, is_paused);
 }
 

@@ -68,6 +68,23 @@ void link_fail(struct link *link, int64_t mono_ms, const char *why)
     hang_up(link); /* why may lie in the reader */
 }
 
+/* One side speaks TLS and the other does not: no server says so. */
+static const char *doubt(const struct link *link)
+{
+    if (link->state == LINK_CONNECTING && link->url->is_tls)
+        return "; is it TLS that is spoken at this port?";
+    if (link->state == LINK_GREETING && !link->url->is_tls && link->url->host != NULL)
+        return "; is it TLS that is spoken at this port (rediss://)?";
+    return "";
+}
+
+static void fail_in_doubt(struct link *link, int64_t mono_ms, const char *why)
+{
+    char text[ERR_TEXT_MAX];
+    (void)snprintf(text, sizeof text, "%s%s", why, doubt(link));
+    link_fail(link, mono_ms, text);
+}
+
 int link_refuse(struct link *link, int64_t mono_ms, const char *text, struct err *err)
 {
     const struct redis_error *row = redis_error_find(text);
@@ -115,7 +132,7 @@ static void receive(struct link *link, int64_t mono_ms)
         struct err err;
         ssize_t got = link->wire->ops->recv(link->wire, chunk, sizeof chunk, &err);
         if (got < 0)
-            link_fail(link, mono_ms, err.text);
+            fail_in_doubt(link, mono_ms, err.text);
         if (got <= 0)
             return;
         (void)redisReaderFeed(link->reader, chunk, (size_t)got);
@@ -130,7 +147,7 @@ static redisReply *next_reply(struct link *link, int64_t mono_ms)
 {
     void *reply = NULL;
     if (redisReaderGetReply(link->reader, &reply) != REDIS_OK) {
-        link_fail(link, mono_ms, link->reader->errstr);
+        fail_in_doubt(link, mono_ms, link->reader->errstr);
         return NULL;
     }
     if (reply == NULL) {
@@ -190,20 +207,25 @@ static size_t add_words(struct buf *bytes, const char *const *words, size_t coun
 #define WORDS(...)                                                                                 \
     (const char *const[]){__VA_ARGS__}, sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *)
 
-static void greet(struct link *link, int64_t mono_ms)
+size_t link_add_login(const struct redis_url *url, struct buf *bytes)
 {
-    struct buf bytes = {NULL, 0, 0};
     size_t due = 0;
-    const struct redis_url *url = link->url;
     if (url->password != NULL && url->user != NULL)
-        due += add_words(&bytes, WORDS("AUTH", url->user, url->password));
+        due += add_words(bytes, WORDS("AUTH", url->user, url->password));
     else if (url->password != NULL)
-        due += add_words(&bytes, WORDS("AUTH", url->password));
+        due += add_words(bytes, WORDS("AUTH", url->password));
     if (url->db != 0) {
         char db[16];
         (void)snprintf(db, sizeof db, "%d", url->db);
-        due += add_words(&bytes, WORDS("SELECT", db));
+        due += add_words(bytes, WORDS("SELECT", db));
     }
+    return due;
+}
+
+static void greet(struct link *link, int64_t mono_ms)
+{
+    struct buf bytes = {NULL, 0, 0};
+    size_t due = link_add_login(link->url, &bytes);
     due += add_words(&bytes, WORDS("INFO"));
     link->reader = redisReaderCreate();
     CHECK(link->reader != NULL); /* out of memory, like any other */
@@ -317,7 +339,7 @@ static void look_for_faults(struct link *link, int64_t mono_ms)
     if (link->state == LINK_AWAY)
         return;
     if (is_waiting && mono_ms >= link->deadline_ms)
-        link_fail(link, mono_ms, "no answer in 5 s");
+        fail_in_doubt(link, mono_ms, "no answer in 5 s");
     else if (!is_waiting && link->reader->len > link->reader->pos)
         link_fail(link, mono_ms, "Redis answers what it was not asked");
 }

@@ -67,4 +67,8 @@ void link_is_fine(struct link *link);
 
 void link_wait(const struct link *link, int64_t wait_ms);
 
+/* What a connection begins with, AUTH and SELECT as far as they are called for: how many answers will
+ * follow. */
+size_t link_add_login(const struct redis_url *url, struct buf *bytes);
+
 #endif

@@ -13,22 +13,6 @@ const char *redis_client_version(void)
     return VERSION(HIREDIS_MAJOR) "." VERSION(HIREDIS_MINOR) "." VERSION(HIREDIS_PATCH);
 }
 
-int redis_url_login(const char *text, struct redis_url *ret, struct err *err)
-{
-    struct redis_url url;
-    int rc = redis_url_parse(text, &url, err);
-    if (rc < 0)
-        return rc;
-    if (url.is_tls) {
-        redis_url_fini(&url);
-        return err_set(err, ERR_CONFIG,
-                       "redis.url asks for TLS (rediss://), which this version does not speak "
-                       "yet: use redis:// or unix://");
-    }
-    *ret = url;
-    return 0;
-}
-
 static int fetch_fields(struct redis_query *query, struct slice key, const char *const *fields,
                         size_t field_count, char **ret_values, struct err *err)
 {
@@ -47,8 +31,8 @@ static int fetch_fields(struct redis_query *query, struct slice key, const char 
     return rc;
 }
 
-int redis_fetch(const char *url, struct slice key, const char *const *fields, size_t field_count,
-                char **ret_values, int64_t *ret_pttl_ms, struct err *err)
+int redis_fetch(const struct redis_url *url, struct slice key, const char *const *fields,
+                size_t field_count, char **ret_values, int64_t *ret_pttl_ms, struct err *err)
 {
     struct redis_query *query = NULL;
     struct answer pttl;

@@ -10,12 +10,14 @@
 #include <sys/socket.h>
 
 #include "sink/link.h"
+#include "sink/tls.h"
 #include "tidewheel/mem.h"
 
 struct wire_socket {
     struct wire wire;
     const struct redis_url *url;
     redisContext *context; /* finds and connects; the bytes go past it. NULL: hung up */
+    struct tls *tls;       /* NULL: plain, or not connected yet */
 };
 
 static struct wire_socket *socket_of(const struct wire *wire)
@@ -26,8 +28,10 @@ static struct wire_socket *socket_of(const struct wire *wire)
 static void socket_hang_up(struct wire *wire)
 {
     struct wire_socket *self = socket_of(wire);
+    tls_free(self->tls);
     if (self->context != NULL)
         redisFree(self->context);
+    self->tls = NULL;
     self->context = NULL;
 }
 
@@ -52,9 +56,8 @@ static void tune(int fd)
     (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, sizeof timeout_ms);
 }
 
-static int socket_is_open(struct wire *wire, struct err *err)
+static int is_connected(const struct wire_socket *self, struct err *err)
 {
-    const struct wire_socket *self = socket_of(wire);
     int fd = self->context->fd;
     struct pollfd ready = {.fd = fd, .events = POLLOUT};
     if (poll(&ready, 1, 0) <= 0)
@@ -69,6 +72,15 @@ static int socket_is_open(struct wire *wire, struct err *err)
     return 1;
 }
 
+static int socket_is_open(struct wire *wire, struct err *err)
+{
+    struct wire_socket *self = socket_of(wire);
+    int rc = self->tls == NULL ? is_connected(self, err) : 1;
+    if (rc == 1 && self->url->is_tls && self->tls == NULL)
+        rc = tls_new(self->url, self->context->fd, &self->tls, err) < 0 ? ERR_RETRY : 1;
+    return rc == 1 && self->tls != NULL ? tls_shake_hands(self->tls, err) : rc;
+}
+
 static bool is_for_later(int error)
 {
     return error == EAGAIN || error == EWOULDBLOCK || error == EINTR;
@@ -76,7 +88,10 @@ static bool is_for_later(int error)
 
 static ssize_t socket_send(struct wire *wire, const char *ptr, size_t len, struct err *err)
 {
-    ssize_t sent = send(socket_of(wire)->context->fd, ptr, len, MSG_NOSIGNAL);
+    const struct wire_socket *self = socket_of(wire);
+    if (self->tls != NULL)
+        return tls_send(self->tls, ptr, len, err);
+    ssize_t sent = send(self->context->fd, ptr, len, MSG_NOSIGNAL);
     if (sent >= 0)
         return sent;
     return is_for_later(errno) ? 0 : err_set(err, ERR_RETRY, "%s", strerror(errno));
@@ -84,7 +99,10 @@ static ssize_t socket_send(struct wire *wire, const char *ptr, size_t len, struc
 
 static ssize_t socket_recv(struct wire *wire, char *ptr, size_t cap, struct err *err)
 {
-    ssize_t got = recv(socket_of(wire)->context->fd, ptr, cap, 0);
+    const struct wire_socket *self = socket_of(wire);
+    if (self->tls != NULL)
+        return tls_recv(self->tls, ptr, cap, err);
+    ssize_t got = recv(self->context->fd, ptr, cap, 0);
     if (got > 0)
         return got;
     if (got == 0)
@@ -94,11 +112,14 @@ static ssize_t socket_recv(struct wire *wire, char *ptr, size_t cap, struct err 
 
 static void socket_wait(struct wire *wire, bool for_sending, int64_t wait_ms)
 {
-    const redisContext *context = socket_of(wire)->context;
-    struct pollfd ready = {.fd = context != NULL ? context->fd : -1, .events = POLLIN};
-    if (for_sending)
+    const struct wire_socket *self = socket_of(wire);
+    struct pollfd ready = {.fd = self->context != NULL ? self->context->fd : -1, .events = POLLIN};
+    if (self->tls != NULL)
+        ready.events = tls_events(self->tls, for_sending);
+    else if (for_sending)
         ready.events |= POLLOUT;
-    (void)poll(&ready, 1, (int)wait_ms);
+    if (ready.events != 0)
+        (void)poll(&ready, 1, (int)wait_ms);
 }
 
 static void socket_free(struct wire *wire)

@@ -33,7 +33,6 @@ struct turns {
 struct rig {
     const struct options *options;
     const struct catalog *catalog;
-    struct redis_url url;
     redisContext *redis;
     struct worker *worker;
     struct board *board;
@@ -52,8 +51,8 @@ static void rig_start(struct rig *rig)
                                                     .seed = 7,
                                                     .stop = &rig->stop,
                                                     .board = rig->board});
-    struct store_setup setup = {.wire = wire_socket_new(&rig->url),
-                                .url = &rig->url,
+    struct store_setup setup = {.wire = wire_socket_new(&options->redis),
+                                .url = &options->redis,
                                 .group_id = options->kafka_group_id,
                                 .random = entropy_draw};
     struct fake *fake = &rig->fake;
@@ -69,7 +68,9 @@ static void rig_start(struct rig *rig)
                  &(struct worker_ends){
                      .source = &fake->source,
                      .store = is_fenced ? fenced_store_new(&setup) : plain_store_new(&setup),
-                     .loader = is_fenced ? loader_new(wire_socket_new(&rig->url), &rig->url) : NULL,
+                     .loader = is_fenced
+                                   ? loader_new(wire_socket_new(&options->redis), &options->redis)
+                                   : NULL,
                  });
 }
 
@@ -301,7 +302,6 @@ int main(int argc, char **argv)
     (void)signal(SIGPIPE, SIG_IGN);
     log_open(LOG_ERROR, false);
     struct buf report = {NULL, 0, 0};
-    struct err err;
     struct options options;
     struct catalog *catalog = NULL;
     struct options_source source = {.file = argv[1], .needs_pipelines = true};
@@ -312,17 +312,14 @@ int main(int argc, char **argv)
     struct rig *rig = mem_zalloc(sizeof *rig);
     rig->options = &options;
     rig->catalog = catalog;
-    if (redis_url_login(options.redis_url, &rig->url, &err) < 0)
-        DIE("%s", err.text);
-    rig->redis = redisConnectUnix(rig->url.socket);
+    rig->redis = redisConnectUnix(options.redis.socket);
     if (rig->redis == NULL || rig->redis->err != 0)
-        DIE("no connection to %s", rig->url.socket);
+        DIE("no connection to %s", options.redis.socket);
     if (strcmp(argv[2], "restart") == 0)
         measure_restart(rig, atol(argv[3]), atol(argv[4]));
     else
         measure_steady(rig, atof(argv[3]), atof(argv[4]));
     redisFree(rig->redis);
-    redis_url_fini(&rig->url);
     free(rig->turns.wall_us);
     free(rig->fake.pool);
     free(rig);

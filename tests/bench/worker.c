@@ -45,7 +45,6 @@ struct member {
     struct source_handler handler;
     struct loader *loader;
     struct counting counting;
-    struct redis_url url; /* lent to the inner store */
     uint64_t seed;
     pthread_t thread;
 };
@@ -240,18 +239,15 @@ static uint64_t draw(void *arg)
 
 static void open_redis(struct member *member, const struct options *options)
 {
-    struct err err;
-    if (redis_url_login(options->redis_url, &member->url, &err) < 0)
-        DIE("%s", err.text);
-    struct store_setup setup = {.wire = wire_socket_new(&member->url),
-                                .url = &member->url,
+    struct store_setup setup = {.wire = wire_socket_new(&options->redis),
+                                .url = &options->redis,
                                 .group_id = "bench",
                                 .random = draw,
                                 .random_arg = member};
     bool is_fenced = options->checkpoint_interval_ms > 0;
     member->counting.inner = is_fenced ? fenced_store_new(&setup) : plain_store_new(&setup);
     if (is_fenced)
-        member->loader = loader_new(wire_socket_new(&member->url), &member->url);
+        member->loader = loader_new(wire_socket_new(&options->redis), &options->redis);
 }
 
 static void member_start(struct member *member, const struct options *options,
@@ -364,8 +360,6 @@ static void run(const struct options *options, const struct catalog *catalog, co
         worker_free(members[i].worker);
         board_free(members[i].board);
     }
-    for (size_t i = 0; i < count; i++)
-        redis_url_fini(&members[i].url);
     free(members);
 }
 

@@ -43,6 +43,9 @@ class Runner:
         if lacking:
             self.say("skipped", name, f"({self.broker.kind} lacks {', '.join(sorted(lacking))})")
             return
+        if lacking := list(filter(scene.lacks, sorted(one.needs))):
+            self.say("skipped", name, f"(this machine lacks {', '.join(lacking)})")
+            return
         stage = scene.Scene(self.broker.fresh(), one.form)
         try:
             one.function(stage)

@@ -26,6 +26,7 @@ for place in ("kit", "model"):
     sys.path.insert(0, str(HERE.parent / place))
 
 import process  # noqa: E402
+import prometheus  # noqa: E402
 import published  # noqa: E402
 import redis as redis_server  # noqa: E402
 import worker as worker_process  # noqa: E402
@@ -33,6 +34,23 @@ import yaml_text  # noqa: E402
 from process import BUILD, until  # noqa: E402,F401
 
 TESTS = []
+
+
+
+def can_confine():
+    """Linux 6.3, libseccomp, systemd-analyze, and no sanitizer, which needs more rights."""
+    program = pathlib.Path(worker_process.binary()).read_bytes()
+    done = subprocess.run([*worker_process.CONFINED, "/bin/true"], capture_output=True, timeout=60, check=False)
+    return done.returncode == 0 and not any(name in program for name in (b"__asan_init", b"__tsan_init"))
+
+
+# What a machine may lack, as a broker may.
+MACHINE = {"prometheus": prometheus.is_installed, "confinement": can_confine}
+
+
+def lacks(name):
+    return name in MACHINE and not MACHINE[name]()
+
 
 # What a broken promise, or a sanitizer, says.
 CRASH = re.compile(r"Sanitizer|runtime error:|at=bug")

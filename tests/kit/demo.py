@@ -51,6 +51,7 @@ kafka:
 redis:
   url: redis://127.0.0.1:{port}/0
 pipelines: ["{pipeline}"]
+http: {{listen: 127.0.0.1:0}}
 """
 
 

@@ -141,6 +141,10 @@ def fuzz(suites):
                     found, TREE / "tests" / "fuzz" / "corpus" / name], timeout_s=float(seconds) + 300)
 
 
+def deploy(suites):
+    suites.run("deployment files", [sys.executable, "tests/lint/deploy.py"])
+
+
 def sim(suites):
     seeds = os.environ.get("SEEDS", "10000")
     suites.run(f"sim ({seeds} seeds)", [BUILD / "tests" / "sim", "--count", seeds], timeout_s=1800,
@@ -152,7 +156,7 @@ def integration(suites):
                is_shown=True)
 
 
-ALL = [unit, model, golden, pipelines, corpus, sim, integration]
+ALL = [unit, model, golden, pipelines, corpus, deploy, sim, integration]
 SUITES = {suite.__name__: suite for suite in [*ALL, fuzz]}
 
 

@@ -5,8 +5,10 @@
 #     setup.sh lint       and what the lint and the fuzzers need
 set -eu
 
-packages="gcc libc6-dev make pkgconf librdkafka-dev libhiredis-dev libyajl-dev libyaml-dev
-    libxxhash-dev libmicrohttpd-dev check redis-server python3 maven default-jre-headless"
+packages="gcc libc6-dev make pkgconf librdkafka-dev libhiredis-dev libssl-dev libyajl-dev libyaml-dev
+    libxxhash-dev libmicrohttpd-dev check openssl redis-server python3 maven default-jre-headless"
+# 25 MB: the alerts and the dashboard are tested on a real Prometheus.
+packages="$packages python3-yaml prometheus prometheus-redis-exporter"
 if [ "${1:-}" = lint ]; then
     packages="$packages clang clang-format libclang-rt-dev cppcheck"
 fi
@@ -32,7 +34,7 @@ if [ "$(id -u)" != 0 ]; then
     as_root=sudo
 fi
 
-# A redis-server that is installed here is for the tests: no service is to be started.
+# A redis-server or a Prometheus that is installed here is for the tests: no service is to be started.
 policy=/usr/sbin/policy-rc.d
 if [ ! -e $policy ]; then
     trap '$as_root rm -f $policy' EXIT INT TERM

@@ -7,15 +7,20 @@
 TIDEWHEEL_BIN names another build.
 """
 
+import json
 import os
 import re
+import sys
 
-from process import BUILD, Process, folder
+from process import BUILD, TREE, Process, folder
 
 FIELD = re.compile(r'([A-Za-z0-9_:]+)=("(?:[^"\\]|\\.)*"|\S*)')
 
 # States of a unit that a worker has; in all others it has given it up, or is about to.
 OWNED = {"silent", "live", "claiming", "loading", "resetting", "running", "resting"}
+
+# What starts a program under what the systemd unit allows.
+CONFINED = (sys.executable, str(TREE / "tests" / "kit" / "confined.py"))
 
 CONFIG = """\
 kafka:
@@ -30,6 +35,7 @@ redis:
 pipelines: [{pipelines}]
 workers: {workers}
 checkpoint: {{interval: {checkpoint}}}
+http: {{listen: "{http}"}}
 {extra}
 """
 
@@ -39,8 +45,8 @@ def binary():
 
 
 def parse(line):
-    """A line of logfmt as a dict; values without their quotes."""
-    return {name: value[1:-1] if value.startswith('"') else value
+    """A line of logfmt as a dict; values without their quotes, whose escapes are those of JSON."""
+    return {name: json.loads(value) if value.startswith('"') else value
             for name, value in FIELD.findall(line)}
 
 
@@ -51,7 +57,8 @@ def is_live(row):
 
 class Worker(Process):
     def __init__(self, kafka, redis, group, pipelines, workers=2, session_ms=6000,
-                 refresh_ms=300_000, checkpoint="1s", extra="", flags=(), env=None, name="worker"):
+                 refresh_ms=300_000, checkpoint="1s", extra="", flags=(), env=None, name="worker", http="",
+                 launcher=()):
         self.folder = folder("worker")
         files = []
         for number, text in enumerate(pipelines):
@@ -62,9 +69,9 @@ class Worker(Process):
         self.config.write_text(CONFIG.format(
             servers=kafka.servers, group=group, redis=redis.url, pipelines=", ".join(files),
             workers=workers, session_ms=session_ms, heartbeat_ms=session_ms // 10, refresh_ms=refresh_ms,
-            checkpoint=checkpoint, extra=extra))
+            checkpoint=checkpoint, extra=extra, http=http))
         self.workers = workers
-        super().__init__([binary(), "run", "-c", self.config, *flags], name=name, env=env)
+        super().__init__([*launcher, binary(), "run", "-c", self.config, *flags], name=name, env=env)
 
     def lines(self, at, **fields):
         """The log lines with this at= and these fields, parsed, oldest first."""

@@ -4,9 +4,9 @@
     lint.py              all checks, one line each; exits 1 if one found something
 
 Floors: includes go down or level. Each library in its one place. Floors 1 and 2 have no clock, log,
-I/O or thread. Each header compiles alone and has its promise lines. No function over 60 lines, no file
-over 500. The format is clang-format's. No name of ours is one that a library exports: the dynamic
-linker would give the library ours.
+I/O or thread. Log lines have formats that log.h reads. Each header compiles alone and has its promise
+lines. No function over 60 lines, no file over 500. The format is clang-format's. No name of ours is
+one that a library exports: the dynamic linker would give the library ours.
 """
 
 import os
@@ -37,13 +37,14 @@ MODULES = {
     "json_text": 0, "suggest": 0,
     "key": 1, "match": 1, "template": 1, "timestamp": 1, "value": 1, "paths": 1, "verdict": 1,
     "quantity": 1, "redis_url": 1, "assign": 1, "expire": 1, "board": 1, "histogram": 1,
+    "address": 1,
     "batch": 2, "checkpoint": 2, "meta": 2,
     "template.c": 2,  # reads templates from a pipeline; its header is about what it has read
 }
 
 # The place of each library, by the start of the header's name.
 LIBRARIES = {
-    "librdkafka/": {"source"}, "hiredis/": {"sink"}, "yajl/": {"json"}, "yaml.h": {"config"},
+    "librdkafka/": {"source"}, "hiredis/": {"sink"}, "openssl/": {"sink"}, "yajl/": {"json"}, "yaml.h": {"config"},
     "microhttpd.h": {"metrics"}, "xxhash.h": {"base", "commit", "config", "route", "state"},
 }
 
@@ -57,12 +58,16 @@ FORBIDDEN_CALLS = re.compile(
     r"fread|fwrite|fprintf|printf|puts|fputs|open|read|write|close|socket|connect|poll|getenv|pthread_\w+|"
     r"usleep|nanosleep)\s*\(")
 
+# What log.h does not read of printf: flags, widths, other lengths and letters.
+UNREAD_CONVERSION = re.compile(r"%(?!(?:\.(?:\*|\d+))?(?:ll?|z|h)?[diuxcfs])\S{0,4}")
+
 # Reasons, not excuses: (check, file): why.
 EXCEPTIONS = {
     ("pure", "src/config/yaml.c"): "reads the person's own file, at start only",
     ("pure", "src/config/options.c"): "the environment is one of the four sources of options",
     ("pure", "src/config/expand.c"): "${VAR} is the environment's",
     ("pure", "src/config/options_files.c"): "globs and folders of the person's own files",
+    ("pure", "src/config/secret_file.c"): "reads the person's own secrets, at start only",
 }
 
 
@@ -190,6 +195,17 @@ def pure(house):
                 yield f"{source.name}:{number}: floor {source.floor} calls {found[1]}()"
 
 
+def logs(house):
+    """A log line's format has only conversions that log.h reads."""
+    for source in house.sources:
+        for call in re.finditer(r"\blog_(?:error|warn|info|debug|limited|line|line_limited)\(", source.code):
+            end = source.code.find(";", call.end())
+            number = source.code.count("\n", 0, call.start()) + 1
+            texts = re.findall(r'"((?:\\.|[^"\\\n])*)"', source.text[call.end():end])
+            for found in UNREAD_CONVERSION.finditer("".join(texts).replace("%%", "")):
+                yield f"{source.name}:{number}: a log line's format has {found[0]}"
+
+
 def sizes(house):
     """No function over 60 lines, no file over 500."""
     # Not of tests/unit: a suite is as long as its list of sentences, and a table of cases as it is.
@@ -278,7 +294,7 @@ class Missing(Exception):
     pass
 
 
-CHECKS = [floors, promises, libraries, pure, sizes, alone, names, layout, clang, cppcheck]
+CHECKS = [floors, promises, libraries, pure, logs, sizes, alone, names, layout, clang, cppcheck]
 
 
 def run(*argv):
@@ -288,7 +304,7 @@ def run(*argv):
 
 
 def pkg_config(what):
-    return run("pkg-config", what, "rdkafka", "hiredis", "yajl", "yaml-0.1", "libxxhash",
+    return run("pkg-config", what, "rdkafka", "hiredis", "libssl", "libcrypto", "yajl", "yaml-0.1", "libxxhash",
                "libmicrohttpd").stdout.split()
 
 

@@ -43,7 +43,7 @@ static inline void sleep_ms(long ms)
 
 static inline void run_server(const struct server *server, const char *const *more)
 {
-    const char *argv[24] = {"redis-server", "--port",     "0",       "--unixsocket",
+    const char *argv[40] = {"redis-server", "--port",     "0",       "--unixsocket",
                             server->socket, "--save",     "",        "--dir",
                             server->folder, "--loglevel", "warning", "--logfile",
                             "server.log"};

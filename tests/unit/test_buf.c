@@ -1,11 +1,10 @@
-/* buf, err, mem, and the lines that log writes. */
+/* buf, err and mem. */
 #include <signal.h>
 #include <stdio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "tidewheel/buf.h"
-#include "tidewheel/log.h"
 #include "tidewheel/mem.h"
 #include "unit.h"
 
@@ -173,116 +172,8 @@ START_TEST(a_size_that_overflows_stops_the_program)
 }
 END_TEST
 
-/* ---- log ---- */
-
-/* What it writes while this file is its stderr. */
-static const char *written(FILE *file)
-{
-    static char text[32768];
-    ssize_t len = pread(fileno(file), text, sizeof text - 1, 0);
-    text[len > 0 ? len : 0] = '\0';
-    (void)ftruncate(fileno(file), 0);
-    (void)lseek(STDERR_FILENO, 0, SEEK_SET);
-    return text;
-}
-
-static FILE *capture(enum log_level level, bool is_json)
-{
-    FILE *file = tmpfile();
-    ck_assert_ptr_nonnull(file);
-    (void)dup2(fileno(file), STDERR_FILENO);
-    log_open(level, is_json);
-    return file;
-}
-
-START_TEST(a_line_is_logfmt_with_its_time_and_level)
-{
-    FILE *file = capture(LOG_INFO, false);
-    log_info("flush", "worker=%d took_ms=%d", 2, 9);
-    const char *text = written(file);
-    ck_assert_str_eq(text + 24, " level=info at=flush worker=2 took_ms=9\n");
-    ck_assert(text[4] == '-' && text[10] == 'T' && text[19] == '.' && text[23] == 'Z');
-    log_debug("flush", "not shown");
-    ck_assert_str_eq(written(file), "");
-    log_error("flush", "%s", "");
-    ck_assert_str_eq(written(file) + 24, " level=error at=flush\n");
-    (void)fclose(file);
-}
-END_TEST
-
-START_TEST(text_from_outside_begins_no_line_and_moves_no_cursor)
-{
-    FILE *file = capture(LOG_INFO, false);
-    log_info("x", "id=%s",
-             "a\r\nb\x1b[2Jc\td\x7f\xc2\x9b"
-             "e\xc3\xa9");
-    ck_assert_str_eq(written(file) + 24, " level=info at=x id=a??b?[2Jc?d???e\xc3\xa9\n");
-    (void)fclose(file);
-}
-END_TEST
-
-START_TEST(a_line_in_json_is_one_object)
-{
-    FILE *file = capture(LOG_INFO, true);
-    log_warn("x", "why=\"%s\"", "a\\b\nc\"\xff");
-    ck_assert_str_eq(written(file) + 34,
-                     ",\"level\":\"warn\",\"at\":\"x\",\"text\":\"why=\\\"a\\\\b?c\\\"?\\\"\"}\n");
-    (void)fclose(file);
-}
-END_TEST
-
-START_TEST(a_long_line_is_cut_and_still_ends)
-{
-    char longer[10000];
-    memset(longer, '"', sizeof longer - 1);
-    longer[sizeof longer - 1] = '\0';
-    for (int is_json = 0; is_json < 2; is_json++) {
-        FILE *file = capture(LOG_INFO, is_json != 0);
-        log_info("x", "%s", longer);
-        const char *text = written(file);
-        size_t len = strlen(text);
-        ck_assert_uint_gt(len, 1000);
-        ck_assert_int_eq(text[len - 1], '\n');
-        ck_assert_ptr_eq(strchr(text, '\n'), text + len - 1);
-        if (is_json)
-            ck_assert_str_eq(text + len - 3, "\"}\n");
-        (void)fclose(file);
-    }
-}
-END_TEST
-
-START_TEST(a_limited_line_comes_once_and_says_how_many_were_left_out)
-{
-    FILE *file = capture(LOG_INFO, false);
-    struct log_site site = {0, 0};
-    for (int i = 0; i < 5; i++)
-        log_line_limited(&site, LOG_WARN, "x", "i=%d", i);
-    ck_assert_str_eq(written(file) + 24, " level=warn at=x i=0\n");
-    site.last_ms -= 10001;
-    log_line_limited(&site, LOG_WARN, "x", "i=%d", 5);
-    ck_assert_str_eq(written(file) + 24, " level=warn at=x i=5 left_out=4\n");
-    site.last_ms -= 10001;
-    log_line_limited(&site, LOG_WARN, "x", "i=%d", 6);
-    ck_assert_str_eq(written(file) + 24, " level=warn at=x i=6\n");
-    (void)fclose(file);
-}
-END_TEST
-
-START_TEST(levels_have_names)
-{
-    enum log_level level = LOG_ERROR;
-    ck_assert(log_level_parse("debug", &level) && level == LOG_DEBUG);
-    ck_assert(log_level_parse("WARN", &level) && level == LOG_WARN);
-    ck_assert(!log_level_parse("loud", &level) && level == LOG_WARN);
-}
-END_TEST
-
 UNIT_MAIN("buf", a_buf_of_zero_bytes_is_empty_and_valid, a_buf_grows_and_keeps_what_it_holds,
           printf_adds_behind_what_is_there_at_every_length, reserved_bytes_count_only_when_advanced,
           slices_are_equal_by_their_bytes, an_error_is_a_sentence_with_its_place_in_front,
           a_sentence_that_is_too_long_is_cut, a_broken_promise_of_ours_stops_the_program,
-          an_array_grows_by_doubling, a_size_that_overflows_stops_the_program,
-          a_line_is_logfmt_with_its_time_and_level,
-          text_from_outside_begins_no_line_and_moves_no_cursor, a_line_in_json_is_one_object,
-          a_long_line_is_cut_and_still_ends,
-          a_limited_line_comes_once_and_says_how_many_were_left_out, levels_have_names)
+          an_array_grows_by_doubling, a_size_that_overflows_stops_the_program)

@@ -22,7 +22,7 @@ struct peer {
 static void peer_open(struct peer *peer, struct wire *wire, const char *url)
 {
     *peer = (struct peer){.mono_ms = 1000000};
-    ck_assert_int_eq(redis_url_login(url, &peer->url, &peer->err), 0);
+    ck_assert_int_eq(redis_url_parse(url, &peer->url, &peer->err), 0);
     link_init(&peer->link, wire != NULL ? wire : wire_socket_new(&peer->url), &peer->url, "redis",
               7);
 }

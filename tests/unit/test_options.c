@@ -145,7 +145,7 @@ START_TEST(properties_are_gathered_and_the_last_value_counts)
     write_config("kafka: {librdkafka: {a: 1, b: true}}\n");
     (void)setenv("TIDEWHEEL_KAFKA_LIBRDKAFKA", "b=3;c=5", 1);
     struct options options =
-        load(&(struct options_source){config, ASSIGNMENTS, 1, PROPERTIES, 2, false, NULL});
+        load(&(struct options_source){config, ASSIGNMENTS, 1, PROPERTIES, 2, false, NULL, NULL});
     static const struct property EXPECTED[] = {{(char *)"a", (char *)"1"},
                                                {(char *)"b", (char *)"4"},
                                                {(char *)"c", (char *)"5"},

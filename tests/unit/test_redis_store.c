@@ -39,7 +39,7 @@ static void writer_open(struct writer *writer, const char *url)
     writer->tallies[0] = &writer->tally;
     writer->shard = kit_shard(writer->catalog, writer->tallies);
     shard_go_live(writer->shard);
-    ck_assert_msg(redis_url_login(url, &writer->url, &writer->err) == 0, "%s", writer->err.text);
+    ck_assert_msg(redis_url_parse(url, &writer->url, &writer->err) == 0, "%s", writer->err.text);
     writer->store = plain_store_new(&(struct store_setup){.wire = wire_socket_new(&writer->url),
                                                           .url = &writer->url,
                                                           .group_id = "group",
@@ -645,9 +645,9 @@ START_TEST(a_server_that_quotes_the_password_is_not_quoted)
     char *value = NULL;
     int64_t pttl_ms = 0;
     struct err err = {0, ""};
-    ck_assert_int_eq(
-        redis_fetch(url, slice_of("k"), (const char *const[]){"f"}, 1, &value, &pttl_ms, &err),
-        ERR_RETRY);
+    ck_assert_int_eq(redis_fetch(&writer.url, slice_of("k"), (const char *const[]){"f"}, 1, &value,
+                                 &pttl_ms, &err),
+                     ERR_RETRY);
     ck_assert_msg(strstr(err.text, "hunter2") == NULL, "%s", err.text);
     writer_close(&writer);
     server_close(&server);
@@ -792,12 +792,14 @@ START_TEST(values_are_fetched_with_what_is_left_of_their_time)
     is_answer(&server, "SELECT 3", "OK");
     is_answer(&server, "HSET k f 1 g \"\"", "2");
     is_answer(&server, "EXPIRE k 100", "1");
-    char url[160];
-    (void)snprintf(url, sizeof url, "unix://%s?db=3", server.socket);
+    char text[160];
+    (void)snprintf(text, sizeof text, "unix://%s?db=3", server.socket);
     char *values[3] = {NULL, NULL, NULL};
     int64_t pttl_ms = 0;
     struct err err = {0, ""};
-    ck_assert_int_eq(redis_fetch(url, slice_of("k"), (const char *const[]){"f", "x", "g"}, 3,
+    struct redis_url url;
+    ck_assert_int_eq(redis_url_parse(text, &url, &err), 0);
+    ck_assert_int_eq(redis_fetch(&url, slice_of("k"), (const char *const[]){"f", "x", "g"}, 3,
                                  values, &pttl_ms, &err),
                      0);
     ck_assert_str_eq(values[0], "1");
@@ -808,17 +810,15 @@ START_TEST(values_are_fetched_with_what_is_left_of_their_time)
     free(values[2]);
     is_answer(&server, "SET s 1", "OK");
     ck_assert_int_eq(
-        redis_fetch(url, slice_of("s"), (const char *const[]){"f"}, 1, values, &pttl_ms, &err),
+        redis_fetch(&url, slice_of("s"), (const char *const[]){"f"}, 1, values, &pttl_ms, &err),
         ERR_RETRY);
     ck_assert_ptr_nonnull(strstr(err.text, "WRONGTYPE"));
     server_close(&server);
     ck_assert_int_eq(
-        redis_fetch(url, slice_of("s"), (const char *const[]){"f"}, 1, values, &pttl_ms, &err),
+        redis_fetch(&url, slice_of("s"), (const char *const[]){"f"}, 1, values, &pttl_ms, &err),
         ERR_RETRY);
     ck_assert_ptr_nonnull(strstr(err.text, server.socket));
-    ck_assert_int_eq(redis_fetch("rediss://h", slice_of("s"), (const char *const[]){"f"}, 1, values,
-                                 &pttl_ms, &err),
-                     ERR_CONFIG);
+    redis_url_fini(&url);
 }
 END_TEST
 

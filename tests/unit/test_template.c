@@ -152,9 +152,92 @@ START_TEST(templates_that_can_make_the_same_key_are_found)
 }
 END_TEST
 
+/* The identity that a key says; "": the template makes no such key. */
+static const char *identify(const char *source, const char *key, size_t part_count, bool has_tenant)
+{
+    static struct buf identity;
+    struct template template;
+    struct err err;
+    ck_assert_int_eq(compile(source, &template, &err), 0);
+    buf_reset(&identity);
+    bool is_ours = template_identify(&template, slice_of(key), part_count, has_tenant, &identity);
+    ck_assert_msg(is_ours == (identity.len > 0), "%s %s", source, key);
+    template_fini(&template);
+    return buf_text(&identity);
+}
+
+START_TEST(a_key_says_whose_it_is)
+{
+    static const struct {
+        const char *source;
+        const char *identity;
+        size_t parts;
+        bool has_tenant;
+    } ROWS[] = {
+        {"freshness:{entity_type}:{entity_id}", "42", 1, false},
+        {"freshness:{entity_type}:{entity_id}", "a%3Ab:7:%5B%2A", 3, false},
+        {"{tenant}:freshness:{entity_type}:{entity_id}", "o1:s:u", 3, true},
+        {"f:{user_id}:{shop.id}:{tenant}", "o1:s:u", 3, true},
+        {"f:{entity_id}:{shop.id}:{tenant}", "o1:s:u", 3, true}, /* a part that stands twice */
+        {"{{{entity_id}}}", "s", 1, false},
+        {"f*[a]?:{entity_id}\\", "s", 1, false},
+        {"x-{tenant}-y:z-{shop.id}.v1", "-y-y:z-z.v1", 2, false},
+        {"{tenant}_v2:{shop.id}_v2", "a_v2_v2:_v2", 2, false},
+    };
+    for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {
+        const char *key = render(ROWS[i].source, ROWS[i].identity, ROWS[i].has_tenant);
+        ck_assert_str_eq(identify(ROWS[i].source, key, ROWS[i].parts, ROWS[i].has_tenant),
+                         ROWS[i].identity);
+    }
+}
+END_TEST
+
+START_TEST(a_key_that_the_template_does_not_make_says_nothing)
+{
+    static const struct {
+        const char *source;
+        const char *key;
+        size_t parts;
+    } ROWS[] = {
+        {"f:{entity_id}", "f:", 1},       {"f:{entity_id}", "f:a:b", 1},
+        {"f:{entity_id}", "f:a", 2},      {"f:{entity_id}", "f:a:b:c", 2},
+        {"f:{entity_id}", "f::b", 2},     {"f:{entity_id}", "g:a", 1},
+        {"f:{entity_id}", "f:a b", 1},    {"f:{entity_id}", "f", 1},
+        {"f:{entity_id}", "f:{a}", 1},    {"f:{entity_id}.v1", "f:a.v2", 1},
+        {"f:{entity_id}.v1", "f:.v1", 1}, {"f:{entity_id}:x", "f:a:xy", 1},
+        {"{tenant}:{tenant}", "a:b", 1},  {"{entity_id}", "", 1},
+    };
+    for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++)
+        ck_assert_str_eq(identify(ROWS[i].source, ROWS[i].key, ROWS[i].parts, false), "");
+}
+END_TEST
+
+START_TEST(only_stars_are_special_to_redis)
+{
+    static const struct {
+        const char *source;
+        size_t id_parts;
+        const char *glob;
+    } ROWS[] = {
+        {"freshness:{entity_type}:{entity_id}", 1, "freshness:user:*"},
+        {"{entity_id}", 3, "*:*:*"},
+        {"{{f}}*?[a-z]^\\:{user_id}", 1, "{f}\\*\\?\\[a-z\\]^\\\\:*"},
+    };
+    for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {
+        struct buf pattern = pattern_of(ROWS[i].source, ROWS[i].id_parts);
+        struct buf glob = {NULL, 0, 0};
+        key_pattern_glob(buf_slice(&pattern), &glob);
+        ck_assert_str_eq(buf_text(&glob), ROWS[i].glob);
+        buf_fini(&glob);
+        buf_fini(&pattern);
+    }
+}
+END_TEST
+
 UNIT_MAIN("template", placeholders_become_the_entitys_own_parts,
           what_is_the_same_for_all_entities_is_put_in_once,
           unknown_placeholders_and_lonely_braces_are_refused,
           no_event_reaches_keys_that_begin_with_the_workers_prefix,
           parts_must_be_kept_apart_by_what_neither_can_contain,
-          templates_that_can_make_the_same_key_are_found)
+          templates_that_can_make_the_same_key_are_found, a_key_says_whose_it_is,
+          a_key_that_the_template_does_not_make_says_nothing, only_stars_are_special_to_redis)

@@ -1,0 +1,10 @@
+/* version: of tidewheel.
+ *
+ * Floor: 0. Owner: constants.
+ */
+#ifndef TIDEWHEEL_VERSION_H
+#define TIDEWHEEL_VERSION_H
+
+#define TIDEWHEEL_VERSION "0.1.0"
+
+#endif
