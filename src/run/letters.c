@@ -128,6 +128,16 @@ static void go_on(struct worker *worker, struct unit *unit)
 
 /* ---- the interface ---- */
 
+void letters_begin(struct worker *worker, struct letters *letters)
+{
+    worker->letters = letters;
+    for (int i = 0; i < VERDICT_COUNT; i++) {
+        enum on_error what = options_on_error(worker->setup.options, (enum verdict)i);
+        bool is_lost = what == ON_ERROR_DEAD_LETTER && letters == NULL;
+        worker->on_error[i] = is_lost ? ON_ERROR_DROP : what;
+    }
+}
+
 bool letters_take(struct worker *worker, struct unit *unit, const struct record *record,
                   enum verdict reason, const struct view *view)
 {
