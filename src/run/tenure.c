@@ -209,6 +209,14 @@ static void on_blob(void *arg, size_t number, struct slice identity, struct slic
     tenure->is_damaged = true;
 }
 
+/* A view whose windows begin behind what the others have read reads from there all the same: were its
+ * progress the highest, it would be taken for the unit's after a crash (checkpoint.c, goal_of()). */
+static void stay_behind(const struct tenure *tenure, struct kept *kept, int64_t joined)
+{
+    if (kept->position > joined)
+        kept->position = joined > tenure->plan.log_start ? joined : tenure->plan.log_start;
+}
+
 static void begin_load(struct tenure *tenure)
 {
     struct worker *worker = tenure->worker;
@@ -228,7 +236,7 @@ static void begin_load(struct tenure *tenure)
         struct kept *kept = &tenure->checkpoint.kept[i];
         if (!judge_view(&tenure->fence.found, joined, shard, i, kept)) {
             begin_anew(tenure, i);
-            kept->position = kept->position < joined ? kept->position : joined;
+            stay_behind(tenure, kept, joined);
             shard->is_behind[i] = true;
             continue;
         }

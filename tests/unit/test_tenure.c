@@ -80,6 +80,7 @@ static struct {
     size_t handed;  /* records */
     bool polls_one; /* one record a turn */
     bool is_away;
+    int64_t again;  /* of plans; -1: the log's start */
     int64_t wanted; /* the start that whole windows need; INT64_MAX: the log has it */
 } kafka;
 
@@ -295,6 +296,7 @@ static void start_with(const char *const *views, size_t count)
     kafka.handed = 0;
     kafka.restarts = 0;
     kafka.wanted = INT64_MAX;
+    kafka.again = -1;
     worker_begin(worker, &ends);
 }
 
@@ -358,7 +360,7 @@ static void close_all(void)
 static struct plan plan(void)
 {
     return (struct plan){.start = kafka.log_start,
-                         .again = kafka.log_start,
+                         .again = kafka.again >= 0 ? kafka.again : kafka.log_start,
                          .live_at = kafka.log_end + kafka.ahead,
                          .log_start = kafka.log_start,
                          .wanted = kafka.wanted < kafka.log_start ? kafka.wanted : kafka.log_start,
@@ -1732,6 +1734,27 @@ START_TEST(a_view_that_is_behind_only_counts)
 }
 END_TEST
 
+START_TEST(a_new_view_does_not_begin_ahead_of_the_others)
+{
+    SCENE;
+    start_with(TWO(V, W));
+    produce_many("a", 5);
+    assign();
+    settle();
+    crash();
+    options.checkpoint_interval_ms = HOUR_MS;
+    start_with(TWO(V, W_MORE));
+    produce_many("a", 5);
+    kafka.again = 8; /* after a long absence */
+    assign();
+    until_answer("HGET " M " w:gen", "2");
+    is_now("HGET " M " w:prog", "5");
+    until(kafka.reader_begun >= 0);
+    ck_assert_int_eq(kafka.reader_begun, 5);
+    close_all();
+}
+END_TEST
+
 START_TEST(a_poison_event_is_skipped_once_its_letter_is_delivered)
 {
     SCENE_OF_TWO_LIVES(V);
@@ -2082,7 +2105,8 @@ UNIT_MAIN("tenure", a_reload_that_changes_nothing_touches_nothing,
           another_log_is_noticed_at_the_letter_that_the_state_stops_before,
           revoked_it_waits_for_letters_before_its_last_checkpoint,
           revoked_with_letters_that_do_not_go_it_leaves_progress_before_them,
-          a_view_that_is_behind_only_counts, a_poison_event_is_skipped_once_its_letter_is_delivered,
+          a_view_that_is_behind_only_counts, a_new_view_does_not_begin_ahead_of_the_others,
+          a_poison_event_is_skipped_once_its_letter_is_delivered,
           a_crash_while_the_poison_event_waits_finds_it_again,
           a_stop_at_a_poison_event_stops_every_life_there,
           a_cold_entity_is_fetched_for_its_next_event,
