@@ -25,8 +25,9 @@ enum {
     COMMIT_IDLE_MS = 60000,
     STATS_MS = 10000,
     SHOW_MS = 1000,
-    LOOKS_MAX = 1000, /* entities that the second lane looks at in a turn */
-    DRAIN_PART = 3,   /* of the shutdown timeout, that leaving the group may take */
+    BURY_LOOKS = 1000, /* of what a reload has taken away, of a unit, a turn */
+    LOOKS_MAX = 1000,  /* entities that the second lane looks at in a turn */
+    DRAIN_PART = 3,    /* of the shutdown timeout, that leaving the group may take */
 };
 
 static char *name_worker(int number)
@@ -109,8 +110,10 @@ static void tell_time(struct worker *worker)
                  worker->setup.number, (long long)step_ms);
         read_again(worker);
     }
-    for (size_t i = 0; i < worker->unit_count; i++)
+    for (size_t i = 0; i < worker->unit_count; i++) {
         shard_tell(worker->units[i]->shard, worker->wall_ms);
+        shard_bury(worker->units[i]->shard, BURY_LOOKS);
+    }
 }
 
 /* ---- taking events ---- */

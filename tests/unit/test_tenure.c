@@ -1245,6 +1245,29 @@ START_TEST(one_reload_after_the_other_is_as_one)
 }
 END_TEST
 
+/* What is being cleaned away may be written again, by a view of another topic. */
+START_TEST(a_field_that_has_a_new_writer_is_not_cleaned_away)
+{
+    static const char OTHER[] = "view: o\n"
+                                "source: {topic: other}\n"
+                                "entity: {type: user, keys: [{field: id, type: string}]}\n"
+                                "features:\n"
+                                "  - {name: x, value: amount, aggregates: [sum], windows: [1h]}\n";
+    SCENE_THAT_RUNS;
+    reload(TWO(V_LESS, W));
+    loader_tap->is_deaf = true;
+    until(tenure()->cleaning.count == 1);
+    is_now("HEXISTS " M " v:old:1", "1");
+    reload((const char *const[]){V_LESS, W, OTHER}, 3);
+    ck_assert_uint_eq(tenure()->cleaning.count, 1); /* its topic has not changed */
+    (void)ask(&server, "HSET features:user:a x_1h_sum 7");
+    loader_tap->is_deaf = false;
+    until_answer("HEXISTS " M " v:old:1", "0");
+    is_now("HGET features:user:a x_1h_sum", "7");
+    close_all();
+}
+END_TEST
+
 START_TEST(a_drain_does_not_wait_for_a_reload)
 {
     SCENE_THAT_RUNS;
@@ -2063,7 +2086,8 @@ UNIT_MAIN("tenure", a_reload_that_changes_nothing_touches_nothing,
           a_topic_that_goes_is_saved_and_its_state_stays,
           a_reload_waits_for_the_batch_but_not_for_ever,
           a_unit_that_is_loading_is_loaded_with_the_new_views, one_reload_after_the_other_is_as_one,
-          a_drain_does_not_wait_for_a_reload, a_fresh_unit_is_reset_durably_and_then_read,
+          a_drain_does_not_wait_for_a_reload, a_field_that_has_a_new_writer_is_not_cleaned_away,
+          a_fresh_unit_is_reset_durably_and_then_read,
           a_unit_that_somebody_waits_for_is_saved_as_soon_as_it_is_published,
           a_restart_loads_and_reads_nothing_twice, what_was_not_saved_is_read_again_and_counts_once,
           a_load_does_not_follow_what_kafka_has_committed,
