@@ -205,17 +205,24 @@ static struct log_site *site_of(const char *facility)
     return &sites[hash % (sizeof sites / sizeof *sites)];
 }
 
-/* Called by librdkafka's threads. Contexts of `debug` speak at its level 7. */
+/* Contexts of `debug` speak at librdkafka's level 7. */
+void kafka_log(int number, const char *client, int level, const char *facility, const char *text)
+{
+    enum log_level ours = log_level_of(level);
+    if (ours == LOG_DEBUG)
+        log_debug("kafka", "worker=%d client=%s facility=%s text=\"%s\"", number, client, facility,
+                  text);
+    else
+        log_line_limited(site_of(facility), ours, "kafka",
+                         "worker=%d client=%s facility=%s text=\"%s\"", number, client, facility,
+                         text);
+}
+
+/* Called by librdkafka's threads. */
 static void on_log(const rd_kafka_t *handle, int level, const char *facility, const char *text)
 {
     const struct kafka_source *source = handle != NULL ? rd_kafka_opaque(handle) : NULL;
-    int number = source != NULL ? source->number : -1;
-    enum log_level ours = log_level_of(level);
-    if (ours == LOG_DEBUG)
-        log_debug("kafka", "worker=%d facility=%s text=\"%s\"", number, facility, text);
-    else
-        log_line_limited(site_of(facility), ours, "kafka", "worker=%d facility=%s text=\"%s\"",
-                         number, facility, text);
+    kafka_log(source != NULL ? source->number : -1, NULL, level, facility, text);
 }
 
 /* Called inside rd_kafka_consumer_poll(), as on_rebalance() is. */
