@@ -38,6 +38,8 @@ JAVA_FLAGS = ["-Xms512m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel
               "-XX:-UsePerfData", "-Djava.awt.headless=true",
               "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"]
 
+# The delay: the workers of a process come to the first round together, though one of them has logged in
+# first; otherwise what has moved is read again, and nothing could be counted.
 SETTINGS = """\
 process.roles=broker,controller
 node.id=1
@@ -53,7 +55,7 @@ num.io.threads=4
 num.partitions=1
 auto.create.topics.enable=false
 group.min.session.timeout.ms=1000
-group.initial.rebalance.delay.ms=0
+group.initial.rebalance.delay.ms=500
 offsets.topic.num.partitions=1
 offsets.topic.replication.factor=1
 transaction.state.log.num.partitions=1

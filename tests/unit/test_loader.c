@@ -528,6 +528,22 @@ START_TEST(a_password_is_a_persons_business)
 }
 END_TEST
 
+START_TEST(a_missing_right_is_no_missing_claim)
+{
+    SCENE;
+    is_answer(&scene.server, "ACL SETUSER default -hget", "OK");
+    loader_add(scene.loader, &scene.load);
+    int rc = 0;
+    int64_t deadline_ms = clock_mono_ms() + WAIT_MS;
+    while (rc == 0 && clock_mono_ms() < deadline_ms)
+        rc = loader_pump(scene.loader, scene.mono_ms += 50, &scene.err);
+    ck_assert_int_eq(rc, ERR_FATAL);
+    ck_assert_ptr_nonnull(strstr(scene.err.text, "the Redis user lacks a right"));
+    loader_cancel(scene.loader, &scene.load);
+    scene_close(&scene);
+}
+END_TEST
+
 UNIT_MAIN("loader", fifty_thousand_blobs_of_two_views_are_loaded,
           hashes_of_many_pages_are_loaded_whole_while_they_grow, a_missing_sentinel_is_damage,
           a_hash_that_is_gone_is_damage, a_hash_of_another_type_is_damage,
@@ -541,4 +557,4 @@ UNIT_MAIN("loader", fifty_thousand_blobs_of_two_views_are_loaded,
           a_blob_that_is_not_there_has_no_bytes,
           fetches_of_a_fence_that_is_forgotten_or_lost_get_no_answer,
           a_fetch_waits_for_a_server_that_knows_the_claim, no_more_than_so_many_fetches_wait,
-          a_password_is_a_persons_business)
+          a_password_is_a_persons_business, a_missing_right_is_no_missing_claim)
