@@ -32,12 +32,17 @@ static const struct flag FLAGS[] = {
      "the age of what: of the last write (the default), or of the newest event", ONE(by)},
     {LONG('n'), "limit", "N", "TIDEWHEEL_LIMIT",
      "stops after so many lines", ONE(limit)},
+    {LONG('['), "from", "earliest|TIME", "TIDEWHEEL_FROM",
+     "where to begin: earliest (the default), Unix ms, or RFC 3339", ONE(from)},
+    {LONG(']'), "until", "end|TIME", "TIDEWHEEL_UNTIL",
+     "where to end: end (the default), or before the first record of that time", ONE(until)},
 };
 
 static const struct command COMMANDS[] = {
     {"run", command_run, "csX", "",
      "the worker: events from Kafka in, features into Redis",
-     "Runs until SIGTERM or SIGINT, then drains, writes, commits and leaves the group.\n\n"
+     "Runs until SIGTERM or SIGINT, then drains, writes, commits and leaves the group. SIGHUP: reads the\n"
+     "pipelines anew; if anything is wrong, those of before go on.\n\n"
      "  tidewheel run -c config/tidewheel.yaml -s workers=4\n"},
     {"validate", command_validate, "csX", "[PIPELINE...]",
      "all errors at once; prints what would be computed",
@@ -53,6 +58,21 @@ static const struct command COMMANDS[] = {
      "a pipeline's own tests: events in, expected features out",
      "Exit code 1 if a test fails, with what differs.\n\n"
      "  tidewheel test pipelines/tests/user_activity.yaml\n"},
+    {"replay", command_replay, "csX[]", "",
+     "reads history again, publishes what comes of it, and exits",
+     "For a new definition, or values that are to be counted anew. Every partition is read again at\n"
+     "full speed while Redis keeps its values, and published when it has caught up. Then the state is\n"
+     "saved and committed, and `tidewheel run` goes on from there. Exit code 0: all of it is done.\n\n"
+     "The group must have no members: stop its workers first. To fill a new version beside them, give\n"
+     "the pipeline another version, with {version} in output.key and output.freshness_key, and the\n"
+     "group another id; then run workers under that id, and switch the readers over.\n\n"
+     "Windows are never left incomplete: a --from later than what they need begins earlier. TIME is the\n"
+     "time of Kafka's records. With --until, values are as of now, from the events before that time;\n"
+     "`tidewheel run` then goes on with those after it. Stopped half-way it has to be begun again, or\n"
+     "`tidewheel run` goes on with it. Dead letters are written again.\n\n"
+     "  tidewheel replay -c config/tidewheel.yaml\n"
+     "  tidewheel replay --from 2026-01-01T00:00:00Z -s workers=4\n"
+     "  tidewheel replay -s kafka.group_id=tidewheel-v2 -s pipelines=pipelines/user_activity_v2.yaml\n"},
     {"get", command_get, "csX", "VIEW key=value...",
      "what Redis holds for an entity now, with its age",
      "  tidewheel get user_activity user_id=42\n"},

@@ -316,6 +316,25 @@ static void check_listen(struct loader *loader)
     problem_of(loader, OPTION_HTTP_LISTEN, sentence);
 }
 
+static bool is_explicit(const struct loader *loader, enum option option)
+{
+    return loader->values[option].node != NULL || loader->origins[option].name[0] != '\0';
+}
+
+/* The preset may well have no topic; a wish may not. What was refused has no text yet. */
+static void check_on_error(struct loader *loader)
+{
+    const char *topic = loader->values[OPTION_DEAD_LETTER_TOPIC].text;
+    if (topic == NULL || *topic != '\0')
+        return;
+    for (size_t i = OPTION_ON_ERROR_EMPTY; i <= OPTION_ON_ERROR_POISON; i++)
+        if (is_explicit(loader, (enum option)i) && loader->values[i].text != NULL &&
+            loader->values[i].number == ON_ERROR_DEAD_LETTER)
+            problem_of(loader, (enum option)i,
+                       "is dead_letter, and dead_letter.topic names no topic; name one, or choose "
+                       "drop or stop");
+}
+
 /* Values that were refused stand as their preset by now, so that everything is something. */
 static void restore_presets(struct loader *loader)
 {
@@ -382,6 +401,7 @@ int options_read(const struct options_source *source, struct buf *report, struct
     read_pipelines(&loader);
     read_env(&loader);
     read_assignments(&loader);
+    check_on_error(&loader);
     restore_presets(&loader);
     options_read_redis(loader.values, ret->file, source->check_redis, &ret->redis, problem_of,
                        &loader);
@@ -422,6 +442,18 @@ int options_check_catalog(const struct options *options, const struct catalog *c
         "new events\n",
         options->file != NULL ? options->file : "options", topic->name, topic->views[0]->name);
     return ERR_CONFIG;
+}
+
+enum on_error options_on_error(const struct options *options, enum verdict reason)
+{
+    const char *const *choices = option_rows[OPTION_ON_ERROR_EMPTY].choices;
+    const char *text = options->on_error[reason];
+    enum on_error ret = ON_ERROR_DROP;
+    for (size_t i = 0; text != NULL && choices[i] != NULL; i++)
+        if (strcmp(choices[i], text) == 0)
+            ret = (enum on_error)i;
+    bool has_topic = options->dead_letter_topic != NULL && *options->dead_letter_topic != '\0';
+    return ret == ON_ERROR_DEAD_LETTER && !has_topic ? ON_ERROR_DROP : ret;
 }
 
 void options_fini(struct options *options)

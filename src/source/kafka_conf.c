@@ -108,7 +108,7 @@ static bool takes(rd_kafka_conf_t *conf, const char *name, const char *value, st
     return false;
 }
 
-static int set(rd_kafka_conf_t *conf, const char *name, const char *value, struct err *err)
+int kafka_conf_set(rd_kafka_conf_t *conf, const char *name, const char *value, struct err *err)
 {
     return takes(conf, name, value, err) ? 0 : err_wrap(err, "kafka.librdkafka.%s", name);
 }
@@ -132,30 +132,35 @@ static void set_defaults(rd_kafka_conf_t *conf, const struct pair *pairs, size_t
     }
 }
 
+/* A producer's are the dead letters' (kafka_letters_conf.c). */
 static int set_properties(rd_kafka_conf_t *conf, const struct options *options, struct err *err)
 {
-    for (size_t i = 0; i < options->librdkafka_count; i++) {
+    struct buf sides = {NULL, 0, 0};
+    int rc = 0;
+    kafka_property_sides(&sides);
+    for (size_t i = 0; i < options->librdkafka_count && rc == 0; i++) {
         const struct property *property = &options->librdkafka[i];
         if (find(OWNED, sizeof OWNED / sizeof *OWNED, property->name) != NULL)
-            return err_set(err, ERR_CONFIG,
-                           "kafka.librdkafka.%s: is the worker's own to set, leave it out",
-                           property->name);
-        int rc = set(conf, property->name, property->value, err);
-        if (rc < 0)
-            return rc;
+            rc = err_set(err, ERR_CONFIG,
+                         "kafka.librdkafka.%s: is the worker's own to set, leave it out",
+                         property->name);
+        else if (kafka_property_side(&sides, property->name) != 'P')
+            rc = kafka_conf_set(conf, property->name, property->value, err);
     }
-    return 0;
+    buf_fini(&sides);
+    return rc;
 }
 
 static int set_owned(rd_kafka_conf_t *conf, const struct options *options, struct err *err)
 {
     for (size_t i = 0; i < sizeof OWNED / sizeof *OWNED; i++) {
-        int rc = OWNED[i].value != NULL ? set(conf, OWNED[i].name, OWNED[i].value, err) : 0;
+        int rc =
+            OWNED[i].value != NULL ? kafka_conf_set(conf, OWNED[i].name, OWNED[i].value, err) : 0;
         if (rc < 0)
             return rc;
     }
-    int rc = set(conf, "bootstrap.servers", options->kafka_brokers, err);
-    return rc < 0 ? rc : set(conf, "group.id", options->kafka_group_id, err);
+    int rc = kafka_conf_set(conf, "bootstrap.servers", options->kafka_brokers, err);
+    return rc < 0 ? rc : kafka_conf_set(conf, "group.id", options->kafka_group_id, err);
 }
 
 /* Two workers of one process are two clients: equal names confuse assignors and people, and equal
@@ -171,12 +176,12 @@ static int set_names(rd_kafka_conf_t *conf, const struct options *options,
     else
         (void)snprintf(name, sizeof name, "tidewheel-%ld-%d%s", (long)getpid(), source->number,
                        what);
-    int rc = set(conf, "client.id", name, err);
+    int rc = kafka_conf_set(conf, "client.id", name, err);
     const char *instance = property_of(options, "group.instance.id");
     if (rc < 0 || instance == NULL)
         return rc;
     (void)snprintf(name, sizeof name, "%s-%d%s", instance, source->number, what);
-    return set(conf, "group.instance.id", name, err);
+    return kafka_conf_set(conf, "group.instance.id", name, err);
 }
 
 /* librdkafka's levels are syslog's. What is an error to it (a broker that does not answer, say) is
