@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "kafka_log.h"
 #include "kafka_private.h"
-#include "tidewheel/log.h"
 
 struct pair {
     const char *name;
@@ -142,12 +142,8 @@ static int set_name(rd_kafka_conf_t *conf, const struct options *options, int nu
 /* Called by librdkafka's threads, perhaps when its owner is gone. */
 static void on_log(const rd_kafka_t *handle, int level, const char *facility, const char *text)
 {
-    const char *name = handle != NULL ? rd_kafka_name(handle) : "letters";
-    if (level <= 4)
-        log_limited(LOG_WARN, "kafka", "client=%s facility=%s text=\"%s\"", name, facility, text);
-    else
-        log_line(level <= 6 ? LOG_INFO : LOG_DEBUG, "kafka", "client=%s facility=%s text=\"%s\"",
-                 name, facility, text);
+    kafka_log(level, facility, "client=%s facility=%s text=\"%s\"",
+              handle != NULL ? rd_kafka_name(handle) : "letters", facility, text);
 }
 
 int letters_conf_new(const struct options *options, int number, rd_kafka_conf_t **ret,
