@@ -236,9 +236,10 @@ START_TEST(nor_do_random_bytes)
     for (int round = 0; round < 3000; round++) {
         char text[64];
         size_t len = (size_t)(rand() % 60);
-        for (size_t i = 0; i < len; i++)
-            text[i] = rand() % 3 > 0 ? LIKELY[(size_t)rand() % (sizeof LIKELY - 1)]
-                                     : (char)(1 + rand() % 255);
+        for (size_t i = 0; i < len; i++) {
+            int any = 1 + rand() % 255;
+            text[i] = (char)(any % 3 > 0 ? LIKELY[(size_t)rand() % (sizeof LIKELY - 1)] : any);
+        }
         text[len] = '\0';
         check_hostile(text);
     }
