@@ -202,7 +202,7 @@ def pure(house):
 def logs(house):
     """A log line's format has only conversions that log.h reads."""
     for source in house.sources:
-        for call in re.finditer(r"\blog_(?:error|warn|info|debug|limited|line|line_limited)\(", source.code):
+        for call in re.finditer(r"\b(?:log_(?:error|warn|info|debug|limited|line|line_limited)|kafka_log)\(", source.code):
             end = source.code.find(";", call.end())
             number = source.code.count("\n", 0, call.start()) + 1
             texts = re.findall(r'"((?:\\.|[^"\\\n])*)"', source.text[call.end():end])
