@@ -9,6 +9,10 @@
  * A chunk carries the features of those of its entities that have changed again, so no blob ever
  * says more than Redis serves; what cannot be served yet is marked as owed in the blob.
  *
+ * P is the position, or before it the oldest record whose dead letter is not delivered: that one is
+ * then read again by the next owner, and what was applied behind it is known by its offset. It is the
+ * anchor, too.
+ *
  * A reset begins a view's state anew, in one item, before anything of it is read: a generation that
  * nobody has used, empty but for its sentinels, and its progress at the start. The generation before
  * is noted, to be cleaned away later.
@@ -28,9 +32,9 @@ enum unit_tag { UNIT_BEAT = 1, UNIT_RESET, UNIT_PROGRESS, UNIT_TRY, UNIT_CLEAN }
 
 /* What is kept of one view. */
 struct kept {
-    const char *definition; /* 32 hex digits; lent, as output (output.h) */
+    const char *definition; /* the view's, as output */
     const char *output;
-    int64_t gen;
+    int64_t gen;        /* 0: none yet */
     int64_t position;   /* behind: where its reader is; else as the unit's */
     int64_t saved;      /* the position of the checkpoint under way */
     int64_t cover_ms;   /* windows that begin earlier may lack events; 0: none does */
@@ -50,7 +54,7 @@ struct checkpoint {
     struct kept *kept;    /* of each view of the topic */
     struct anchor anchor; /* the last record that was applied */
     enum checkpoint_phase phase;
-    int64_t position; /* P */
+    int64_t position; /* P, of the one under way */
     struct anchor saved_anchor;
     size_t in_flight; /* items that are not acknowledged */
     int64_t progress; /* as acknowledged; -1: none yet */
@@ -64,10 +68,17 @@ struct checkpoint {
     size_t chunk_cap;
 };
 
-/* prefix must outlive it. Views are as the topic's; the caller fills kept. */
+/* prefix must outlive it. Views are as the topic's; the caller fills the rest of kept. */
 void checkpoint_init(struct checkpoint *checkpoint, struct shard *shard, struct fence *fence,
                      const char *prefix);
 void checkpoint_fini(struct checkpoint *checkpoint);
+
+/* P, if one began now. */
+int64_t checkpoint_goal(const struct checkpoint *checkpoint);
+
+/* After shard_adopt(), whose topic had been `before`: what is kept goes with its view. A checkpoint that was
+ * under way is given up: nothing of it may be in a batch. */
+void checkpoint_adopt(struct checkpoint *checkpoint, const struct topic *before);
 
 /* Does Redis lack anything? */
 bool checkpoint_is_due(const struct checkpoint *checkpoint);

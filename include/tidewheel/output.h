@@ -18,8 +18,8 @@
 
 #include "tidewheel/pipeline.h"
 
-/* 32 hex digits, NUL-terminated; ret has room for 33. Equal definitions give equal digits in every
- * process and version. */
+/* DEFINITION_LEN hex digits, NUL-terminated; ret has room for them. Equal definitions give equal digits in
+ * every process and version. A catalog's views have theirs, and their output text, in them. */
 void view_definition(const struct view *view, char *ret);
 
 /* Adds the output text to ret. */

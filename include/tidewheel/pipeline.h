@@ -24,7 +24,7 @@
 
 enum clock_kind { CLOCK_WALL, CLOCK_EVENT };
 
-enum { FEATURES_MAX = 256, OUTPUT_FIELDS_MAX = 4096 };
+enum { FEATURES_MAX = 256, OUTPUT_FIELDS_MAX = 4096, DEFINITION_LEN = 32 };
 
 struct topic;
 
@@ -68,14 +68,19 @@ struct view {
     size_t field_count;
     struct template key;
     struct template freshness_key;
-    int64_t ttl_ms;           /* of this view's own */
-    int64_t key_ttl_ms;       /* of the feature hash: the largest ttl of the views that share it */
-    int64_t freshness_ttl_ms; /* the same for the freshness hash */
+    /* Of this view's own; of the feature hash: the largest ttl of the views that share it; the same for the
+     * freshness hash. A reload may change them while they are read: nothing else is ever written. */
+    _Atomic int64_t ttl_ms;
+    _Atomic int64_t key_ttl_ms;
+    _Atomic int64_t freshness_ttl_ms;
     enum clock_kind clock;
     int64_t future_max_ms;
     int64_t longest_ms; /* the window that, with its hop, reaches furthest back */
     int64_t longest_hop_ms;
-    size_t index; /* in the catalog */
+    char definition[DEFINITION_LEN + 1]; /* output.h, both */
+    char *output;
+    size_t
+        index; /* among the catalog's numbers of views; stays as long as there is a view of the name */
 };
 
 struct topic {
@@ -83,6 +88,8 @@ struct topic {
     struct paths *paths;
     struct view **views;
     size_t view_count;
+    unsigned
+        catalogs; /* that have it: counted by whoever loads and frees them, and by nobody else */
 };
 
 struct catalog {
@@ -90,6 +97,7 @@ struct catalog {
     size_t topic_count;
     struct view **views; /* in the order of the files */
     size_t view_count;
+    size_t index_count; /* every view's index is below it */
 };
 
 /* Loads every file into one catalog. Errors are added to report, one line each; ERR_CONFIG if there
@@ -101,6 +109,26 @@ int pipeline_load(const char *const *files, size_t file_count, struct buf *repor
 int pipeline_load_text(const char *name, struct slice text, struct buf *report,
                        struct catalog **ret) MUST_CHECK;
 void catalog_free(struct catalog *catalog);
+
+/* Have both the same definition? State of the one is then state of the other. */
+bool view_keeps_state(const struct view *view, const struct view *before);
+
+/* What a reload brings. */
+struct catalog_change {
+    size_t views_kept;
+    size_t views_changed;
+    size_t views_new;
+    size_t views_gone;
+    size_t topics_new;
+    size_t topics_gone;
+};
+
+/* The catalog is to take the place of `before` while workers run. A topic of which each view keeps its
+ * definition becomes the very object that `before` has, which lives until both are freed: whoever points
+ * at it need not be told. Only expiries may be others there. Views keep their index by their names;
+ * description, owner and file mean nothing. */
+void catalog_follow(struct catalog *catalog, struct catalog *before, struct catalog_change *ret);
+bool catalog_change_is_none(const struct catalog_change *change);
 
 const struct topic *catalog_topic(const struct catalog *catalog, struct slice name);
 const struct view *catalog_view(const struct catalog *catalog, const char *name);

@@ -51,7 +51,7 @@ struct setting {
     enum secret secret;
     bool is_file;       /* of a text: a name, relative to the folder of the file it stands in */
     const char *preset; /* the default, as it would be written; NULL: none */
-    bool is_tacit;             /* the preset may be refused when written: other options decide */
+    bool is_tacit;      /* the preset may be refused when written: other options decide */
     int64_t min;
     int64_t max;                 /* 0: no limits */
     const char *const *choices;  /* NULL-terminated */

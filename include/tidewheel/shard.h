@@ -60,6 +60,9 @@ struct draining {
     uint64_t asked;
 };
 
+/* A unit whose letters are on their way (run/letters.h) may have to wait for them. */
+enum await { AWAIT_NOTHING, AWAIT_ROOM, AWAIT_ALL };
+
 struct shard {
     const struct topic *topic;
     struct ledger ledger;
@@ -68,7 +71,10 @@ struct shard {
     int64_t wall_ms;        /* as last told */
     int64_t
         forgot_ms; /* the last write of whoever was forgotten last, by the wall clock; 0: none */
-    size_t gone_count; /* entities that are published as empty and not forgotten yet */
+    struct entities
+        *buried; /* of views that are gone: what lies in the slab is given back bit by bit */
+    size_t buried_count;
+    size_t buried_cap;
     struct slab *slab;
     struct tally *const *tallies; /* of each view by its number in the catalog; lent */
     bool is_on_event_time;        /* every view, whatever it says: eval */
@@ -76,6 +82,9 @@ struct shard {
     int64_t live_at;         /* silent until the position has reached it */
     int64_t committed_at_ms; /* monotonic clock; 0: never */
     int64_t own_from;        /* offsets before may have been published by somebody else */
+    int64_t letters_from;    /* what was rejected before is told nobody again */
+    uint64_t life;           /* of all shards that a worker ever had, this one */
+    enum await await;        /* no record of the unit is taken meanwhile */
     int64_t started_at;      /* the offset where reading began: nothing before it is held back */
     int64_t record_ms;       /* Kafka's timestamp of the last record applied; -1: not known */
     uint8_t generation;      /* goes up when all that was published may be lost */
@@ -176,6 +185,15 @@ void shard_note_said(struct shard *shard);
 
 /* The view has caught up: what it knows is written, and nothing sets it apart any more. */
 void shard_join(struct shard *shard, uint32_t view);
+
+/* The topic has other views now. Those with the same definition (view_keeps_state()) keep all that is
+ * known of them, silence and timers and what is held, under their new numbers; of new ones nothing is
+ * known, and they are behind; the others are gone. Nothing of the shard may be in a batch, and numbers of
+ * views that anybody else has, and a saving under way, are void. */
+void shard_adopt(struct shard *shard, const struct topic *topic);
+
+/* Gives back memory of views that are gone: of so many entities. */
+void shard_bury(struct shard *shard, size_t looks);
 
 /* ---- what it comes to ---- */
 

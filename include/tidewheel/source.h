@@ -44,8 +44,11 @@ struct source_handler {
     void (*revoked)(void *arg, bool is_lost);
     /* The unit did not come back in this rebalance: its state goes. The unit is freed after it. */
     void (*dropped)(void *arg, struct unit *unit);
-    /* Everything before offset has been handed out (an end-of-partition event). */
+    /* Everything before offset has been handed out (an end-of-partition event, or the bound). */
     void (*reached)(void *arg, struct unit *unit, int64_t offset);
+    /* Of each unit the first record with a timestamp of at least this, and all behind it, are left
+     * alone; 0: none are. */
+    int64_t until_ms;
     /* Where the source shows what it knows best: commits, rebalances, what the group has given us, and
      * whether Kafka answers. NULL: nobody looks. */
     struct board *board;
@@ -63,6 +66,9 @@ struct source_ops {
      * the next call. 0: none. ERR_FATAL: err says what a person must do; ERR_RETRY: Kafka is away. */
     int (*poll)(struct source *source, int64_t timeout_ms, struct unit **ret_unit,
                 struct record *ret, struct err *err);
+    /* The i-th header of the record that poll has handed out last; false: it has fewer. NULL: this source
+     * knows of none. */
+    bool (*header)(struct source *source, size_t i, struct header *ret);
     /* Commits with our metadata. wait_ms 0: does not wait, failures are logged and come again with
      * the next commit. Otherwise waits at most that long for the answer; best effort. */
     void (*commit)(struct source *source, const struct commit *commits, size_t count,
@@ -80,6 +86,11 @@ struct source_ops {
      * group that is known to have been alive only up to then, by the wall clock; INT64_MAX: as its
      * commits say. */
     void (*restart)(struct source *source, struct unit *unit, int64_t alive_ms);
+    /* From now on these topics. Units of a topic that is not among them are dropped at once. Those of a topic
+     * that is another object now belong to that one, and are planned again, by what it needs, as by
+     * restart(): their records wait for begin(). Those of an object that stays go on. With other names the
+     * group is told, which brings a rebalance. ERR_FATAL: the source is of no use any more. */
+    int (*adopt)(struct source *source, const struct catalog *catalog, struct err *err);
     /* Lag per unit, as far as is known without asking: the newest known end of the log; -1 unknown. */
     int64_t (*end)(struct source *source, const struct unit *unit);
     const char *(*cluster)(struct source *source); /* its id; "" where it is not known */
@@ -99,7 +110,7 @@ int kafka_source_open(const struct options *options, const struct catalog *catal
                       struct err *err) MUST_CHECK;
 
 /* The second consumer of a worker: no group; begin() and hold() alone say which units it reads. Its
- * handler is asked for reached() only. commit, pause, restart and end do nothing. */
+ * handler is asked for reached() only. commit, pause and restart do nothing. */
 int kafka_reader_open(const struct options *options, const struct catalog *catalog, int number,
                       const struct source_handler *handler, struct source **ret,
                       struct err *err) MUST_CHECK;

@@ -15,6 +15,7 @@
 #define TIDEWHEEL_WORKER_H
 
 #include "tidewheel/board.h"
+#include "tidewheel/dead_letter.h"
 #include "tidewheel/source.h"
 #include "tidewheel/store.h"
 
@@ -27,6 +28,8 @@ struct worker_setup {
     uint64_t seed;
     _Atomic bool *stop;
     struct board *board; /* written by this worker alone; outlives it, and its catalog */
+    int64_t until_ms;    /* as source_handler's: 0: everything is read */
+    bool saves_at_once;  /* a unit that has caught up: it is somebody's end */
     /* What time it is; NULL: clock.h. Tests and simulations tell their own. */
     int64_t (*wall_ms)(void);
     int64_t (*mono_ms)(void);
@@ -41,6 +44,7 @@ struct worker_ends {
     struct store *store;
     struct source *reader; /* the checkpointed form's second consumer, and its loader; else NULL */
     struct loader *loader;
+    struct letters *letters; /* NULL: no event becomes a dead letter, whatever the options say */
 };
 
 struct worker *worker_new(const struct worker_setup *setup);
@@ -52,6 +56,9 @@ struct source_handler worker_handler(struct worker *worker);
 /* The same for its reader. */
 struct source_handler worker_reader_handler(struct worker *worker);
 
+/* The same for its dead letters. */
+struct letters_handler worker_letters_handler(struct worker *worker);
+
 /* Runs until stop: then drains, commits, leaves the group, and returns 0. ERR_FATAL or ERR_INTERNAL
  * with a sentence otherwise. */
 int worker_run(struct worker *worker, const struct worker_ends *ends, struct err *err);
@@ -60,6 +67,13 @@ int worker_run(struct worker *worker, const struct worker_ends *ends, struct err
 void worker_begin(struct worker *worker, const struct worker_ends *ends);
 int worker_turn(struct worker *worker, struct err *err);
 void worker_end(struct worker *worker, int rc); /* rc: of the last turn; 0: drains first */
+
+/* From another thread: pipelines are to be those of this catalog, which follows the one before
+ * (catalog_follow()). The worker takes it between two turns. Units of topics that are the same go on; of
+ * others unchanged views keep what is known of them (checkpointed form), and what is new is read behind
+ * them. The one before is in use until worker_has_adopted() says so; then the next may be offered. */
+void worker_offer(struct worker *worker, const struct catalog *catalog);
+bool worker_has_adopted(const struct worker *worker, const struct catalog *catalog);
 
 /* After worker_run(): false if the group could not be left in time. Threads of the library are then still
  * about, and the process must end by _exit(), which is always safe. */

@@ -14,12 +14,17 @@
 const struct decode_limits default_limits = {
     .event_bytes = 256 * 1024, .nesting = 64, .key_bytes = 256};
 
-static int say_report(struct buf *report)
+void print_report(const struct buf *report)
 {
     struct buf shown = {NULL, 0, 0};
     log_hidden(buf_slice(report), &shown);
     (void)fwrite(shown.ptr, 1, shown.len, stderr);
     buf_fini(&shown);
+}
+
+int say_report(struct buf *report)
+{
+    print_report(report);
     buf_fini(report);
     return EXIT_CONFIG;
 }
@@ -53,10 +58,9 @@ void hide_secrets(const struct options *options)
     }
 }
 
-int load_options(const struct cli_args *args, bool needs_pipelines, struct options *ret)
+static struct options_source source_of(const struct cli_args *args, bool needs_pipelines)
 {
-    struct buf report = {NULL, 0, 0};
-    struct options_source source = {
+    return (struct options_source){
         .file = args->config,
         .assignments = args->assignments,
         .assignment_count = args->assignment_count,
@@ -66,9 +70,20 @@ int load_options(const struct cli_args *args, bool needs_pipelines, struct optio
         .check_property = kafka_check_property,
         .check_redis = wire_check_files,
     };
-    if (options_load(&source, &report, ret) < 0)
+}
+
+int load_options(const struct cli_args *args, bool needs_pipelines, struct options *ret)
+{
+    struct buf report = {NULL, 0, 0};
+    struct options_source source = source_of(args, needs_pipelines);
+    struct options options;
+    int rc = options_read(&source, &report, &options);
+    hide_secrets(&options); /* of what is right, lest it stands in what is said of the rest */
+    if (rc < 0) {
+        options_fini(&options);
         return say_report(&report);
-    hide_secrets(ret);
+    }
+    *ret = options;
     buf_fini(&report);
     return EXIT_OK;
 }
@@ -80,6 +95,29 @@ int load_catalog(const char *const *files, size_t count, struct catalog **ret)
         return say_report(&report);
     buf_fini(&report);
     return EXIT_OK;
+}
+
+/* Errors of the configuration do not hide those of the pipelines. */
+int load_all(const struct cli_args *args, struct buf *report, struct options *ret_options,
+             struct catalog **ret_catalog)
+{
+    struct options options;
+    struct catalog *catalog = NULL;
+    struct options_source source = source_of(args, true);
+    int rc = options_read(&source, report, &options);
+    hide_secrets(&options);
+    int pipelines_rc = pipeline_load((const char *const *)options.pipelines, options.pipeline_count,
+                                     report, &catalog);
+    if (pipelines_rc == 0)
+        pipelines_rc = options_check_catalog(&options, catalog, report);
+    if (rc == 0 && pipelines_rc == 0) {
+        *ret_options = options;
+        *ret_catalog = catalog;
+        return 0;
+    }
+    catalog_free(catalog);
+    options_fini(&options);
+    return ERR_CONFIG;
 }
 
 const struct view *load_view(const struct catalog *catalog, const char *command, const char *name)

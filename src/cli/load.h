@@ -11,10 +11,18 @@
 #include "tidewheel/decode.h"
 
 int load_options(const struct cli_args *args, bool needs_pipelines, struct options *ret);
+/* All that `run` needs, at its start and at a reload; says nothing itself. ERR_CONFIG: all that is wrong is in
+ * report, and nothing is filled. */
+int load_all(const struct cli_args *args, struct buf *report, struct options *ret_options,
+             struct catalog **ret_catalog) MUST_CHECK;
+int say_report(struct buf *report); /* and frees it */
 int load_catalog(const char *const *files, size_t count, struct catalog **ret);
 
 /* From here on no log line shows a secret of these: passwords, and what properties keep secret. */
 void hide_secrets(const struct options *options);
+
+/* On stderr, without what is hidden. */
+void print_report(const struct buf *report);
 
 /* What events may be where no worker's configuration is read: the defaults of its limits. */
 extern const struct decode_limits default_limits;

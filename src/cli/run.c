@@ -1,3 +1,5 @@
+#include "cli/run.h"
+
 #include <stdio.h>
 #include <unistd.h>
 
@@ -19,46 +21,47 @@ static int exit_code_of(int rc)
     }
 }
 
-/* What the file asks for and this version does not do yet is said, not passed over. */
-static void warn_of_missing(const struct options *options)
+int run_worker(const struct cli_args *args, work_fn *work)
 {
-    if (options->dead_letter_topic != NULL && options->dead_letter_topic[0] != '\0')
-        log_warn("start",
-                 "dead_letter.topic=%s why=\"dead letters are not in this version: "
-                 "rejected events are counted and dropped\"",
-                 options->dead_letter_topic);
+    struct options options;
+    struct catalog *catalog = NULL;
+    struct buf report = {NULL, 0, 0};
+    fleet_block_signals();
+    if (load_all(args, &report, &options, &catalog) < 0)
+        return say_report(&report);
+    buf_fini(&report);
+    enum log_level level = LOG_INFO;
+    (void)log_level_parse(options.log_level, &level);
+    log_open(level, strcmp(options.log_format, "json") == 0);
+    struct err err = {0, ""};
+    bool has_left = true;
+    int failed = work(args, &options, catalog, &has_left, &err);
+    int rc = exit_code_of(failed);
+    if (failed < 0)
+        log_error("exit", "code=%d why=\"%s\"", rc, err.text);
+    log_flush();
+    if (!has_left)
+        _exit(rc);
+    options_fini(&options);
+    return rc;
+}
+
+static int load_anew(void *arg, struct buf *report, struct options *ret_options,
+                     struct catalog **ret_catalog)
+{
+    return load_all(arg, report, ret_options, ret_catalog);
+}
+
+static int run_for_ever(const struct cli_args *args, const struct options *options,
+                        struct catalog *catalog, bool *ret_has_left, struct err *err)
+{
+    struct cli_args again = *args;
+    const struct fleet_setup setup = {
+        .options = options, .catalog = catalog, .load = load_anew, .arg = &again};
+    return fleet_run(&setup, ret_has_left, err);
 }
 
 int command_run(const struct cli_args *args)
 {
-    struct options options;
-    struct catalog *catalog = NULL;
-    int rc = load_options(args, true, &options);
-    if (rc != EXIT_OK)
-        return rc;
-    enum log_level level = LOG_INFO;
-    (void)log_level_parse(options.log_level, &level);
-    log_open(level, strcmp(options.log_format, "json") == 0);
-    rc = load_catalog((const char *const *)options.pipelines, options.pipeline_count, &catalog);
-    struct buf report = {NULL, 0, 0};
-    if (rc == EXIT_OK && options_check_catalog(&options, catalog, &report) < 0) {
-        (void)fputs(buf_text(&report), stderr);
-        rc = EXIT_CONFIG;
-    }
-    buf_fini(&report);
-    if (rc == EXIT_OK) {
-        struct err err = {0, ""};
-        warn_of_missing(&options);
-        bool has_left = true;
-        int failed = fleet_run(&options, catalog, &has_left, &err);
-        if (failed < 0)
-            log_error("exit", "code=%d why=\"%s\"", exit_code_of(failed), err.text);
-        log_flush();
-        rc = exit_code_of(failed);
-        if (!has_left)
-            _exit(rc);
-    }
-    catalog_free(catalog);
-    options_fini(&options);
-    return rc;
+    return run_worker(args, run_for_ever);
 }

@@ -251,14 +251,11 @@ static void add_windows(struct report *report, const struct view *view,
 static void add_coverage(struct report *report, const struct view *view,
                          const struct meta_view *state)
 {
-    char definition[META_DEFINITION_LEN + 1] = "";
-    if (view != NULL)
-        view_definition(view, definition);
     if (view == NULL)
         columns_add(&report->views, "not in the configuration");
     else if (state == NULL)
         columns_add(&report->views, "no state yet");
-    else if (state->definition == NULL || strcmp(state->definition, definition) != 0)
+    else if (state->definition == NULL || strcmp(state->definition, view->definition) != 0)
         columns_add(&report->views, "of another definition");
     else if (state->cover_ms < 0)
         columns_add(&report->views, "-");

@@ -23,6 +23,16 @@ struct blob {
     uint32_t next; /* of the same hash */
 };
 
+static struct kept *kept_new(const struct topic *topic)
+{
+    struct kept *kept = mem_zalloc(topic->view_count * sizeof *kept);
+    for (size_t i = 0; i < topic->view_count; i++)
+        kept[i] = (struct kept){.definition = topic->views[i]->definition,
+                                .output = topic->views[i]->output,
+                                .old_gen = -1};
+    return kept;
+}
+
 void checkpoint_init(struct checkpoint *checkpoint, struct shard *shard, struct fence *fence,
                      const char *prefix)
 {
@@ -33,23 +43,50 @@ void checkpoint_init(struct checkpoint *checkpoint, struct shard *shard, struct 
         .anchor = {.offset = -1},
         .progress = -1,
     };
-    size_t view_count = shard->topic->view_count;
-    checkpoint->view_count = view_count;
-    checkpoint->kept = mem_zalloc(view_count * sizeof *checkpoint->kept);
+    checkpoint->view_count = shard->topic->view_count;
+    checkpoint->kept = kept_new(shard->topic);
+}
+
+static void kept_fini(struct kept *kept, size_t view_count)
+{
     for (size_t i = 0; i < view_count; i++)
-        checkpoint->kept[i].old_gen = -1;
+        free(kept[i].old_output);
+    free(kept);
 }
 
 void checkpoint_fini(struct checkpoint *checkpoint)
 {
-    for (size_t i = 0; checkpoint->kept != NULL && i < checkpoint->view_count; i++)
-        free(checkpoint->kept[i].old_output);
+    kept_fini(checkpoint->kept, checkpoint->view_count);
     buf_fini(&checkpoint->text);
     buf_fini(&checkpoint->key);
     free(checkpoint->words);
     free(checkpoint->chunk);
-    free(checkpoint->kept);
     *checkpoint = (struct checkpoint){0};
+}
+
+static void keep(struct kept *kept, struct kept *before)
+{
+    const struct kept lent = *kept;
+    *kept = *before;
+    kept->definition = lent.definition;
+    kept->output = lent.output;
+    before->old_output = NULL;
+}
+
+void checkpoint_adopt(struct checkpoint *checkpoint, const struct topic *before)
+{
+    struct kept *old = checkpoint->kept;
+    size_t old_count = checkpoint->view_count;
+    const struct topic *topic = checkpoint->shard->topic;
+    checkpoint->kept = kept_new(topic);
+    checkpoint->view_count = topic->view_count;
+    for (size_t i = 0; i < topic->view_count; i++)
+        for (size_t k = 0; k < before->view_count; k++)
+            if (view_keeps_state(topic->views[i], before->views[k]))
+                keep(&checkpoint->kept[i], &old[k]);
+    kept_fini(old, old_count);
+    checkpoint->phase = CHECKPOINT_IDLE;
+    checkpoint->in_flight = 0;
 }
 
 /* ---- commands ---- */
@@ -122,13 +159,27 @@ static void close_item(struct checkpoint *checkpoint, struct batch *batch, enum 
 
 /* ---- one after the other ---- */
 
+int64_t checkpoint_goal(const struct checkpoint *checkpoint)
+{
+    return ledger_delivered(&checkpoint->shard->ledger);
+}
+
+/* The progress of a view. None is ever ahead of P: who comes after us would take it for the unit's, and
+ * read the others' records, letters among them, as history. */
+static int64_t goal_of(const struct checkpoint *checkpoint, size_t view, int64_t goal)
+{
+    int64_t position = checkpoint->kept[view].position;
+    return checkpoint->shard->is_behind[view] && position < goal ? position : goal;
+}
+
 bool checkpoint_is_due(const struct checkpoint *checkpoint)
 {
     const struct shard *shard = checkpoint->shard;
-    bool is_due = shard->dirty.count > 0 || shard->ledger.position != checkpoint->progress;
+    int64_t goal = checkpoint_goal(checkpoint);
+    bool is_due = shard->dirty.count > 0 || goal != checkpoint->progress;
     for (size_t i = 0; i < shard->topic->view_count; i++)
         if (shard->is_behind[i])
-            is_due = is_due || checkpoint->kept[i].position != checkpoint->kept[i].saved;
+            is_due = is_due || goal_of(checkpoint, i, goal) != checkpoint->kept[i].saved;
     return is_due;
 }
 
@@ -137,12 +188,12 @@ void checkpoint_begin(struct checkpoint *checkpoint)
     struct shard *shard = checkpoint->shard;
     CHECK(checkpoint->phase == CHECKPOINT_IDLE);
     checkpoint->phase = CHECKPOINT_FLUSH;
+    const struct posted *posted = ledger_posted(&shard->ledger);
     checkpoint->bytes = 0;
-    checkpoint->position = shard->ledger.position;
-    checkpoint->saved_anchor = checkpoint->anchor;
+    checkpoint->position = checkpoint_goal(checkpoint);
+    checkpoint->saved_anchor = posted != NULL ? posted->record : checkpoint->anchor;
     for (size_t i = 0; i < shard->topic->view_count; i++)
-        checkpoint->kept[i].saved =
-            shard->is_behind[i] ? checkpoint->kept[i].position : checkpoint->position;
+        checkpoint->kept[i].saved = goal_of(checkpoint, i, checkpoint->position);
     shard_begin_saving(shard);
 }
 
@@ -313,7 +364,7 @@ static void add_progress(struct checkpoint *checkpoint, struct batch *batch, int
 static bool is_flushed(const struct checkpoint *checkpoint)
 {
     const struct shard *shard = checkpoint->shard;
-    return !shard->is_live || ledger_durable(&shard->ledger) >= checkpoint->position;
+    return !shard->is_live || ledger_written(&shard->ledger) >= checkpoint->position;
 }
 
 static bool has_blobs_left(const struct checkpoint *checkpoint)

@@ -189,9 +189,9 @@ void view_definition(const struct view *view, char *ret)
     add_definition(&text, view);
     XXH128_hash_t hash = XXH3_128bits(text.ptr, text.len);
     const uint64_t words[] = {hash.high64, hash.low64};
-    for (int i = 0; i < 32; i++)
+    for (int i = 0; i < DEFINITION_LEN; i++)
         ret[i] = "0123456789abcdef"[words[i / 16] >> (60 - i % 16 * 4) & 15];
-    ret[32] = '\0';
+    ret[DEFINITION_LEN] = '\0';
     buf_fini(&text);
 }
 

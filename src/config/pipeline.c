@@ -1,82 +1,16 @@
 #include "tidewheel/pipeline.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "config/pipeline_draft.h"
 #include "tidewheel/mem.h"
-
-static void feature_fini(struct feature *feature)
-{
-    free(feature->name);
-    match_free(feature->where);
-    free(feature->value_path);
-    free(feature->aggregates);
-    for (size_t i = 0; i < feature->window_count; i++)
-        free(feature->windows[i].text);
-    free(feature->windows);
-}
-
-static void view_free(struct view *view)
-{
-    for (size_t i = 0; i < view->feature_count; i++)
-        feature_fini(&view->features[i]);
-    free(view->features);
-    for (size_t i = 0; i < view->field_count; i++)
-        free(view->fields[i].name);
-    free(view->fields);
-    for (size_t i = 0; i < view->key_count; i++)
-        free(view->keys[i].path);
-    free(view->keys);
-    template_fini(&view->key);
-    template_fini(&view->freshness_key);
-    free(view->file);
-    free(view->name);
-    free(view->description);
-    free(view->owner);
-    free(view->time_path);
-    free(view->entity_type);
-    free(view);
-}
-
-void catalog_free(struct catalog *catalog)
-{
-    if (catalog == NULL)
-        return;
-    for (size_t i = 0; i < catalog->view_count; i++)
-        view_free(catalog->views[i]);
-    for (size_t i = 0; i < catalog->topic_count; i++) {
-        free(catalog->topics[i]->name);
-        paths_free(catalog->topics[i]->paths);
-        free(catalog->topics[i]->views);
-        free(catalog->topics[i]);
-    }
-    free(catalog->views);
-    free(catalog->topics);
-    free(catalog);
-}
-
-const struct topic *catalog_topic(const struct catalog *catalog, struct slice name)
-{
-    for (size_t i = 0; i < catalog->topic_count; i++)
-        if (slice_is_equal(slice_of(catalog->topics[i]->name), name))
-            return catalog->topics[i];
-    return NULL;
-}
-
-const struct view *catalog_view(const struct catalog *catalog, const char *name)
-{
-    for (size_t i = 0; i < catalog->view_count; i++)
-        if (strcmp(catalog->views[i]->name, name) == 0)
-            return catalog->views[i];
-    return NULL;
-}
+#include "tidewheel/output.h"
 
 static void add_view(struct catalog *catalog, struct draft *draft, const char *file)
 {
     struct view *view = mem_zalloc(sizeof *view);
     view->file = mem_strdup(file);
-    view->index = catalog->view_count;
+    view->index = catalog->index_count++;
     catalog->views = mem_resize(catalog->views, catalog->view_count + 1, sizeof(struct view *));
     catalog->views[catalog->view_count++] = view;
     draft->view = view;
@@ -86,19 +20,22 @@ static void add_view(struct catalog *catalog, struct draft *draft, const char *f
     topic->views[topic->view_count++] = view;
 }
 
-/* What the hot path reads, made once all is known to be right. */
-static void finish(struct catalog *catalog)
+/* What the worker reads, made once all is known to be right. */
+static void finish(struct view *view)
 {
-    for (size_t i = 0; i < catalog->view_count; i++) {
-        for (size_t j = 0; j < catalog->views[i]->feature_count; j++) {
-            struct feature *feature = &catalog->views[i]->features[j];
-            uint32_t parts = 0;
-            for (size_t k = 0; k < feature->aggregate_count; k++)
-                parts |= feature->aggregates[k]->parts;
-            series_spec_init(&feature->series, parts, feature->value_path != NULL, feature->windows,
-                             feature->window_count);
-        }
+    for (size_t i = 0; i < view->feature_count; i++) {
+        struct feature *feature = &view->features[i];
+        uint32_t parts = 0;
+        for (size_t k = 0; k < feature->aggregate_count; k++)
+            parts |= feature->aggregates[k]->parts;
+        series_spec_init(&feature->series, parts, feature->value_path != NULL, feature->windows,
+                         feature->window_count);
     }
+    struct buf output = {NULL, 0, 0};
+    view_output(view, &output);
+    view->output = mem_strdup(buf_text(&output));
+    buf_fini(&output);
+    view_definition(view, view->definition);
 }
 
 /* All files' trees live until the end: what one view does to another is said where it stands. */
@@ -126,7 +63,8 @@ static int load(struct yaml **yamls, const char *const *files, size_t count, str
         catalog_free(catalog);
         return ERR_CONFIG;
     }
-    finish(catalog);
+    for (size_t i = 0; i < catalog->view_count; i++)
+        finish(catalog->views[i]);
     *ret = catalog;
     return 0;
 }

@@ -39,6 +39,7 @@ static struct topic *topic_of(struct catalog *catalog, const char *name)
     struct topic *topic = mem_zalloc(sizeof *topic);
     topic->name = mem_strdup(name);
     topic->paths = paths_new();
+    topic->catalogs = 1;
     catalog->topics =
         mem_resize(catalog->topics, catalog->topic_count + 1, sizeof *catalog->topics);
     catalog->topics[catalog->topic_count++] = topic;

@@ -72,6 +72,15 @@ void clean_look(struct tenure *tenure)
     }
 }
 
+/* What is not written any more has a note of its own by now, or gets one: nothing comes back here. */
+void clean_adopt(struct tenure *tenure)
+{
+    struct cleaning *cleaning = &tenure->cleaning;
+    for (size_t i = 0; i < cleaning->count; i++)
+        if (cleaning->list[i].has_output)
+            output_subtract(&cleaning->list[i].output, tenure->worker->setup.catalog);
+}
+
 /* ---- reading it ---- */
 
 static void on_begun(void *arg)

@@ -46,6 +46,8 @@ struct cleaning {
 
 /* Looks for what is to be cleaned, after a claim or a reset. */
 void clean_look(struct tenure *tenure);
+/* The worker has another catalog: what that writes is left alone. */
+void clean_adopt(struct tenure *tenure);
 void clean_drop(struct tenure *tenure); /* the memory of it; the notes in Redis stay */
 
 /* An entity's features are in the batch: what an earlier definition has written goes with them. Whoever is

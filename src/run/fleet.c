@@ -1,7 +1,6 @@
-#include "tidewheel/fleet.h"
+#include "run/fleet_private.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -16,47 +15,35 @@
 #include "tidewheel/mem.h"
 #include "tidewheel/release.h"
 #include "tidewheel/store.h"
-#include "tidewheel/worker.h"
 
-enum { COUNTERS_MS = 60 * 1000, WATCH_S = 1, EXIT_SECOND_SIGNAL = 128 + SIGTERM };
-
-struct member {
-    struct worker *worker;
-    struct board *board; /* as boards[number] */
-    struct worker_ends ends;
-    pthread_t thread;
-    _Atomic bool is_done;
-    bool is_started;
-    int rc;
-    struct err err;
-};
-
-struct fleet {
-    const struct options *options;
-    const struct catalog *catalog;
-    struct member *members;
-    size_t member_count;
-    struct board **boards; /* of the workers, and the last one is the main thread's */
-    struct display display;
-    struct http *http; /* NULL: nobody may ask */
-    _Atomic bool stop;
+enum {
+    COUNTERS_MS = 60 * 1000,
+    WATCH_MS = 500,
+    RELOAD_WATCH_MS = 10, /* while workers take other pipelines */
+    DRAIN_WATCH_MS = 10,
+    STOP_EXTRA_MS = 5000, /* beyond the timeout, until systemd may lose patience */
+    EXIT_SECOND_SIGNAL = 128 + SIGTERM
 };
 
 /* ---- counters ---- */
 
-static uint64_t count_of(const struct fleet *fleet, const struct view *view, enum verdict verdict)
+static uint64_t count_of(const struct fleet *fleet, const char *view, enum verdict verdict)
 {
     uint64_t count = 0;
-    for (size_t i = 0; i < fleet->member_count; i++)
-        count += tally_read(&board_find_view(fleet->members[i].board, view->name)->tally, verdict);
+    for (size_t i = 0; i < fleet->member_count; i++) {
+        const struct board_view *line = board_find_view(fleet->members[i].board, view);
+        count += line != NULL ? tally_read(&line->tally, verdict) : 0;
+    }
     return count;
 }
 
+/* Those of views that a reload has taken away, too. */
 static void log_counters(const struct fleet *fleet, const char *at)
 {
     struct buf line = {NULL, 0, 0};
-    for (size_t i = 0; i < fleet->catalog->view_count; i++) {
-        const struct view *view = fleet->catalog->views[i];
+    for (const struct board_view *known = board_views(fleet->boards[0]); known != NULL;
+         known = view_next(known)) {
+        const char *view = known->name;
         buf_reset(&line);
         uint64_t rejected = 0;
         for (int verdict = 0; verdict < VERDICT_COUNT; verdict++)
@@ -68,7 +55,7 @@ static void log_counters(const struct fleet *fleet, const char *at)
                 buf_printf(&line, " %s=%llu", verdict_rows[verdict].name,
                            (unsigned long long)count);
         }
-        log_info(at, "view=%s accepted=%llu rejected=%llu %s", view->name,
+        log_info(at, "view=%s accepted=%llu rejected=%llu %s", view,
                  (unsigned long long)count_of(fleet, view, VERDICT_ACCEPTED),
                  (unsigned long long)rejected, buf_text(&line));
     }
@@ -110,6 +97,19 @@ static void member_open_store(const struct fleet *fleet, struct member *member)
         member->ends.loader = loader_new(wire_socket_new(&options->redis), &options->redis);
 }
 
+static int member_open_letters(const struct fleet *fleet, struct member *member, int number,
+                               struct err *err)
+{
+    struct letters_handler handler = worker_letters_handler(member->worker);
+    bool has_any = false;
+    for (int i = 0; i < VERDICT_COUNT; i++)
+        has_any =
+            has_any || options_on_error(fleet->options, (enum verdict)i) == ON_ERROR_DEAD_LETTER;
+    return has_any
+               ? kafka_letters_open(fleet->options, number, &handler, &member->ends.letters, err)
+               : 0;
+}
+
 static int member_open_sources(const struct fleet *fleet, struct member *member, int number,
                                struct err *err)
 {
@@ -131,6 +131,8 @@ static void member_close(struct member *member)
     if (member->ends.store != NULL)
         member->ends.store->ops->close(member->ends.store);
     loader_free(member->ends.loader);
+    if (member->ends.letters != NULL)
+        (void)member->ends.letters->ops->close(member->ends.letters, 0);
 }
 
 static int member_start(struct fleet *fleet, size_t number, uint64_t seed, struct err *err)
@@ -144,10 +146,14 @@ static int member_start(struct fleet *fleet, size_t number, uint64_t seed, struc
         .seed = seed,
         .stop = &fleet->stop,
         .board = member->board,
+        .until_ms = fleet->setup.errand != NULL ? fleet->setup.errand->until_ms : 0,
+        .saves_at_once = fleet->setup.errand != NULL,
     });
     fleet->member_count = number + 1;
     member_open_store(fleet, member);
-    int rc = member_open_sources(fleet, member, (int)number, err);
+    int rc = member_open_letters(fleet, member, (int)number, err);
+    if (rc == 0)
+        rc = member_open_sources(fleet, member, (int)number, err);
     if (rc == 0 && pthread_create(&member->thread, NULL, member_main, member) != 0)
         rc = err_set(err, ERR_INTERNAL, "cannot start a thread: too many are running");
     if (rc < 0) {
@@ -189,19 +195,14 @@ static bool is_everyone_done(const struct fleet *fleet)
 
 /* ---- what others see ---- */
 
-static struct board *own_board(const struct fleet *fleet)
-{
-    return fleet->boards[fleet->options->workers];
-}
-
 static void make_boards(struct fleet *fleet)
 {
     size_t count = (size_t)fleet->options->workers;
     fleet->boards = mem_zalloc((count + 1) * sizeof *fleet->boards);
     for (size_t i = 0; i < count; i++)
         fleet->boards[i] = board_new((int)i);
-    fleet->boards[count] = board_new(-1);
-    cell_set(&own_board(fleet)->cells[BOARD_RELOADED_MS], clock_wall_ms());
+    fleet->boards[count] = fleet->board = board_new(-1);
+    cell_set(&fleet->board->cells[BOARD_RELOADED_MS], clock_wall_ms());
     fleet->display = (struct display){
         .boards = (const struct board *const *)fleet->boards,
         .board_count = count + 1,
@@ -220,45 +221,83 @@ static void free_boards(struct fleet *fleet)
     free(fleet->boards);
 }
 
+/* An errand is run beside workers, with their configuration perhaps: the address may be theirs. */
 static int open_http(struct fleet *fleet, struct err *err)
 {
     const char *listen = fleet->options->http_listen;
-    return *listen == '\0' ? 0 : http_open(listen, &fleet->display, &fleet->http, err);
+    int rc = *listen == '\0' ? 0 : http_open(listen, &fleet->display, &fleet->http, err);
+    if (rc != ERR_FATAL || fleet->setup.errand == NULL)
+        return rc;
+    log_warn("http", "why=\"%s\" then=\"it goes on, and cannot be asked\"", err->text);
+    return 0;
 }
 
 static void show(const struct fleet *fleet, enum phase phase)
 {
-    cell_set(&own_board(fleet)->cells[BOARD_TURN_MS], clock_mono_ms());
-    cell_set(&own_board(fleet)->cells[BOARD_PHASE], phase);
+    cell_set(&fleet->board->cells[BOARD_TURN_MS], clock_mono_ms());
+    cell_set(&fleet->board->cells[BOARD_PHASE], phase);
 }
 
 /* ---- signals ---- */
 
-static void block_signals(sigset_t *ret)
+static void all_signals(sigset_t *ret)
 {
     (void)sigemptyset(ret);
     (void)sigaddset(ret, SIGTERM);
     (void)sigaddset(ret, SIGINT);
-    (void)pthread_sigmask(SIG_BLOCK, ret, NULL);
+    (void)sigaddset(ret, SIGHUP);
+}
+
+void fleet_block_signals(void)
+{
+    sigset_t signals;
+    all_signals(&signals);
+    (void)pthread_sigmask(SIG_BLOCK, &signals, NULL);
     (void)signal(SIGPIPE, SIG_IGN);
 }
 
-static bool wait_signal(const sigset_t *signals)
+/* 0: none came. */
+static int wait_signal(int64_t wait_ms)
 {
-    struct timespec wait = {.tv_sec = WATCH_S};
-    return sigtimedwait(signals, NULL, &wait) > 0;
+    sigset_t signals;
+    struct timespec wait = {.tv_sec = wait_ms / 1000, .tv_nsec = wait_ms % 1000 * 1000000};
+    all_signals(&signals);
+    int signal = sigtimedwait(&signals, NULL, &wait);
+    return signal > 0 ? signal : 0;
 }
 
-static void watch(struct fleet *fleet, const sigset_t *signals)
+static bool is_errand_done(const struct fleet *fleet)
+{
+    struct errand *errand = fleet->setup.errand;
+    return errand != NULL && errand->look(errand->arg, fleet->display.boards, fleet->member_count);
+}
+
+static void tell_systemd(struct fleet *fleet)
+{
+    struct buf text = {NULL, 0, 0};
+    int64_t now_ms = clock_mono_ms();
+    status_write(fleet, &text);
+    notify_status(&fleet->notify, now_ms, buf_text(&text));
+    notify_beat(&fleet->notify, now_ms, status_is_alive(fleet, now_ms));
+    buf_fini(&text);
+}
+
+static void watch(struct fleet *fleet)
 {
     int64_t counters_ms = clock_mono_ms() + COUNTERS_MS;
-    while (!is_anyone_done(fleet)) {
+    while (!is_anyone_done(fleet) && !is_errand_done(fleet)) {
         show(fleet, PHASE_RUNNING);
-        if (wait_signal(signals)) {
+        int64_t wait_ms = fleet->reload.next != NULL ? RELOAD_WATCH_MS : WATCH_MS;
+        int signal = wait_signal(notify_wait_ms(&fleet->notify, wait_ms));
+        if (signal == SIGHUP && fleet->setup.load != NULL)
+            fleet->reload.is_wanted = true;
+        if (signal > 0 && signal != SIGHUP) {
             log_info("stop", "why=signal then=drain timeout_ms=%lld",
                      (long long)fleet->options->shutdown_timeout_ms);
             break;
         }
+        reload_serve(fleet);
+        tell_systemd(fleet);
         if (clock_mono_ms() < counters_ms)
             continue;
         counters_ms += COUNTERS_MS;
@@ -266,21 +305,23 @@ static void watch(struct fleet *fleet, const sigset_t *signals)
     }
     show(fleet, PHASE_DRAINING);
     fleet->stop = true;
+    notify_stopping(&fleet->notify, fleet->options->shutdown_timeout_ms + STOP_EXTRA_MS);
 }
 
 /* Past its time the process leaves at once: what was not committed is read again. */
-static void wait_for_all(struct fleet *fleet, const sigset_t *signals)
+static void wait_for_all(struct fleet *fleet)
 {
-    struct timespec step = {.tv_nsec = 10 * 1000 * 1000};
     int64_t deadline_ms = clock_mono_ms() + fleet->options->shutdown_timeout_ms;
     while (!is_everyone_done(fleet)) {
-        if (sigtimedwait(signals, NULL, &step) > 0)
+        int signal = wait_signal(DRAIN_WATCH_MS);
+        if (signal > 0 && signal != SIGHUP)
             _exit(EXIT_SECOND_SIGNAL);
+        tell_systemd(fleet);
         if (clock_mono_ms() < deadline_ms)
             continue;
         log_warn("stop",
                  "why=\"the drain took too long\" then=\"what was not committed is read again\"");
-        _exit(0);
+        _exit(fleet->setup.errand != NULL ? fleet->setup.errand->late_exit : 0);
     }
 }
 
@@ -295,24 +336,45 @@ static int first_error(struct fleet *fleet, struct err *err)
     return 0;
 }
 
-int fleet_run(const struct options *options, const struct catalog *catalog, bool *ret_has_left,
-              struct err *err)
+static void free_all(struct fleet *fleet, bool *ret_has_left)
 {
-    struct fleet fleet = {.options = options, .catalog = catalog};
-    sigset_t signals;
-    block_signals(&signals);
+    *ret_has_left = true;
+    for (size_t i = 0; i < fleet->member_count; i++) {
+        struct member *member = &fleet->members[i];
+        *ret_has_left = *ret_has_left && (!member->is_started || worker_has_left(member->worker));
+        worker_free(member->worker);
+    }
+    free(fleet->members);
+    http_close(fleet->http);
+    free_boards(fleet);
+    catalog_free(fleet->catalog);
+    catalog_free(fleet->reload.next);
+    notify_close(&fleet->notify);
+}
+
+int fleet_run(const struct fleet_setup *setup, bool *ret_has_left, struct err *err)
+{
+    struct fleet fleet = {
+        .setup = *setup,
+        .options = setup->options,
+        .catalog = setup->catalog,
+    };
+    fleet_block_signals();
+    notify_open(&fleet.notify);
     log_info("start", "workers=%lld views=%zu topics=%zu group=%s form=%s",
-             (long long)options->workers, catalog->view_count, catalog->topic_count,
-             options->kafka_group_id,
-             options->checkpoint_interval_ms > 0 ? "checkpointed" : "plain");
+             (long long)fleet.options->workers, fleet.catalog->view_count,
+             fleet.catalog->topic_count, fleet.options->kafka_group_id,
+             fleet.options->checkpoint_interval_ms > 0 ? "checkpointed" : "plain");
     make_boards(&fleet);
     int rc = open_http(&fleet, err);
     if (rc == 0)
         rc = start_all(&fleet, err);
-    if (rc == 0)
-        watch(&fleet, &signals);
+    if (rc == 0) {
+        notify_ready(&fleet.notify);
+        watch(&fleet);
+    }
     fleet.stop = true;
-    wait_for_all(&fleet, &signals);
+    wait_for_all(&fleet);
     for (size_t i = 0; i < fleet.member_count; i++)
         if (fleet.members[i].is_started)
             (void)pthread_join(fleet.members[i].thread, NULL);
@@ -320,14 +382,6 @@ int fleet_run(const struct options *options, const struct catalog *catalog, bool
     if (rc == 0)
         rc = first_error(&fleet, err);
     log_info("exit", "records=%lld", (long long)record_count(&fleet));
-    *ret_has_left = true;
-    for (size_t i = 0; i < fleet.member_count; i++) {
-        struct member *member = &fleet.members[i];
-        *ret_has_left = *ret_has_left && (!member->is_started || worker_has_left(member->worker));
-        worker_free(member->worker);
-    }
-    free(fleet.members);
-    http_close(fleet.http);
-    free_boards(&fleet);
+    free_all(&fleet, ret_has_left);
     return rc;
 }

@@ -1,3 +1,4 @@
+#include <stdlib.h>
 #include <string.h>
 
 #include "run/tenure.h"
@@ -16,14 +17,20 @@ static void add(const struct worker *worker, enum board_cell cell, int64_t more)
 void show_views(struct worker *worker)
 {
     const struct catalog *catalog = worker->setup.catalog;
-    worker->lines = mem_zalloc((catalog->view_count + 1) * sizeof *worker->lines);
-    worker->tallies = mem_zalloc((catalog->view_count + 1) * sizeof *worker->tallies);
-    worker->aside = mem_zalloc((catalog->view_count + 1) * sizeof *worker->aside);
+    free(worker->lines);
+    free(worker->tallies);
+    free(worker->aside);
+    worker->lines = mem_zalloc((catalog->index_count + 1) * sizeof *worker->lines);
+    worker->tallies = mem_zalloc((catalog->index_count + 1) * sizeof *worker->tallies);
+    worker->aside = mem_zalloc((catalog->index_count + 1) * sizeof *worker->aside);
     board_retire_views(worker->board);
     for (size_t i = 0; i < catalog->view_count; i++) {
-        worker->lines[i] = board_view(worker->board, catalog->views[i]->name);
-        worker->tallies[i] = &worker->lines[i]->tally;
+        const struct view *view = catalog->views[i];
+        worker->lines[view->index] = board_view(worker->board, view->name);
+        worker->tallies[view->index] = &worker->lines[view->index]->tally;
     }
+    for (size_t i = 0; i < worker->unit_count; i++)
+        worker->units[i]->shard->tallies = worker->tallies;
 }
 
 void show_turn(struct worker *worker)
@@ -53,6 +60,8 @@ static enum stage stage_of(const struct unit *unit)
         return STAGE_AWAY;
     if (!unit->is_assigned)
         return STAGE_PARKED;
+    if (shard->await != AWAIT_NOTHING)
+        return STAGE_HELD;
     if (!shard->is_live)
         return STAGE_SILENT;
     for (size_t i = 0; i < unit->topic->view_count; i++)
@@ -77,6 +86,8 @@ static void show_shard(const struct worker *worker, const struct unit *unit)
     cell_set(&cells[UNIT_POSITION], shard->ledger.position);
     cell_set(&cells[UNIT_LIVE_AT], shard->live_at == INT64_MAX ? -1 : shard->live_at);
     cell_set(&cells[UNIT_END], worker->source->ops->end(worker->source, unit));
+    cell_set(&cells[UNIT_PUBLISHED], shard_durable(shard));
+    cell_set(&cells[UNIT_LEFTOVERS], is_fenced ? (int64_t)unit->tenure->cleaning.count : 0);
     cell_set(&cells[UNIT_DURABLE],
              is_fenced ? unit->tenure->checkpoint.progress : shard_durable(shard));
     cell_set(&cells[UNIT_COMMITTED], shard->ledger.committed);
@@ -103,12 +114,14 @@ void show_away(const struct unit *unit)
 
 static void show_aside(const struct worker *worker)
 {
-    size_t view_count = worker->setup.catalog->view_count;
-    memset(worker->aside, 0, view_count * sizeof *worker->aside);
+    const struct catalog *catalog = worker->setup.catalog;
+    memset(worker->aside, 0, catalog->index_count * sizeof *worker->aside);
     for (size_t i = 0; i < worker->unit_count; i++)
         shard_count_aside(worker->units[i]->shard, worker->aside);
-    for (size_t i = 0; i < view_count; i++)
-        cell_set(&worker->lines[i]->cells[VIEW_ASIDE], worker->aside[i]);
+    for (size_t i = 0; i < catalog->view_count; i++) {
+        size_t index = catalog->views[i]->index;
+        cell_set(&worker->lines[index]->cells[VIEW_ASIDE], worker->aside[index]);
+    }
 }
 
 void show_all(struct worker *worker)

@@ -47,6 +47,7 @@ static void drop_memory(struct tenure *tenure)
     tenure->commit_due = -1;
     tenure->is_reset_sent = false;
     tenure->is_damaged = false;
+    tenure->leaving = LEAVING_NOT;
 }
 
 static void make_memory(struct tenure *tenure)
@@ -57,11 +58,6 @@ static void make_memory(struct tenure *tenure)
     shard->keeps_blobs = true;
     shard_go_silent(shard, INT64_MAX); /* whatever it is: not before it runs */
     checkpoint_init(&tenure->checkpoint, shard, &tenure->fence, buf_text(&tenure->prefix));
-    for (size_t i = 0; i < tenure->unit->topic->view_count; i++) {
-        const struct view *view = tenure->unit->topic->views[i];
-        tenure->checkpoint.kept[i].definition = worker->definitions[view->index].digits;
-        tenure->checkpoint.kept[i].output = buf_text(&worker->definitions[view->index].output);
-    }
 }
 
 /* ---- running ---- */
@@ -117,11 +113,12 @@ static void run_from(struct tenure *tenure, int64_t position, bool is_live)
     shard->ledger.position = position;
     shard->ledger.committed = tenure->plan.is_reset ? -1 : tenure->plan.commit_at_least;
     shard->live_at = tenure->plan.live_at;
+    shard->letters_from = tenure->plan.commit_at_least;
     shard->own_from = INT64_MAX; /* until the first record has come */
     if (is_live && !shard->is_live)
         shard_go_live(shard);
     int64_t begin = position;
-    if (tenure->expected.offset >= tenure->plan.log_start && tenure->expected.offset < position)
+    if (tenure->expected.offset >= tenure->plan.log_start && tenure->expected.offset <= position)
         begin = tenure->expected.offset;
     else
         tenure->expected.offset = -1;
@@ -212,6 +209,14 @@ static void on_blob(void *arg, size_t number, struct slice identity, struct slic
     tenure->is_damaged = true;
 }
 
+/* A view whose windows begin behind what the others have read reads from there all the same: were its
+ * progress the highest, it would be taken for the unit's after a crash (checkpoint.c, goal_of()). */
+static void stay_behind(const struct tenure *tenure, struct kept *kept, int64_t joined)
+{
+    if (kept->position > joined)
+        kept->position = joined > tenure->plan.log_start ? joined : tenure->plan.log_start;
+}
+
 static void begin_load(struct tenure *tenure)
 {
     struct worker *worker = tenure->worker;
@@ -226,12 +231,12 @@ static void begin_load(struct tenure *tenure)
         .begun = on_load_begun,
         .blob = on_blob,
     };
-    int64_t joined = judge_joined(&tenure->fence.found, topic, worker->definitions);
+    int64_t joined = judge_joined(&tenure->fence.found, topic);
     for (uint32_t i = 0; i < topic->view_count; i++) {
         struct kept *kept = &tenure->checkpoint.kept[i];
-        if (!judge_view(&tenure->fence.found, &worker->definitions[topic->views[i]->index], joined,
-                        shard, i, kept)) {
+        if (!judge_view(&tenure->fence.found, joined, shard, i, kept)) {
             begin_anew(tenure, i);
+            stay_behind(tenure, kept, joined);
             shard->is_behind[i] = true;
             continue;
         }
@@ -263,41 +268,6 @@ static void on_loaded(struct tenure *tenure)
         tenure->checkpoint.progress; /* so that an idle unit says that it is alive */
 }
 
-/* ---- what was dropped from memory ---- */
-
-static void on_fetched(void *arg, uint64_t tag, struct slice blob)
-{
-    struct tenure *tenure = arg;
-    struct entity_ref ref = {(uint32_t)(tag >> 32), (uint32_t)tag};
-    struct err err = {0, "its blob is gone"};
-    if (blob.ptr != NULL &&
-        shard_warm(tenure->unit->shard, ref, tenure->checkpoint.kept[ref.view].definition, blob,
-                   &err) == 0)
-        return;
-    log_warn("blob", "worker=%d topic=%s partition=%d view=%s why=\"%s\"",
-             tenure->worker->setup.number, tenure->unit->topic->name, tenure->unit->partition,
-             tenure->unit->topic->views[ref.view]->name, err.text);
-    tenure->is_damaged = true;
-}
-
-static void fetch(struct tenure *tenure)
-{
-    struct worker *worker = tenure->worker;
-    struct shard *shard = tenure->unit->shard;
-    struct entity_ref ref;
-    struct buf key = {NULL, 0, 0};
-    while (loader_can_fetch(worker->loader) && shard_take_wanted(shard, &ref)) {
-        const struct entity *entity = entity_at(&shard->views[ref.view], ref.number);
-        struct slice identity = {entity->identity, entity->identity_len};
-        buf_reset(&key);
-        meta_blob_key(&key, buf_text(&tenure->prefix), tenure->unit->topic->views[ref.view]->name,
-                      tenure->checkpoint.kept[ref.view].gen, meta_blob_hash(identity));
-        loader_fetch(worker->loader, &tenure->fence, buf_slice(&key), identity,
-                     (uint64_t)ref.view << 32 | ref.number, on_fetched, tenure);
-    }
-    buf_fini(&key);
-}
-
 /* ---- losing ---- */
 
 static void rest(struct tenure *tenure, const char *reason)
@@ -318,15 +288,17 @@ static void rest(struct tenure *tenure, const char *reason)
 
 /* ---- every turn, while it loads or runs ---- */
 
+static const char damaged[] = "a blob is damaged, or gone";
+
 static void tend_run(struct tenure *tenure)
 {
     if (!tenure->is_damaged) {
-        fetch(tenure);
+        tenure_fetch(tenure);
         return;
     }
     /* The plan may be days old: the unit is planned anew, and rebuilt then. */
-    tenure->damage = "a blob is damaged, or gone";
-    rest(tenure, tenure->damage);
+    tenure->damage = damaged;
+    rest(tenure, damaged);
 }
 
 static void tend_load(struct tenure *tenure)
@@ -340,15 +312,26 @@ static void tend_load(struct tenure *tenure)
 
 /* ---- claiming ---- */
 
+/* Views of which nothing is known, after a reload. */
+static void begin_new_views(struct tenure *tenure)
+{
+    for (size_t i = 0; i < tenure->unit->topic->view_count; i++)
+        if (tenure->checkpoint.kept[i].gen == 0)
+            begin_anew(tenure, i);
+}
+
 /* What we remember is what Redis has: on we go. */
 static void resume(struct tenure *tenure)
 {
     struct shard *shard = tenure->unit->shard;
+    begin_new_views(tenure);
     bool is_live = shard->is_live;
     int64_t committed = shard->ledger.committed;
     tenure->expected.offset = -1;
     loader_forget(tenure->worker->loader, &tenure->fence); /* asked for under the claim before */
     shard_want_again(shard);
+    if (tenure->cleaning.count == 0)
+        clean_look(tenure);
     run_from(tenure, shard->ledger.position, is_live);
     if (committed > shard->ledger.committed)
         shard->ledger.committed = committed;
@@ -373,6 +356,14 @@ static int on_claimed(struct tenure *tenure, struct err *err)
     return 0;
 }
 
+static void make_load_room(struct tenure *tenure, const struct topic *topic)
+{
+    tenure->load_views =
+        mem_resize(tenure->load_views, topic->view_count, sizeof *tenure->load_views);
+    tenure->load_numbers =
+        mem_resize(tenure->load_numbers, topic->view_count, sizeof *tenure->load_numbers);
+}
+
 void tenure_assigned(struct worker *worker, struct unit *unit, const struct plan *plan)
 {
     struct tenure *tenure = unit->tenure;
@@ -384,8 +375,7 @@ void tenure_assigned(struct worker *worker, struct unit *unit, const struct plan
         meta_prefix(&tenure->prefix, group, unit->topic->name, unit->partition);
         meta_key(&tenure->meta_key, group, unit->topic->name, unit->partition);
         tenure->fence.meta_key = mem_strdup(buf_text(&tenure->meta_key));
-        tenure->load_views = mem_zalloc(unit->topic->view_count * sizeof *tenure->load_views);
-        tenure->load_numbers = mem_zalloc(unit->topic->view_count * sizeof *tenure->load_numbers);
+        make_load_room(tenure, unit->topic);
         unit->tenure = tenure;
         worker->tenures = mem_grow(worker->tenures, worker->tenure_count, &worker->tenure_cap,
                                    sizeof *worker->tenures);
@@ -406,7 +396,29 @@ void tenure_park(struct tenure *tenure)
         drop_memory(tenure);
     if (tenure->unit->shard != NULL && tenure->worker->reader != NULL)
         tenure->worker->reader->ops->hold(tenure->worker->reader, tenure->unit);
+    tenure->leaving = LEAVING_NOT;
     set_state(tenure, TENURE_PARKED);
+}
+
+void tenure_adopt(struct tenure *tenure, const struct topic *topic, bool is_in_flight)
+{
+    struct worker *worker = tenure->worker;
+    struct shard *shard = tenure->unit->shard;
+    const struct topic *before = tenure->unit->topic;
+    bool is_known = tenure->state == TENURE_RUNNING || tenure->state == TENURE_PARKED;
+    if (tenure->is_damaged)
+        tenure->damage = damaged;
+    if (!is_known || is_in_flight || tenure->is_damaged)
+        drop_memory(tenure);
+    tenure_park(tenure);
+    make_load_room(tenure, topic);
+    if (tenure->unit->shard == NULL)
+        return;
+    loader_forget(worker->loader, &tenure->fence);
+    clean_drop(tenure);
+    shard_adopt(shard, topic);
+    checkpoint_adopt(&tenure->checkpoint, before);
+    tenure->is_reset_sent = false;
 }
 
 void tenure_free(struct tenure *tenure)
@@ -435,13 +447,6 @@ void tenures_restart(struct worker *worker)
         drop_memory(worker->tenures[i]);
         set_state(worker->tenures[i], TENURE_PARKED);
     }
-}
-
-void tenures_fetch(struct worker *worker)
-{
-    for (size_t i = 0; i < worker->tenure_count; i++)
-        if (worker->tenures[i]->state == TENURE_RUNNING && !worker->tenures[i]->is_damaged)
-            fetch(worker->tenures[i]);
 }
 
 /* ---- every turn ---- */

@@ -30,10 +30,20 @@ enum tenure_state {
     TENURE_PARKED,
 };
 
+/* A reload is to take views from it. */
+enum leaving {
+    LEAVING_NOT,
+    LEAVING_SOON, /* a checkpoint, so that the last one is short */
+    LEAVING_NOW,  /* no more records; the last one */
+};
+
 /* Events are tried one at a time, each noted durably before it is applied, once claims have found no
- * progress three times: one that ends the process whenever it is tried is skipped. */
+ * progress three times: one that ends the process whenever it is tried is skipped, or ends the worker in
+ * good order (on_error.poison). Until its letter is delivered the unit stays before it, and nobody is told
+ * of progress: whoever comes next must know of it. */
 struct trial {
     bool is_on;
+    bool is_found;     /* the event is at hand, and is not skipped yet */
     bool is_sent;      /* a note, or that it is taken back, is in a batch */
     bool has_survived; /* the event that was allowed is applied */
     int64_t offset;    /* that is to be noted; -1: none */
@@ -62,6 +72,9 @@ struct tenure {
     bool is_reset_sent;
     bool is_damaged; /* a blob was none */
     bool has_ended;  /* a drain: its last checkpoint is written */
+    enum leaving leaving;
+    uint64_t leave_after; /* as many checkpoints are to be done before the next step */
+    int64_t leave_by_ms;  /* and then it is taken at any rate; monotonic clock */
     struct trial trial;
     int64_t checkpoint_ms; /* the next one; this and the following by the monotonic clock */
     int64_t retry_ms;
@@ -85,6 +98,15 @@ static inline struct tenure *tenure_of(struct fence *fence)
 void tenure_assigned(struct worker *worker, struct unit *unit, const struct plan *plan);
 void tenure_park(struct tenure *tenure);
 void tenure_free(struct tenure *tenure); /* dropped */
+
+/* Once a turn, before views go: sees to it that all that is known has a blob, so that their features can be
+ * found and deleted. True: so it is, or nothing can be done. */
+bool tenure_leave(struct tenure *tenure);
+
+/* Its topic has other views now. What is known of those that stay is kept, as while it is parked, unless
+ * something of it is in a batch (is_in_flight): then all of it is read back. The source plans the unit
+ * again after it. */
+void tenure_adopt(struct tenure *tenure, const struct topic *topic, bool is_in_flight);
 
 /* Once a turn: moves on what waits. ERR_FATAL: Redis holds the state of something else. */
 int tenures_tend(struct worker *worker, struct err *err) MUST_CHECK;
@@ -120,6 +142,7 @@ void tenure_rebuild(struct tenure *tenure, const char *reason);
 void tenure_was_reset(struct tenure *tenure); /* the reset is acknowledged */
 
 /* Asks for what was dropped from memory and is needed. */
+void tenure_fetch(struct tenure *tenure);
 void tenures_fetch(struct worker *worker);
 
 /* Memory is short: drops what is clean of so many entities, and sees to it that more is soon. */
@@ -133,7 +156,7 @@ bool tenures_have_urgent(const struct worker *worker);
 /* An item that is not an entity's features was acknowledged. */
 void tenure_answered(struct tenure *tenure, const struct item *item);
 
-/* Last checkpoints: asks each for one, and tells whether all are written. */
+/* Last checkpoints: each is asked for one, once is_ending is set; and whether all are written. */
 void tenures_begin_ending(struct worker *worker);
 bool tenures_have_ended(const struct worker *worker);
 

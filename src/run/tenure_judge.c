@@ -6,11 +6,10 @@
 
 enum { CLOCK_AHEAD_MS = 10000 };
 
-static bool is_intact(const struct meta_view *view, const struct definition *definition)
+static bool is_intact(const struct meta_view *view, const char *definition)
 {
-    return view != NULL && view->definition != NULL &&
-           strcmp(view->definition, definition->digits) == 0 && view->gen >= 0 &&
-           view->progress >= 0;
+    return view != NULL && view->definition != NULL && strcmp(view->definition, definition) == 0 &&
+           view->gen >= 0 && view->progress >= 0;
 }
 
 int judge_place(const struct tenure *tenure, const char *cluster, struct err *err)
@@ -41,13 +40,12 @@ int judge_place(const struct tenure *tenure, const char *cluster, struct err *er
     return 0;
 }
 
-int64_t judge_joined(const struct meta *found, const struct topic *topic,
-                     const struct definition *definitions)
+int64_t judge_joined(const struct meta *found, const struct topic *topic)
 {
     int64_t joined = -1;
     for (size_t i = 0; i < topic->view_count; i++) {
         const struct meta_view *view = meta_view_of(found, topic->views[i]->name);
-        if (is_intact(view, &definitions[topic->views[i]->index]) && view->progress > joined)
+        if (is_intact(view, topic->views[i]->definition) && view->progress > joined)
             joined = view->progress;
     }
     return joined;
@@ -69,7 +67,7 @@ static bool is_clock_ahead(const struct tenure *tenure)
 const char *judge_rebuild(const struct tenure *tenure)
 {
     const struct meta *found = &tenure->fence.found;
-    int64_t joined = judge_joined(found, tenure->unit->topic, tenure->worker->definitions);
+    int64_t joined = judge_joined(found, tenure->unit->topic);
     if (!found->is_found)
         return "Redis has no state of it";
     if (tenure->plan.is_reset)
@@ -88,11 +86,12 @@ static int64_t larger(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
-bool judge_view(const struct meta *found, const struct definition *definition, int64_t joined,
-                struct shard *shard, uint32_t view, struct kept *kept)
+bool judge_view(const struct meta *found, int64_t joined, struct shard *shard, uint32_t view,
+                struct kept *kept)
 {
-    const struct meta_view *known = meta_view_of(found, shard->topic->views[view]->name);
-    if (!is_intact(known, definition))
+    const struct view *now = shard->topic->views[view];
+    const struct meta_view *known = meta_view_of(found, now->name);
+    if (!is_intact(known, now->definition))
         return false;
     kept->gen = known->gen;
     kept->position = kept->saved = known->progress;

@@ -17,12 +17,11 @@ int judge_place(const struct tenure *tenure, const char *cluster, struct err *er
 const char *judge_rebuild(const struct tenure *tenure);
 
 /* The progress of the joined views; -1: no view is intact. */
-int64_t judge_joined(const struct meta *found, const struct topic *topic,
-                     const struct definition *definitions);
+int64_t judge_joined(const struct meta *found, const struct topic *topic);
 
 /* Is the view intact? Then its part of the state is told to shard and kept. */
-bool judge_view(const struct meta *found, const struct definition *definition, int64_t joined,
-                struct shard *shard, uint32_t view, struct kept *kept);
+bool judge_view(const struct meta *found, int64_t joined, struct shard *shard, uint32_t view,
+                struct kept *kept);
 
 /* A new generation of a view, from start on. */
 void judge_reset(const struct meta *found, const char *view, int64_t start, struct kept *kept);

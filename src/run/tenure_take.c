@@ -95,3 +95,45 @@ bool tenure_take(struct tenure *tenure, const struct record *record)
     note_cover(tenure, record, false);
     return true;
 }
+
+/* ---- what was dropped from memory ---- */
+
+static void on_fetched(void *arg, uint64_t tag, struct slice blob)
+{
+    struct tenure *tenure = arg;
+    struct entity_ref ref = {(uint32_t)(tag >> 32), (uint32_t)tag};
+    struct err err = {0, "its blob is gone"};
+    if (blob.ptr != NULL &&
+        shard_warm(tenure->unit->shard, ref, tenure->checkpoint.kept[ref.view].definition, blob,
+                   &err) == 0)
+        return;
+    log_warn("blob", "worker=%d topic=%s partition=%d view=%s why=\"%s\"",
+             tenure->worker->setup.number, tenure->unit->topic->name, tenure->unit->partition,
+             tenure->unit->topic->views[ref.view]->name, err.text);
+    tenure->is_damaged = true;
+}
+
+void tenure_fetch(struct tenure *tenure)
+{
+    struct worker *worker = tenure->worker;
+    struct shard *shard = tenure->unit->shard;
+    struct entity_ref ref;
+    struct buf key = {NULL, 0, 0};
+    while (loader_can_fetch(worker->loader) && shard_take_wanted(shard, &ref)) {
+        const struct entity *entity = entity_at(&shard->views[ref.view], ref.number);
+        struct slice identity = {entity->identity, entity->identity_len};
+        buf_reset(&key);
+        meta_blob_key(&key, buf_text(&tenure->prefix), tenure->unit->topic->views[ref.view]->name,
+                      tenure->checkpoint.kept[ref.view].gen, meta_blob_hash(identity));
+        loader_fetch(worker->loader, &tenure->fence, buf_slice(&key), identity,
+                     (uint64_t)ref.view << 32 | ref.number, on_fetched, tenure);
+    }
+    buf_fini(&key);
+}
+
+void tenures_fetch(struct worker *worker)
+{
+    for (size_t i = 0; i < worker->tenure_count; i++)
+        if (worker->tenures[i]->state == TENURE_RUNNING && !worker->tenures[i]->is_damaged)
+            tenure_fetch(worker->tenures[i]);
+}

@@ -1,3 +1,4 @@
+#include "run/letters.h"
 #include "run/tenure.h"
 
 #include <stdlib.h>
@@ -26,6 +27,7 @@ static void log_unit(const struct worker *worker, const struct unit *unit, const
 static void forget_shard(struct worker *worker, struct unit *unit)
 {
     batch_forget(&worker->batch, unit->shard);
+    letters_forget(worker, unit->shard);
     shard_free(unit->shard);
     unit->shard = NULL;
     show_away(unit);
@@ -68,11 +70,18 @@ struct shard *unit_add(struct worker *worker, struct unit *unit)
     struct shard *shard =
         shard_new(unit->topic, worker->tallies, worker->setup.seed, worker->wall_ms);
     shard_tell(shard, worker->wall_ms);
+    shard->life = ++worker->lives;
     unit->shard = shard;
     worker->units =
         mem_grow(worker->units, worker->unit_count, &worker->unit_cap, sizeof *worker->units);
     worker->units[worker->unit_count++] = unit;
     return shard;
+}
+
+void unit_drop(struct worker *worker, struct unit *unit)
+{
+    log_unit(worker, unit, "dropped");
+    unit_remove(worker, unit);
 }
 
 void unit_remove(struct worker *worker, struct unit *unit)
@@ -126,8 +135,7 @@ static void on_assigned(void *arg, struct unit *unit, const struct plan *plan)
     struct shard *shard = unit->shard;
     if (shard != NULL && plan->start < shard->ledger.position) {
         /* A person's reset, or another log under the same name: what we know is of no use. */
-        log_unit(worker, unit, "dropped");
-        unit_remove(worker, unit);
+        unit_drop(worker, unit);
         shard = NULL;
     }
     if (shard == NULL) {
@@ -137,6 +145,7 @@ static void on_assigned(void *arg, struct unit *unit, const struct plan *plan)
         go_on(unit, plan);
     }
     shard_go_silent(shard, plan->live_at);
+    shard->letters_from = plan->commit_at_least;
     shard->own_from = plan->live_at;
     log_unit(worker, unit, "silent");
     cell_set(&unit->line->cells[UNIT_START], shard->ledger.position);
@@ -173,11 +182,10 @@ static void on_dropped(void *arg, struct unit *unit)
         tenure_free(unit->tenure);
         return;
     }
-    land(worker);
-    if (unit->shard == NULL)
-        return;
-    log_unit(worker, unit, "dropped");
-    unit_remove(worker, unit);
+    if (!worker->is_adopting) /* then it was not the group that has spoken */
+        land(worker);
+    if (unit->shard != NULL)
+        unit_drop(worker, unit);
 }
 
 static void on_reached(void *arg, struct unit *unit, int64_t offset)
@@ -199,14 +207,18 @@ struct source_handler worker_handler(struct worker *worker)
         .revoked = on_revoked,
         .dropped = on_dropped,
         .reached = on_reached,
+        .until_ms = worker->setup.until_ms,
     };
 }
 
 bool units_have_arrivals(const struct worker *worker)
 {
-    for (size_t i = 0; i < worker->unit_count; i++)
-        if (worker->units[i]->is_assigned && shard_has_arrivals(worker->units[i]->shard))
+    for (size_t i = 0; i < worker->unit_count; i++) {
+        const struct unit *unit = worker->units[i];
+        bool may_write = unit->tenure == NULL || unit->tenure->state == TENURE_RUNNING;
+        if (unit->is_assigned && may_write && shard_has_arrivals(unit->shard))
             return true;
+    }
     return false;
 }
 
@@ -362,7 +374,8 @@ static bool is_time(const struct worker *worker)
 
 void write_changes(struct worker *worker, size_t looks)
 {
-    if (worker->is_sent || !worker->store->ops->is_ready(worker->store) || !is_time(worker))
+    if (worker->is_sent || worker->is_adopting || !worker->store->ops->is_ready(worker->store) ||
+        !is_time(worker))
         return;
     size_t entities_max = (size_t)worker->setup.options->flush_entities_max;
     size_t batches = (size_t)cell_get(&worker->board->cells[BOARD_BATCHES]);
@@ -424,17 +437,23 @@ void let_offsets_go(struct worker *worker, int64_t interval_ms, int64_t idle_ms,
 
 /* ---- draining ---- */
 
+/* The last checkpoints wait for letters, but not so long that there is no time for them. */
 void drain(struct worker *worker, int64_t budget_ms)
 {
     struct err err;
     int64_t deadline_ms = worker->setup.mono_ms() + budget_ms;
     tenures_begin_ending(worker);
+    worker->is_adopting = false; /* the next turn sees to it */
     for (;;) {
         worker->mono_ms = worker->setup.mono_ms();
         show_turn(worker);
         if (pump_store(worker, &err) < 0 || worker->mono_ms >= deadline_ms)
             break;
-        if (!worker->is_sent && !units_have_arrivals(worker) && tenures_have_ended(worker))
+        letters_serve(worker);
+        worker->is_ending = worker->is_ending || letters_are_settled(worker) ||
+                            worker->mono_ms >= deadline_ms - budget_ms / 2;
+        if (worker->is_ending && !worker->is_sent && !units_have_arrivals(worker) &&
+            tenures_have_ended(worker))
             break;
         tenures_fetch(worker);
         worker->sent_at_ms = 0; /* it is always time */

@@ -6,17 +6,11 @@
 #define TIDEWHEEL_RUN_WORKER_PRIVATE_H
 
 #include "tidewheel/clock.h"
+#include "tidewheel/dead_letter.h"
 #include "tidewheel/keyed.h"
-#include "tidewheel/meta.h"
 #include "tidewheel/worker.h"
 
 struct tenure;
-
-/* What a view is, as it is written beside its state (output.h); of each view by its index. */
-struct definition {
-    char digits[META_DEFINITION_LEN + 1];
-    struct buf output;
-};
 
 struct worker {
     struct worker_setup setup;
@@ -24,6 +18,7 @@ struct worker {
     struct store *store;
     struct source *reader;
     struct loader *loader;
+    struct letters *letters;
     struct decoder *decoder;
     struct unit **units; /* those with a shard: assigned or parked */
     size_t unit_count;
@@ -39,6 +34,12 @@ struct worker {
     struct board *board;
     struct board_view **lines; /* of each view, on the board */
     struct tally **tallies;    /* in them */
+    enum on_error on_error[VERDICT_COUNT];
+    struct err refusal;     /* an event that is not to be passed; code 0: none */
+    size_t letter_bytes;    /* what all letters that are on their way may take */
+    uint64_t lives;         /* of shards */
+    struct header *headers; /* scratch, of a letter */
+    size_t header_cap;
     int64_t wall_ms;
     int64_t mono_ms;
     int64_t gap_ms;     /* between the two clocks */
@@ -55,13 +56,17 @@ struct worker {
     bool is_kafka_away;
     bool is_adrift;  /* the group has given our units up, and has not had us back yet */
     bool has_failed; /* nothing is written or committed any more */
+    /* A reload (adopt.c). */
+    const struct catalog *_Atomic offered; /* by the main thread */
+    const struct catalog *_Atomic adopted; /* nobody here knows another any more */
+    bool is_adopting;                      /* no batch is sent until the offer is taken */
+    int64_t adopt_by_ms;                   /* and then at any rate; monotonic clock */
     /* The checkpointed form. */
     bool is_fenced;
     bool is_ending;        /* last checkpoints are being written */
     bool is_full;          /* of memory: intake waits for what can be dropped */
     int64_t full_since_ms; /* monotonic clock */
     char *who;
-    struct definition *definitions;
     struct tenure **tenures;
     size_t tenure_count;
     size_t tenure_cap;
@@ -70,12 +75,13 @@ struct worker {
 /* A shard for the unit, as the plain form begins with it; and away with it. */
 struct shard *unit_add(struct worker *worker, struct unit *unit);
 void unit_remove(struct worker *worker, struct unit *unit);
+void unit_drop(struct worker *worker, struct unit *unit); /* and says so */
 /* A window that reaches behind the start of the log is published with what the log holds (promise P). */
 void warn_of_gaps(const struct unit *unit, const struct plan *plan);
 
 /* ---- show.c: what the board says ---- */
 
-void show_views(struct worker *worker); /* of the catalog; once */
+void show_views(struct worker *worker); /* of the catalog, which is another now */
 void show_turn(struct worker *worker);  /* its heartbeat */
 void show_phase(struct worker *worker, enum phase phase);
 void show_all(struct worker *worker); /* units, and what is summed over them */
@@ -89,6 +95,11 @@ void show_answers(struct worker *worker);
 
 /* Is its share of limits.memory nearly used up? */
 bool worker_is_nearly_full(const struct worker *worker);
+
+/* Makes what there is of each view for setup.catalog, from what there was for `before`; NULL: nothing. */
+void adopt_views(struct worker *worker, const struct catalog *before);
+/* Takes the catalog that is offered, in its own time. */
+int adopt_offer(struct worker *worker, struct err *err) MUST_CHECK;
 
 void units_free(struct worker *worker);
 /* Every unit, as after a restart; as if the group had been alive only up to alive_ms. */

@@ -25,19 +25,23 @@ void kafka_release(struct kafka_source *source)
 
 /* --- begin and hold --- */
 
+static void hold(struct kafka_source *source, struct kafka_unit *unit)
+{
+    source->is_dirty = source->is_dirty || unit->has_begun;
+    unit->has_begun = false;
+}
+
 void kafka_begin_unit(struct kafka_source *source, struct kafka_unit *unit, int64_t start)
 {
     if (!unit->unit.is_assigned || unit->waits_lookup || (unit->has_begun && unit->next == start))
         return;
     unit->next = start;
     unit->is_doubted = false;
+    if (start >= unit->until) {
+        hold(source, unit);
+        return;
+    }
     unit->has_begun = source->is_dirty = true;
-}
-
-static void hold(struct kafka_source *source, struct kafka_unit *unit)
-{
-    source->is_dirty = source->is_dirty || unit->has_begun;
-    unit->has_begun = false;
 }
 
 /* --- poll --- */
@@ -92,7 +96,7 @@ static void serve(struct kafka_source *source, int64_t *timeout_ms)
     }
 }
 
-static void await_lookup(struct kafka_source *source, struct kafka_unit *unit)
+void kafka_await_lookup(struct kafka_source *source, struct kafka_unit *unit)
 {
     hold(source, unit);
     unit->waits_lookup = true;
@@ -110,7 +114,7 @@ static void read_again(struct kafka_source *source, struct kafka_unit *unit, con
     if (source->is_reader)
         kafka_begin_unit(source, unit, RD_KAFKA_OFFSET_BEGINNING);
     else
-        await_lookup(source, unit);
+        kafka_await_lookup(source, unit);
 }
 
 /* Each assign() with a position that is not in the log makes such an error, and these outlive the
@@ -130,6 +134,14 @@ static bool is_readable(const struct kafka_source *source, const struct kafka_un
     return unit != NULL && unit->has_begun && !source->is_paused;
 }
 
+/* All that is to be read of it has been handed out. */
+static void end_at_bound(struct kafka_source *source, struct kafka_unit *unit)
+{
+    unit->next = unit->until;
+    hold(source, unit);
+    source->handler.reached(source->handler.arg, unit->lent, unit->until);
+}
+
 /* Librdkafka tells of an end and of most errors in the place of a record. */
 static void on_signal(struct kafka_source *source, const rd_kafka_message_t *message)
 {
@@ -138,6 +150,10 @@ static void on_signal(struct kafka_source *source, const rd_kafka_message_t *mes
     if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
         if (!is_readable(source, unit) || message->offset < unit->next)
             return;
+        if (message->offset >= unit->until) {
+            end_at_bound(source, unit);
+            return;
+        }
         unit->next = message->offset;
         source->handler.reached(source->handler.arg, unit->lent, message->offset);
     } else if (message->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET) {
@@ -205,6 +221,10 @@ int kafka_poll(struct source *base, int64_t timeout_ms, struct unit **ret_unit, 
     struct kafka_unit *unit = kafka_unit_of(source, message->rkt, message->partition);
     if (!is_readable(source, unit) || message->offset < unit->next)
         return 0; /* of an earlier assignment */
+    if (message->offset >= unit->until) {
+        end_at_bound(source, unit);
+        return 0;
+    }
     unit->next = message->offset + 1;
     fill(message, ret);
     *ret_unit = unit->lent;
@@ -212,6 +232,22 @@ int kafka_poll(struct source *base, int64_t timeout_ms, struct unit **ret_unit, 
 }
 
 /* --- the rest of the interface --- */
+
+/* librdkafka reads them when it is asked, which for most records it never is. */
+static bool kafka_header(struct source *base, size_t i, struct header *ret)
+{
+    const struct kafka_source *source = kafka_of(base);
+    rd_kafka_headers_t *headers = NULL;
+    const char *name = NULL;
+    const void *value = NULL;
+    size_t len = 0;
+    if (source->message == NULL ||
+        rd_kafka_message_headers(source->message, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR ||
+        rd_kafka_header_get_all(headers, i, &name, &value, &len) != RD_KAFKA_RESP_ERR_NO_ERROR)
+        return false;
+    *ret = (struct header){name, {value, len}};
+    return true;
+}
 
 /* An empty list in place of rd_kafka_pause_partitions(), which loses or repeats offsets in some
  * versions; the fetchers begin anew at explicit offsets. */
@@ -247,7 +283,7 @@ static void restart(struct kafka_source *source, struct kafka_unit *unit, int64_
     if (alive_ms < unit->alive_ms)
         unit->alive_ms = alive_ms;
     if (unit->is_owned)
-        await_lookup(source, unit);
+        kafka_await_lookup(source, unit);
 }
 
 /* Of a unit that is parked only the time is kept, for when it comes back. */
@@ -302,11 +338,13 @@ static const char *kafka_cluster(struct source *base)
 
 const struct source_ops KAFKA_OPS = {
     .poll = kafka_poll,
+    .header = kafka_header,
     .commit = kafka_commit,
     .pause = kafka_pause,
     .begin = kafka_begin,
     .hold = kafka_hold,
     .restart = kafka_restart,
+    .adopt = kafka_adopt,
     .end = kafka_end,
     .cluster = kafka_cluster,
     .close = kafka_close,

@@ -43,14 +43,8 @@ static void *destroy_handle(void *handle)
     return NULL;
 }
 
-/* rd_kafka_destroy() has no timeout and has been seen to hang (K1, K18): it gets a thread. */
-static bool destroy_within(rd_kafka_t *handle, int64_t deadline_ms)
+bool kafka_join_within(pthread_t thread, int64_t deadline_ms)
 {
-    pthread_t thread;
-    if (pthread_create(&thread, NULL, destroy_handle, handle) != 0) {
-        rd_kafka_destroy(handle);
-        return true;
-    }
     int64_t left_ms = deadline_ms - clock_mono_ms();
     left_ms = left_ms < SLICE_MS ? SLICE_MS : left_ms;
     struct timespec until;
@@ -65,6 +59,16 @@ static bool destroy_within(rd_kafka_t *handle, int64_t deadline_ms)
         return true;
     (void)pthread_detach(thread);
     return false;
+}
+
+/* rd_kafka_destroy() has no timeout and has been seen to hang (K1, K18): it gets a thread. */
+bool kafka_destroy_within(rd_kafka_t *handle, int64_t deadline_ms)
+{
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, destroy_handle, handle) == 0)
+        return kafka_join_within(thread, deadline_ms);
+    rd_kafka_destroy(handle);
+    return true;
 }
 
 static void disconnect(struct kafka_source *source)
@@ -82,7 +86,7 @@ bool kafka_free(struct kafka_source *source, int64_t deadline_ms)
     kafka_drop_all(source);
     if (source->handle != NULL) {
         disconnect(source);
-        if (!destroy_within(source->handle, deadline_ms))
+        if (!kafka_destroy_within(source->handle, deadline_ms))
             return false;
     }
     if (source->conf != NULL)
@@ -136,14 +140,18 @@ static struct assign_needs needs_of(const struct topic *topic)
     return needs;
 }
 
+void kafka_topic_init(struct kafka_topic *topic, const struct topic *from)
+{
+    topic->topic = from;
+    topic->needs = needs_of(from);
+}
+
 static void topics_init(struct kafka_source *source, const struct catalog *catalog)
 {
     source->topics = mem_zalloc(catalog->topic_count * sizeof *source->topics);
     source->topic_count = catalog->topic_count;
-    for (size_t i = 0; i < catalog->topic_count; i++) {
-        source->topics[i].topic = catalog->topics[i];
-        source->topics[i].needs = needs_of(catalog->topics[i]);
-    }
+    for (size_t i = 0; i < catalog->topic_count; i++)
+        kafka_topic_init(&source->topics[i], catalog->topics[i]);
     source->last_topic = source->topics;
 }
 
@@ -167,6 +175,14 @@ int kafka_new(const struct options *options, const struct catalog *catalog, int 
     return 0;
 }
 
+int kafka_topic_open(struct kafka_source *source, struct kafka_topic *topic, struct err *err)
+{
+    topic->handle = rd_kafka_topic_new(source->handle, topic->topic->name, NULL);
+    if (topic->handle == NULL)
+        return err_set(err, ERR_CONFIG, "'%s' is not a topic's name", topic->topic->name);
+    return 0;
+}
+
 int kafka_connect(struct kafka_source *source, struct err *err)
 {
     char reason[512];
@@ -177,16 +193,13 @@ int kafka_connect(struct kafka_source *source, struct err *err)
     (void)rd_kafka_poll_set_consumer(source->handle);
     source->commit_queue = rd_kafka_queue_new(source->handle);
     source->queue = rd_kafka_queue_get_consumer(source->handle);
-    for (size_t i = 0; i < source->topic_count; i++) {
-        const char *name = source->topics[i].topic->name;
-        source->topics[i].handle = rd_kafka_topic_new(source->handle, name, NULL);
-        if (source->topics[i].handle == NULL)
-            return err_set(err, ERR_CONFIG, "'%s' is not a topic's name", name);
-    }
-    return 0;
+    int rc = 0;
+    for (size_t i = 0; i < source->topic_count && rc == 0; i++)
+        rc = kafka_topic_open(source, &source->topics[i], err);
+    return rc;
 }
 
-static int subscribe(struct kafka_source *source, struct err *err)
+int kafka_subscribe(struct kafka_source *source, struct err *err)
 {
     rd_kafka_topic_partition_list_t *names = rd_kafka_topic_partition_list_new(4);
     for (size_t i = 0; i < source->topic_count; i++)
@@ -209,7 +222,7 @@ int kafka_source_open(const struct options *options, const struct catalog *catal
     source->source.ops = &KAFKA_OPS;
     rc = kafka_connect(source, err);
     if (rc == 0)
-        rc = subscribe(source, err);
+        rc = kafka_subscribe(source, err);
     if (rc < 0) {
         (void)kafka_free(source, clock_mono_ms() + OPEN_FAILED_MS);
         return rc;

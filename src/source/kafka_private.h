@@ -7,8 +7,11 @@
  *     kafka_group.c   rebalances, and the list of units
  *     kafka_lookup.c  from "ours" to "assigned": what Kafka must be asked first
  *     kafka_nudge.c   a full queue that has been emptied
+ *     kafka_adopt.c   other topics, while all goes on
  *     kafka_reader.c  the second consumer, without a group
+ *     kafka_reset.c   a group from outside: its members, and its offsets
  *     kafka_ends.c    the ends of a topic's logs, for who only looks
+ *     kafka_property.c   which properties are a consumer's, and which a producer's
  *
  * A unit's way, all of it inside source_poll():
  *
@@ -17,7 +20,8 @@
  *     handler->assigned      is_assigned
  *     begin()                has_begun; is_dirty: before the next record is asked for, librdkafka is
  *                            given the full list with explicit offsets
- *     records                dropped unless is_assigned, has_begun, not paused, offset >= next
+ *     records                dropped unless is_assigned, has_begun, not paused, offset >= next; the
+ *                            first one at `until` is not handed out, and holds the unit
  *     hold()                 not has_begun; is_dirty
  *     restart()              as hold(); waits_lookup
  *     on_rebalance(REVOKE)   handler->revoked; kept, not owned
@@ -35,6 +39,7 @@
 #include "tidewheel/source.h"
 
 #include <librdkafka/rdkafka.h>
+#include <pthread.h>
 
 enum { KAFKA_PROBE_MS = 10000 }; /* how often the partition counts are looked at */
 
@@ -44,6 +49,7 @@ struct kafka_unit {
     int64_t next;       /* the lowest offset that may come next */
     int64_t live_at;    /* of the last plan */
     int64_t end;        /* of the log, as asked for in a pause; -1 */
+    int64_t until;      /* the first offset that is left alone; INT64_MAX: none is */
     int64_t reset_done; /* the person's offset that the state was read again for; -1 */
     int64_t commit_due; /* not sent yet; -1 */
     int64_t alive_ms; /* the lookup under way reads as if the group had died then; INT64_MAX: no */
@@ -72,6 +78,7 @@ enum lookup_step {
     LOOKUP_BEGINNING,
     LOOKUP_ZERO,
     LOOKUP_SINCE,
+    LOOKUP_UNTIL,
     LOOKUP_STEPS
 };
 
@@ -116,6 +123,7 @@ struct kafka_source {
 /* kafka.c */
 int kafka_poll(struct source *base, int64_t timeout_ms, struct unit **ret_unit, struct record *ret,
                struct err *err) MUST_CHECK;
+void kafka_await_lookup(struct kafka_source *source, struct kafka_unit *unit);
 void kafka_begin_unit(struct kafka_source *source, struct kafka_unit *unit, int64_t start);
 void kafka_learn_cluster(struct kafka_source *source); /* waits for nothing */
 int64_t kafka_known_end(const struct kafka_source *source, const struct unit *unit);
@@ -128,9 +136,16 @@ int kafka_new(const struct options *options, const struct catalog *catalog, int 
               const struct source_handler *handler, bool is_reader, struct kafka_source **ret,
               struct err *err) MUST_CHECK;
 int kafka_connect(struct kafka_source *source, struct err *err) MUST_CHECK;
+void kafka_topic_init(struct kafka_topic *topic, const struct topic *from);
+int kafka_topic_open(struct kafka_source *source, struct kafka_topic *topic,
+                     struct err *err) MUST_CHECK;
+int kafka_subscribe(struct kafka_source *source, struct err *err) MUST_CHECK;
 /* False: librdkafka is not gone yet, and what is left of source is left to the system. */
 bool kafka_free(struct kafka_source *source, int64_t deadline_ms);
 bool kafka_close(struct source *base, int64_t wait_ms);
+/* False: it has not ended, or is not gone, yet. */
+bool kafka_join_within(pthread_t thread, int64_t deadline_ms);
+bool kafka_destroy_within(rd_kafka_t *handle, int64_t deadline_ms);
 
 /* kafka_commit.c */
 void kafka_commit(struct source *base, const struct commit *commits, size_t count, int64_t wait_ms);
@@ -144,10 +159,20 @@ rd_kafka_resp_err_t kafka_commit_probe(struct kafka_source *source,
 /* kafka_conf.c */
 int kafka_conf_new(struct kafka_source *source, const struct options *options,
                    struct err *err) MUST_CHECK;
+/* A line of librdkafka's own, from any thread. client: NULL where the number says it all. */
+void kafka_log(int number, const char *client, int level, const char *facility, const char *text);
+int kafka_conf_set(rd_kafka_conf_t *conf, const char *name, const char *value,
+                   struct err *err) MUST_CHECK;
 void kafka_error(struct kafka_source *source, rd_kafka_resp_err_t code, const char *reason);
 void kafka_fail(struct kafka_source *source, const char *format, ...) PRINTF_LIKE(2, 3);
 void kafka_away(struct kafka_source *source, const char *advice, const char *reason);
 void kafka_answers(struct kafka_source *source); /* Kafka has answered: it is not away */
+
+/* kafka_property.c */
+/* librdkafka's list of properties, and whose one is by it: 'C' a consumer's, 'P' a producer's, '*' both
+ * or not known. */
+void kafka_property_sides(struct buf *ret);
+char kafka_property_side(struct buf *sides, const char *name);
 
 /* kafka_group.c */
 void kafka_rebalance(struct kafka_source *source, rd_kafka_resp_err_t code,
@@ -171,6 +196,9 @@ void lookup_start(struct lookup *lookup);
 void lookup_stop(struct lookup *lookup);
 void lookup_serve(struct kafka_source *source);
 bool kafka_check_counts(struct kafka_source *source, int timeout_ms); /* false: no answer */
+
+/* kafka_adopt.c */
+int kafka_adopt(struct source *base, const struct catalog *catalog, struct err *err) MUST_CHECK;
 
 /* kafka_nudge.c */
 void kafka_nudge(struct kafka_source *source);

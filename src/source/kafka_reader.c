@@ -101,6 +101,7 @@ static const struct source_ops READER_OPS = {
     .begin = reader_begin,
     .hold = reader_hold,
     .restart = no_restart,
+    .adopt = kafka_adopt,
     .end = reader_end,
     .cluster = no_cluster,
     .close = reader_close,

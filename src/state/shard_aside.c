@@ -58,3 +58,15 @@ void shard_refused(struct shard *shard, struct entity_ref ref, int64_t wall_ms)
         mem_grow(shard->aside, shard->aside_count, &shard->aside_cap, sizeof *shard->aside);
     shard->aside[shard->aside_count++] = (struct aside){ref, wall_ms + RETRY_MS};
 }
+
+void shard_renumber_aside(struct shard *shard, const uint32_t *numbers)
+{
+    size_t count = shard->aside_first;
+    for (size_t i = shard->aside_first; i < shard->aside_count; i++) {
+        struct aside aside = shard->aside[i];
+        aside.entity.view = numbers[aside.entity.view];
+        if (aside.entity.view != VIEW_GONE)
+            shard->aside[count++] = aside;
+    }
+    shard->aside_count = count;
+}

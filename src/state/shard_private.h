@@ -43,6 +43,9 @@ int64_t entity_next_change(const struct view *view, const struct entity *entity,
 /* A refused entity whose time has come to be tried again. */
 bool shard_take_refused(struct shard *shard, int64_t wall_ms, struct entity_ref *ret);
 
+/* As ledger_renumber(). */
+void shard_renumber_aside(struct shard *shard, const uint32_t *numbers);
+
 /* It is in the batch that is gathered. */
 void shard_mark_sent(struct shard *shard, struct entity_ref ref);
 

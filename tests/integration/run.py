@@ -50,6 +50,7 @@ class Runner:
         try:
             one.function(stage)
             stage.check_processes()
+            stage.check_rights()
             self.say("passed", name, f"({time.monotonic() - begun:.1f} s)",
                      stage.tails() if self.is_verbose else "")
         except scene.Skip as reason:

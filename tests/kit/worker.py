@@ -13,6 +13,7 @@ import http.client
 import json
 import os
 import re
+import signal
 import sys
 
 import prom
@@ -30,12 +31,11 @@ CONFIG = """\
 kafka:
   brokers: "{servers}"
   group_id: "{group}"
-  librdkafka:
+  librdkafka: {properties}
     session.timeout.ms: {session_ms}
     heartbeat.interval.ms: {heartbeat_ms}
     topic.metadata.refresh.interval.ms: {refresh_ms}
-redis:
-  url: "{redis}"
+redis: {redis}
 pipelines: [{pipelines}]
 workers: {workers}
 checkpoint: {{interval: {checkpoint}}}
@@ -46,6 +46,11 @@ http: {{listen: "{http}"}}
 
 def binary():
     return os.environ.get("TIDEWHEEL_BIN") or str(BUILD / "tidewheel")
+
+
+def lines(options):
+    """A dict as lines of the mapping that is open."""
+    return "".join(f'\n    {name}: "{value}"' for name, value in options.items())
 
 
 def parse(line):
@@ -62,20 +67,40 @@ def is_live(row):
 class Worker(Process):
     def __init__(self, kafka, redis, group, pipelines, workers=2, session_ms=6000,
                  refresh_ms=300_000, checkpoint="1s", extra="", flags=(), env=None, name="worker", http="",
-                 launcher=()):
+                 launcher=(), command="run", is_allowed=True):
+        """is_allowed: its user may use the group."""
         self.folder = folder("worker")
-        files = []
-        for number, text in enumerate(pipelines):
-            file = self.folder / f"pipeline-{number}.yaml"
-            file.write_text(text)
-            files.append(f'"{file}"')
         self.config = self.folder / "tidewheel.yaml"
-        self.config.write_text(CONFIG.format(
-            servers=kafka.servers, group=group, redis=redis.url, pipelines=", ".join(files),
-            workers=workers, session_ms=session_ms, heartbeat_ms=session_ms // 10, refresh_ms=refresh_ms,
-            checkpoint=checkpoint, extra=extra, http=http))
+        self.config.touch(0o600)  # it holds the password of Redis
+        self.settings = {
+            "servers": kafka.worker_servers, "group": group,
+            "properties": lines(kafka.worker_properties),
+            "redis": json.dumps(redis.worker_options, default=str), "workers": workers,
+            "session_ms": session_ms, "heartbeat_ms": session_ms // 10, "refresh_ms": refresh_ms,
+            "checkpoint": checkpoint, "extra": extra, "http": http}
+        self.configure(pipelines)
         self.workers = workers
-        super().__init__([*launcher, binary(), "run", "-c", self.config, *flags], name=name, env=env)
+        if is_allowed:
+            kafka.allow("group", group, "read")
+        super().__init__([*launcher, binary(), command, "-c", self.config, *flags], name=name, env=env)
+
+    def configure(self, pipelines, **settings):
+        """Writes the configuration and the pipelines: what the next start, or reload, reads."""
+        self.settings.update(settings)
+        files = [self.folder / f"pipeline-{number}.yaml" for number in range(len(pipelines))]
+        for file, text in zip(files, pipelines):
+            file.write_text(text)
+        self.config.write_text(CONFIG.format(
+            pipelines=", ".join(f'"{file}"' for file in files), **self.settings))
+
+    def reload(self, seconds=60):
+        """SIGHUP; how it has ended: done, unchanged or refused."""
+        def ends():
+            return [row for row in self.lines("reload") if row.get("state", "begun") != "begun"]
+
+        before = len(ends())
+        self.signal(signal.SIGHUP)
+        return until(lambda: ends()[before:], seconds, f"{self.name} has reloaded")[0]
 
     def lines(self, at, **fields):
         """The log lines with this at= and these fields, parsed, oldest first."""

@@ -88,25 +88,42 @@ static void run_seed(const struct run *run, uint64_t seed, const struct catalog 
     free(world);
 }
 
-static const struct catalog *load_views(const char *folder, const char *second)
+enum { VIEWS_MAX = 3 };
+
+static struct catalog *load_views(const char *folder, const char *const *views)
 {
-    char files[2][256];
-    (void)snprintf(files[0], sizeof files[0], "%s/long.yaml", folder);
-    (void)snprintf(files[1], sizeof files[1], "%s/%s.yaml", folder, second);
-    const char *const names[] = {files[0], files[1]};
+    char files[VIEWS_MAX][256];
+    const char *names[VIEWS_MAX] = {NULL};
+    size_t count = 0;
+    for (; count < VIEWS_MAX && views[count] != NULL; count++) {
+        (void)snprintf(files[count], sizeof files[count], "%s/%s.yaml", folder, views[count]);
+        names[count] = files[count];
+    }
     struct buf report = {NULL, 0, 0};
     struct catalog *catalog = NULL;
-    if (pipeline_load(names, 2, &report, &catalog) < 0) {
+    if (pipeline_load(names, count, &report, &catalog) < 0) {
         (void)fprintf(stderr, "%s", buf_text(&report));
         exit(1);
     }
     return catalog;
 }
 
+/* A view is changed; another comes before the rest; the first is as it was; the other is removed. */
 static void load_versions(const char *folder, const struct catalog **ret)
 {
-    ret[0] = load_views(folder, "short");
-    ret[1] = load_views(folder, "short_changed");
+    struct catalog *before = NULL;
+    static const char *const views[VERSIONS][VIEWS_MAX] = {{"long", "short"},
+                                                           {"long", "short_changed"},
+                                                           {"added", "long", "short_changed"},
+                                                           {"added", "long", "short"},
+                                                           {"short", "long"}};
+    for (size_t i = 0; i < VERSIONS; i++) {
+        struct catalog *catalog = load_views(folder, views[i]);
+        struct catalog_change change;
+        if (before != NULL)
+            catalog_follow(catalog, before, &change);
+        ret[i] = before = catalog;
+    }
 }
 
 /* ---- many seeds ---- */

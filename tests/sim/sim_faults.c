@@ -171,6 +171,13 @@ static bool refuse_commits(struct world *world)
     return true;
 }
 
+static bool lose_letters(struct world *world)
+{
+    world->kafka.refuses_letters = true;
+    world->calm_at_ms = sim_mono_ms + rng_between(&world->rng, 1, 20000);
+    return true;
+}
+
 static bool lose_kafka(struct world *world)
 {
     world->kafka.is_away = true;
@@ -185,6 +192,8 @@ static bool reset_group(struct world *world)
     struct sim_partition *partition = &world->kafka.partitions[p];
     partition->committed = rng_between(&world->rng, 0, partition->log_end);
     partition->metadata[0] = '\0';
+    if (partition->wished < partition->committed)
+        partition->wished = partition->committed;
     sim_kafka_rebalance(&world->kafka);
     return true;
 }
@@ -198,7 +207,27 @@ static bool change_view(struct world *world)
         return false;
     world->version++;
     world->oracle.catalog = world->catalogs[world->version];
+    /* What a view has written that is removed stays if it had no blob yet when its last owner died; what
+     * an earlier definition has written always stays in the plain form. */
+    if (world->form == FORM_PLAIN || world->version == VERSIONS - 1)
+        world->oracle.allows_leftovers = true;
     return true;
+}
+
+/* SIGHUP, to some. */
+static bool reload(struct world *world)
+{
+    bool has_changed = rng_one_in(&world->rng, 2) && change_view(world);
+    bool has_any = false;
+    for (int i = 0; i < world->process_count; i++) {
+        struct process *process = &world->processes[i];
+        int before = process->version;
+        if (rng_one_in(&world->rng, 4))
+            continue;
+        world_reload(world, process);
+        has_any = has_any || process->version != before;
+    }
+    return has_changed || has_any;
 }
 
 /* ---- clocks ---- */
@@ -247,8 +276,10 @@ const struct fault faults[] = {
     {"rebalance",      {4, 6},  rebalance,      true},
     {"refuse-commits", {2, 4},  refuse_commits, false},
     {"lose-kafka",     {1, 2},  lose_kafka,     false},
+    {"lose-letters",   {4, 6},  lose_letters,   false},
     {"reset-group",    {1, 1},  reset_group,    true},
-    {"change-view",    {0, 2},  change_view,    false},
+    {"change-view",    {1, 2},  change_view,    false},
+    {"reload",         {6, 10}, reload,         false},
     {"jump-on",        {1, 1},  jump_on,        false},
     {"jump-back",      {1, 1},  jump_back,      false},
 };

@@ -295,6 +295,25 @@ static void sim_restart(struct source *base, struct unit *only, int64_t alive_ms
     }
 }
 
+/* There is one topic; the reader's units are made anew. */
+static int sim_adopt(struct source *base, const struct catalog *catalog, struct err *err)
+{
+    (void)err;
+    struct sim_source *source = source_of(base);
+    if (source->topic == catalog->topics[0])
+        return 0;
+    source->topic = catalog->topics[0];
+    for (int p = 0; p < PARTITIONS_MAX; p++) {
+        struct sim_unit *unit = source->units[p];
+        if (unit == NULL)
+            continue;
+        unit->unit.topic = source->topic;
+        unit->is_begun = false;
+        unit->waits_lookup = unit->waits_lookup || (unit->unit.is_assigned && !source->is_expelled);
+    }
+    return 0;
+}
+
 static int64_t sim_end(struct source *base, const struct unit *unit)
 {
     return source_of(base)->kafka->partitions[unit->partition].log_end;
@@ -335,6 +354,7 @@ static const struct source_ops sim_source_ops = {
     .begin = sim_begin,
     .hold = sim_hold,
     .restart = sim_restart,
+    .adopt = sim_adopt,
     .end = sim_end,
     .cluster = sim_cluster,
     .close = sim_close,

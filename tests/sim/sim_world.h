@@ -10,7 +10,7 @@
 #include "sim_process.h"
 #include "tidewheel/options.h"
 
-enum { PROCESSES_MAX = 3, VERSIONS = 2, DEAD_MAX = 8, FAULTS_MAX = 40 };
+enum { PROCESSES_MAX = 3, VERSIONS = 5, DEAD_MAX = 8, FAULTS_MAX = 40 };
 
 enum form { FORM_PLAIN, FORM_CHECKPOINTED };
 
@@ -31,7 +31,7 @@ struct world {
     struct rng rng;
     struct options options;
     struct redis_url url;
-    const struct catalog *const *catalogs; /* before a view is changed, and after */
+    const struct catalog *const *catalogs; /* VERSIONS, each follows the one before */
     int version;                           /* of those; what starts now runs it */
     struct sim_kafka kafka;
     struct sim_redis redis;
@@ -69,6 +69,7 @@ void world_trace(const struct world *world, const char *format, ...) PRINTF_LIKE
 void world_kill(struct world *world, struct process *process);
 void world_start(struct world *world, struct process *process);
 struct process *world_pick(struct world *world); /* one that is alive and not frozen; or NULL */
+void world_reload(struct world *world, struct process *process); /* to the newest version */
 bool world_may_expel(const struct world *world, const struct process *process);
 
 /* ---- sim_faults.c ---- */

@@ -54,6 +54,8 @@ static struct {
     int64_t old_ms;        /* so old are records when they come */
     bool has_no_timestamp; /* they have none */
     bool is_closed;
+    const struct catalog *adopted;
+    bool fails_to_adopt;
 } kafka;
 
 static int fake_poll(struct source *source, int64_t timeout_ms, struct unit **ret_unit,
@@ -106,6 +108,14 @@ static void fake_restart(struct source *source, struct unit *unit, int64_t alive
     kafka.restarts++;
 }
 
+static int fake_adopt(struct source *source, const struct catalog *next, struct err *err)
+{
+    (void)source;
+    (void)err;
+    kafka.adopted = next;
+    return kafka.fails_to_adopt ? err_set(err, ERR_FATAL, "no") : 0;
+}
+
 static int64_t fake_end(struct source *source, const struct unit *unit)
 {
     (void)source;
@@ -130,6 +140,7 @@ static const struct source_ops source_ops = {.poll = fake_poll,
                                              .pause = fake_pause,
                                              .begin = fake_begin,
                                              .restart = fake_restart,
+                                             .adopt = fake_adopt,
                                              .end = fake_end,
                                              .close = fake_leave};
 
@@ -1017,6 +1028,149 @@ START_TEST(a_worker_that_is_stopped_leaves_in_time_when_redis_is_away)
 }
 END_TEST
 
+/* ---- a reload ---- */
+
+static struct catalog *offer(const char *more)
+{
+    struct catalog *next = kit_catalog(more);
+    struct catalog_change change;
+    catalog_follow(next, catalog, &change);
+    worker_offer(worker, next);
+    return next;
+}
+
+static void take(struct catalog *next)
+{
+    ck_assert(worker_has_adopted(worker, next));
+    ck_assert_ptr_eq(kafka.adopted, next);
+    catalog_free(catalog);
+    catalog = next;
+}
+
+START_TEST(a_reload_leaves_units_of_a_topic_that_means_the_same_alone)
+{
+    open_with("");
+    assign(0, 0);
+    produce(0, "a");
+    turns(3);
+    const struct shard *before = shard_of(0);
+    struct catalog *next = offer("output: {ttl: 1h}\n");
+    turn();
+    take(next);
+    ck_assert_ptr_eq(shard_of(0), before);
+    produce(0, "a");
+    turns(5);
+    ck_assert_uint_eq(shard_count(shard_of(0)), 1);
+    ck_assert_int_eq(shard_of(0)->ledger.position, 2);
+    ck_assert_ptr_nonnull(strstr(buf_text(&redis.said), "3600"));
+    close_all();
+}
+END_TEST
+
+/* Nobody tells the views of a unit apart here. */
+START_TEST(a_reload_has_a_changed_topic_read_again)
+{
+    open_with("");
+    assign(0, 0);
+    produce(0, "a");
+    turns(3);
+    struct catalog *next = offer("clock: event\n");
+    turn();
+    ck_assert_ptr_null(shard_of(0));
+    for (int i = 0; i < UNITS; i++)
+        kafka.units[i].topic = next->topics[0];
+    take(next);
+    kafka.next = 0;
+    assign(0, 0);
+    turns(5);
+    ck_assert_uint_eq(shard_count(shard_of(0)), 1);
+    close_all();
+}
+END_TEST
+
+START_TEST(a_reload_waits_for_the_answer_and_nothing_is_sent_until_then)
+{
+    open_with("");
+    assign(0, 0);
+    turn();
+    redis.answers = false;
+    produce(0, "a");
+    pass_ms(20);
+    turns(2);
+    ck_assert_ptr_nonnull(redis.batch);
+    int sends = redis.sends;
+    struct catalog *next = offer("clock: event\n");
+    turns(3);
+    ck_assert(!worker_has_adopted(worker, next));
+    ck_assert_ptr_nonnull(shard_of(0));
+    redis.answers = true;
+    turn();
+    ck_assert_int_eq(redis.sends, sends);
+    take(next);
+    close_all();
+}
+END_TEST
+
+START_TEST(a_reload_does_not_wait_for_a_redis_that_stays_away)
+{
+    open_with("");
+    assign(0, 0);
+    turn();
+    redis.is_away = true;
+    produce(0, "a");
+    struct catalog *next = offer("clock: event\n");
+    turn();
+    take(next); /* nothing is in flight */
+    redis.is_away = redis.answers = false;
+    kafka.units[0].topic = next->topics[0];
+    kafka.next = 0;
+    assign(0, 0);
+    pass_ms(20);
+    turns(2);
+    ck_assert_ptr_nonnull(redis.batch);
+    next = offer("");
+    turn();
+    ck_assert(!worker_has_adopted(worker, next));
+    pass_ms(10000);
+    turn();
+    take(next);
+    close_all();
+}
+END_TEST
+
+START_TEST(a_source_that_cannot_adopt_ends_the_worker)
+{
+    open_with("");
+    kafka.fails_to_adopt = true;
+    struct catalog *next = offer("clock: event\n");
+    ck_assert_int_eq(worker_turn(worker, &err), ERR_FATAL);
+    worker_end(worker, ERR_FATAL);
+    worker_free(worker);
+    worker = NULL;
+    catalog_free(next);
+    close_all();
+}
+END_TEST
+
+START_TEST(counters_of_a_view_go_on_through_a_reload)
+{
+    open_with("");
+    assign(0, 0);
+    produce(0, "a");
+    turns(3);
+    struct catalog *next = offer("clock: event\n");
+    turn();
+    kafka.units[0].topic = next->topics[0];
+    take(next);
+    kafka.next = 0;
+    assign(0, 0);
+    turns(3);
+    const struct board_view *line = board_find_view(board, "v");
+    ck_assert_uint_eq(tally_read(&line->tally, VERDICT_ACCEPTED), 2);
+    close_all();
+}
+END_TEST
+
 /* ---- what the board shows ---- */
 
 static const struct board_view *line_of_view(void)
@@ -1266,7 +1420,12 @@ START_TEST(a_worker_that_is_made_anew_goes_on_counting_on_its_board)
 }
 END_TEST
 
-UNIT_MAIN("worker", nothing_is_committed_before_the_store_says_written,
+UNIT_MAIN("worker", a_reload_leaves_units_of_a_topic_that_means_the_same_alone,
+          a_reload_has_a_changed_topic_read_again,
+          a_reload_waits_for_the_answer_and_nothing_is_sent_until_then,
+          a_reload_does_not_wait_for_a_redis_that_stays_away,
+          a_source_that_cannot_adopt_ends_the_worker, counters_of_a_view_go_on_through_a_reload,
+          nothing_is_committed_before_the_store_says_written,
           nothing_is_committed_before_what_was_read_again_is_written, a_commit_never_goes_back,
           a_commit_goes_back_to_honour_a_reset,
           a_unit_commits_at_most_once_a_second_and_again_after_a_minute_of_silence,
