@@ -48,6 +48,7 @@ struct kafka_unit {
     struct unit *lent;  /* to the handler: unit; of a reader, the main source's */
     int64_t next;       /* the lowest offset that may come next */
     int64_t live_at;    /* of the last plan */
+    int64_t end;        /* of the log, as asked for in a pause; -1 */
     int64_t until;      /* the first offset that is left alone; INT64_MAX: none is */
     int64_t reset_done; /* the person's offset that the state was read again for; -1 */
     int64_t commit_due; /* not sent yet; -1 */
