@@ -1131,6 +1131,26 @@ START_TEST(a_view_that_goes_is_saved_first_and_cleaned_away)
 }
 END_TEST
 
+START_TEST(what_comes_while_a_view_is_saved_that_goes_is_saved_as_well)
+{
+    SCENE;
+    options.checkpoint_interval_ms = HOUR_MS;
+    start_with(TWO(V, W));
+    assign();
+    until(is_live());
+    produce("a");
+    until_answer("HGET features:user:a m_1h_count", "1");
+    offer((const char *const[]){V}, 1);
+    until(tenure()->leaving == LEAVING_SOON && tenure()->checkpoint.phase != CHECKPOINT_IDLE);
+    produce("b");
+    take_offer();
+    until_answer("HEXISTS " M " w:gen", "0");
+    until_answer(B_COUNT, "1");
+    is_now("HEXISTS features:user:b m_1h_count", "0");
+    close_all();
+}
+END_TEST
+
 START_TEST(a_topic_that_goes_is_saved_and_its_state_stays)
 {
     static const char *const other = "view: o\nsource: {topic: other}\n"
@@ -1680,6 +1700,7 @@ UNIT_MAIN("tenure", a_reload_that_changes_nothing_touches_nothing,
           a_reload_survives_a_crash_right_behind_it,
           a_view_that_goes_is_saved_first_and_cleaned_away,
           a_topic_that_goes_is_saved_and_its_state_stays,
+          what_comes_while_a_view_is_saved_that_goes_is_saved_as_well,
           a_reload_waits_for_the_batch_but_not_for_ever,
           a_unit_that_is_loading_is_loaded_with_the_new_views, one_reload_after_the_other_is_as_one,
           a_drain_does_not_wait_for_a_reload, a_field_that_has_a_new_writer_is_not_cleaned_away,
