@@ -37,9 +37,7 @@ void shard_free(struct shard *shard)
         return;
     for (size_t i = 0; i < shard->topic->view_count; i++)
         entities_fini(&shard->views[i]);
-    for (size_t i = 0; i < shard->buried_count; i++)
-        entities_fini(&shard->buried[i]);
-    free(shard->buried);
+    shard_drop_buried(shard);
     ledger_fini(&shard->ledger);
     slab_free(shard->slab);
     free(shard->views);
@@ -496,7 +494,5 @@ size_t shard_bytes(const struct shard *shard)
         (shard->dirty.cap + shard->saving.cap + shard->wanted.cap) * sizeof(struct entity_ref);
     for (size_t i = 0; i < shard->topic->view_count; i++)
         bytes += entities_bytes(&shard->views[i]);
-    for (size_t i = 0; i < shard->buried_count; i++)
-        bytes += entities_bytes(&shard->buried[i]);
-    return bytes;
+    return bytes + shard_buried_bytes(shard);
 }
