@@ -22,12 +22,18 @@ FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_
 SIM     := $(patsubst tests/sim/%.c,$(BUILD)/tests/sim-%.o,$(wildcard tests/sim/*.c))
 BENCH   := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/*.c))
 KIT     := $(addprefix $(BUILD)/,tidewheel-topics tidewheel-produce tidewheel-generate mock-broker)
+PREFIX  ?= /usr/local
+BASHDIR ?= $(PREFIX)/share/bash-completion/completions
+ZSHDIR  ?= $(PREFIX)/share/zsh/site-functions
+FISHDIR ?= $(PREFIX)/share/fish/vendor_completions.d
+UNITDIR ?= $(PREFIX)/lib/systemd/system
+DOCDIR  ?= $(PREFIX)/share/doc/tidewheel
 Q       := $(if $(V),,@)
 RUN     := BUILD=$(BUILD) python3 tests/kit/run.py
 AGAIN   := +$(MAKE) --no-print-directory -j$(JOBS)
 
 .PHONY: all kit tests fuzzers benches help clean setup setup-lint demo test unit histories integration
-.PHONY: lint format asan tsan fuzz mutants bench sim chaos
+.PHONY: lint format generated asan tsan fuzz mutants bench sim chaos install uninstall deb
 all: $(BUILD)/tidewheel
 kit: all $(KIT)
 tests: kit $(UNIT) $(REPLAY) $(BUILD)/tests/sim
@@ -66,6 +72,9 @@ integration: tests ## on a real Redis and a real Kafka
 lint: ## floors, includes, sizes, format, cppcheck
 	@python3 tests/lint/lint.py
 
+generated: $(BUILD)/tidewheel ## manual, completions, reference and schemas, from the tables
+	@BUILD=$(BUILD) python3 tests/lint/generated.py --write
+
 format: ## settles the format of the C files
 	clang-format -i $$(git ls-files '*.[ch]')
 
@@ -96,6 +105,34 @@ chaos: setup ## kills, stops and failovers for CHAOS_MINUTES (3), from CHAOS_SEE
 bench: setup ## what it costs, one line each
 	$(AGAIN) kit benches
 	@BUILD=$(BUILD) python3 tests/bench/bench.py
+
+install: $(BUILD)/tidewheel ## to PREFIX (/usr/local); ETC=1: a configuration in /etc, too
+	@echo "  install  $(DESTDIR)$(PREFIX)"
+	$(Q)install -D $(BUILD)/tidewheel $(DESTDIR)$(PREFIX)/bin/tidewheel
+	$(Q)install -Dm644 config/man/tidewheel.1 $(DESTDIR)$(PREFIX)/share/man/man1/tidewheel.1
+	$(Q)install -Dm644 config/completions/tidewheel.bash $(DESTDIR)$(BASHDIR)/tidewheel
+	$(Q)install -Dm644 config/completions/tidewheel.zsh $(DESTDIR)$(ZSHDIR)/_tidewheel
+	$(Q)install -Dm644 config/completions/tidewheel.fish $(DESTDIR)$(FISHDIR)/tidewheel.fish
+	$(Q)install -d $(DESTDIR)$(UNITDIR)
+	$(Q)sed 's:/usr/bin/:$(PREFIX)/bin/:' config/systemd/tidewheel.service > $(DESTDIR)$(UNITDIR)/tidewheel.service
+	$(Q)chmod 644 $(DESTDIR)$(UNITDIR)/tidewheel.service
+	$(Q)install -Dm644 -t $(DESTDIR)$(DOCDIR) README.md LICENSE
+	$(Q)install -Dm644 -t $(DESTDIR)$(DOCDIR)/examples/config config/tidewheel.yaml config/reference.yaml
+	$(Q)install -Dm644 -t $(DESTDIR)$(DOCDIR)/examples/pipelines pipelines/*.yaml
+	$(Q)install -Dm644 -t $(DESTDIR)$(DOCDIR)/examples/pipelines/tests pipelines/tests/*.yaml
+	$(Q)install -Dm644 -t $(DESTDIR)$(DOCDIR)/examples/schema schema/*.json
+	$(Q)test -z "$(ETC)" || install -d $(DESTDIR)/etc/tidewheel/pipelines
+	$(Q)test -z "$(ETC)" || test -e $(DESTDIR)/etc/tidewheel/config/tidewheel.yaml || \
+	    install -Dm644 config/tidewheel.yaml $(DESTDIR)/etc/tidewheel/config/tidewheel.yaml
+
+uninstall: ## removes what install has put there, but for /etc
+	rm -rf $(DESTDIR)$(DOCDIR)
+	rm -f $(DESTDIR)$(PREFIX)/bin/tidewheel $(DESTDIR)$(PREFIX)/share/man/man1/tidewheel.1 \
+	    $(DESTDIR)$(BASHDIR)/tidewheel $(DESTDIR)$(ZSHDIR)/_tidewheel \
+	    $(DESTDIR)$(FISHDIR)/tidewheel.fish $(DESTDIR)$(UNITDIR)/tidewheel.service
+
+deb: $(BUILD)/tidewheel ## a Debian package of it
+	@BUILD=$(BUILD) config/debian/package.sh
 
 clean: ## removes what was built
 	rm -rf $(BUILD)

@@ -10,6 +10,8 @@
  * whose metadata is not ours was set by a person: before that start, it is begun there; behind it,
  * the start stays, as windows are never left incomplete on purpose.
  *
+ * A bounded reading ends before the end of the log: it is caught up there, and begins no later.
+ *
  * Floor: 1. Owner: pure.
  */
 #ifndef TIDEWHEEL_ASSIGN_H
@@ -23,7 +25,8 @@ enum { COMMIT_METADATA_MAX = 32 };
 struct plan {
     int64_t start;     /* the first offset to read */
     int64_t again;     /* where everything is read again, whatever is parked */
-    int64_t live_at;   /* silent until the position has reached it: the end read at assignment */
+    int64_t live_at;   /* silent until the position has reached it: the end read at assignment, or
+                          the bound */
     int64_t log_start; /* the oldest offset that the log holds */
     int64_t wanted; /* the start that whole windows need; below log_start: windows are incomplete.
                            What the log has lost cannot be looked up: a lookup that answers with the
@@ -41,6 +44,8 @@ struct assign_facts {
     size_t metadata_len;
     int64_t parked;     /* our own position if the state is still in memory, else -1 */
     bool is_reset_done; /* the parked state was already read again for this very reset */
+    bool is_bounded;    /* nothing from until on is read */
+    int64_t until; /* the first record at or after the time it is bounded by; -1: no such one */
 };
 
 /* What the topic's views need. */

@@ -76,6 +76,7 @@ enum stage {
     STAGE_SILENT, /* it is being read again: nothing is published */
     STAGE_BEHIND, /* it is live, but for views that are being read again */
     STAGE_LIVE,
+    STAGE_HELD, /* it has too many dead letters on their way: nothing more of it is read */
     STAGE_RESTING,
     STAGE_PARKED,
     STAGE_COUNT
@@ -90,6 +91,8 @@ enum board_unit_cell {
     UNIT_POSITION,   /* the next one to be applied */
     UNIT_LIVE_AT,    /* it is caught up there */
     UNIT_END,        /* of the log, as far as it is known */
+    UNIT_PUBLISHED,  /* everything before is in acknowledged writes of features */
+    UNIT_LEFTOVERS,  /* generations of state that are to be cleaned away; plain: 0 */
     UNIT_DURABLE,    /* everything before is in acknowledged writes; checkpointed: in blobs */
     UNIT_COMMITTED,  /* what the group has been told */
     UNIT_ENTITIES,   /* in memory, once in each view */
@@ -107,8 +110,8 @@ struct board_unit {
     struct board_unit *_Atomic next;
 };
 
-/* Why an event became a dead letter: the verdicts that reject it, and one more. */
-enum { REASON_POISON = VERDICT_COUNT, REASON_COUNT };
+/* Why an event became a dead letter: the verdicts that reject it. */
+enum { REASON_POISON = VERDICT_POISON, REASON_COUNT = VERDICT_COUNT };
 
 struct board {
     int number; /* of the worker; -1: the main thread's */

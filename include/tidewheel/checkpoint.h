@@ -9,6 +9,10 @@
  * A chunk carries the features of those of its entities that have changed again, so no blob ever
  * says more than Redis serves; what cannot be served yet is marked as owed in the blob.
  *
+ * P is the position, or before it the oldest record whose dead letter is not delivered: that one is
+ * then read again by the next owner, and what was applied behind it is known by its offset. It is the
+ * anchor, too.
+ *
  * A reset begins a view's state anew, in one item, before anything of it is read: a generation that
  * nobody has used, empty but for its sentinels, and its progress at the start. The generation before
  * is noted, to be cleaned away later.
@@ -50,7 +54,7 @@ struct checkpoint {
     struct kept *kept;    /* of each view of the topic */
     struct anchor anchor; /* the last record that was applied */
     enum checkpoint_phase phase;
-    int64_t position; /* P */
+    int64_t position; /* P, of the one under way */
     struct anchor saved_anchor;
     size_t in_flight; /* items that are not acknowledged */
     int64_t progress; /* as acknowledged; -1: none yet */
@@ -68,6 +72,9 @@ struct checkpoint {
 void checkpoint_init(struct checkpoint *checkpoint, struct shard *shard, struct fence *fence,
                      const char *prefix);
 void checkpoint_fini(struct checkpoint *checkpoint);
+
+/* P, if one began now. */
+int64_t checkpoint_goal(const struct checkpoint *checkpoint);
 
 /* After shard_adopt(), whose topic had been `before`: what is kept goes with its view. A checkpoint that was
  * under way is given up: nothing of it may be in a batch. */

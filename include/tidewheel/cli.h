@@ -35,6 +35,8 @@ struct cli_args {
     const char *older_than;
     const char *by;
     const char *limit;
+    const char *from;   /* --from earliest|TIME */
+    const char *until;  /* --until end|TIME */
     const char **operands;
     size_t operand_count;
 };
@@ -48,6 +50,7 @@ int command_run(const struct cli_args *args);
 int command_validate(const struct cli_args *args);
 int command_eval(const struct cli_args *args);
 int command_test(const struct cli_args *args);
+int command_replay(const struct cli_args *args);
 int command_get(const struct cli_args *args);
 int command_state(const struct cli_args *args);
 int command_stale(const struct cli_args *args);
@@ -55,6 +58,7 @@ int command_print_config(const struct cli_args *args);
 int command_healthcheck(const struct cli_args *args);
 int command_list(const struct cli_args *args);
 int command_schema(const struct cli_args *args);
+int command_generate(const struct cli_args *args);
 int command_version(const struct cli_args *args);
 
 #endif

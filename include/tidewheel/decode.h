@@ -18,6 +18,12 @@ struct record {
     int32_t partition;
 };
 
+/* One of a record's, lent as long. */
+struct header {
+    const char *name;
+    struct slice value; /* ptr NULL: null */
+};
+
 struct decode_limits {
     size_t event_bytes;
     size_t nesting;

@@ -1,6 +1,6 @@
 /* fleet: the workers of one process, from start to drain.
  *
- *     main thread   signals, reloads, a line of counters every minute, what systemd is told, the end
+ *     main thread   signals, reloads, an errand's end, a line of counters every minute, what systemd is told
  *     N threads     a worker each, nothing shared but const config, counters and the stop flag
  *
  * SIGTERM or SIGINT: all drain, commit and leave the group, exit 0 within shutdown_timeout; a second one
@@ -15,13 +15,25 @@
 #ifndef TIDEWHEEL_FLEET_H
 #define TIDEWHEEL_FLEET_H
 
+#include "tidewheel/board.h"
 #include "tidewheel/options.h"
 #include "tidewheel/pipeline.h"
+
+/* What the workers are for, if not for ever. */
+struct errand {
+    void *arg;
+    /* Twice a second: what each worker's board says. True: it is done, and all drain. */
+    bool (*look)(void *arg, const struct board *const *boards, size_t count);
+    int64_t until_ms; /* as source_handler's */
+    int late_exit;    /* the exit code if draining takes longer than shutdown_timeout */
+};
 
 struct fleet_setup {
     const struct options *options;
     struct catalog *catalog; /* taken */
-    /* Configuration and pipelines, as at the start. ERR_CONFIG: all that is wrong is in report. */
+    struct errand *errand;   /* NULL: runs until a signal */
+    /* Configuration and pipelines, as at the start. ERR_CONFIG: all that is wrong is in report. NULL: SIGHUP
+     * does nothing. */
     int (*load)(void *arg, struct buf *report, struct options *ret_options,
                 struct catalog **ret_catalog);
     void *arg;

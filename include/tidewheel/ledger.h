@@ -1,16 +1,22 @@
 /* ledger: when may an offset go? (promise X)
  *
  *     applied    position        the next offset of the unit that has not been applied
- *     durable    ledger_durable  everything before it is in acknowledged writes
+ *     durable    ledger_durable  everything before it is in acknowledged writes, or delivered letters
  *     committed  committed       what the group knows
  *
- *     committed <= durable = min(first unacknowledged, first held, position)
+ *     committed <= durable = min(first unacknowledged, first held, first posted, position)
  *
  * An entity that an event changes is held with that event's offset, unless it is held already: so the
  * queue is in offset order, the oldest first, and its head is the smallest. With the offset goes the
  * record's own time, so that the age of what was written can be told. What is taken for a batch
  * stays in the minimum until the batch is acknowledged. Writes that no event asked for (decays) hold
  * nothing.
+ *
+ * A record whose dead letter is on its way is posted until the letter is delivered. Letters are
+ * delivered in any order:
+ *
+ *     posted   [ 12 ][ 15 delivered ][ 15 ][ 31 delivered ]      settling 12 leaves [ 15 ][ 31 ]
+ *              ^ the oldest that is not delivered
  *
  * Floor: 1. Owner: the worker that owns the shard.
  */
@@ -33,6 +39,18 @@ struct held {
     int64_t record_ms; /* its Kafka timestamp; -1: none */
 };
 
+/* A record, and what tells whether a log still has it. */
+struct anchor {
+    int64_t offset; /* -1: none */
+    int64_t timestamp_ms;
+    uint64_t checksum;
+};
+
+struct posted {
+    struct anchor record;
+    size_t bytes; /* of the letter; 0: it is delivered */
+};
+
 struct ledger {
     int64_t position;
     int64_t committed; /* -1: nothing, or a reset allows to go back */
@@ -41,7 +59,13 @@ struct ledger {
     struct held *ring;
     size_t head;
     size_t count;
-    size_t cap; /* a power of two */
+    size_t cap;            /* a power of two */
+    struct posted *posted; /* a ring like the other */
+    size_t posted_head;
+    size_t posted_count;
+    size_t posted_cap;
+    size_t posted_bytes;   /* what all this takes, here and on the way */
+    uint64_t posted_first; /* the number of the oldest */
 };
 
 void ledger_init(struct ledger *ledger, int64_t position, int64_t committed);
@@ -70,6 +94,18 @@ void ledger_send(struct ledger *ledger, int64_t offset);
 /* The batch was acknowledged, whole. */
 void ledger_acknowledge(struct ledger *ledger);
 
+/* The record has a letter of so many bytes (not 0): offsets from it on may not go before
+ * ledger_settle() is given the number that this returns. Offsets never go down. */
+uint64_t ledger_post(struct ledger *ledger, const struct anchor *record, size_t bytes);
+void ledger_settle(struct ledger *ledger, uint64_t number);
+
+/* The oldest that is not settled; NULL: all are. */
+const struct posted *ledger_posted(const struct ledger *ledger);
+
+/* Before the one, all writes are acknowledged; before the other, all letters are delivered; before
+ * durable, both. */
+int64_t ledger_written(const struct ledger *ledger);
+int64_t ledger_delivered(const struct ledger *ledger);
 int64_t ledger_durable(const struct ledger *ledger);
 
 #endif

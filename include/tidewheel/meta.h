@@ -6,7 +6,8 @@
  *       who     host, process and worker of the last claim, for people
  *       saved   wall clock of the last checkpoint, ms
  *       clock   A of the unit by the wall clock, ms
- *       anchor  <offset> <timestamp ms> <checksum, 16 hex digits>   the last applied record
+ *       anchor  <offset> <timestamp ms> <checksum, 16 hex digits>   the last applied record, or
+ *               the first that will be read again
  *       topo    <cluster id> <partition count>                      cluster id - where it is not known
  *       fmt     1
  *       try     claims that found no progress since the one before
@@ -33,17 +34,12 @@
 #define TIDEWHEEL_META_H
 
 #include "tidewheel/buf.h"
+#include "tidewheel/ledger.h"
 #include "tidewheel/pipeline.h"
 
 enum { META_FORMAT = 1, META_HASHES = 64, META_OWN_LEN = 32, META_DEFINITION_LEN = 32 };
 
 #define META_SENTINEL "!"
-
-struct anchor {
-    int64_t offset; /* -1: none */
-    int64_t timestamp_ms;
-    uint64_t checksum;
-};
 
 /* One view's part of it; or, with is_old, of a generation that is to be cleaned away. */
 struct meta_view {

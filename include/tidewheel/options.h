@@ -20,8 +20,16 @@
 
 #include "tidewheel/redis_url.h"
 #include "tidewheel/setting.h"
+#include "tidewheel/verdict.h"
 
 struct catalog;
+
+/* What becomes of a rejected event, beside being counted. */
+enum on_error {
+    ON_ERROR_DROP,        /* nothing */
+    ON_ERROR_DEAD_LETTER, /* it goes to dead_letter.topic (dead_letter.h) */
+    ON_ERROR_STOP,        /* nothing behind it is read before a person has decided */
+};
 
 struct property {
     char *name;
@@ -60,6 +68,7 @@ struct options {
     int64_t limits_key_bytes;
     int64_t limits_memory;
     char *dead_letter_topic;
+    char *on_error[VERDICT_COUNT]; /* of rejections; see options_on_error() */
     char *http_listen;
     char *log_level;
     char *log_format;
@@ -96,6 +105,10 @@ int options_read(const struct options_source *source, struct buf *report,
 /* What only shows beside the pipelines; ERR_CONFIG and a line in report for each. */
 int options_check_catalog(const struct options *options, const struct catalog *catalog,
                           struct buf *report) MUST_CHECK;
+
+/* What becomes of an event that is rejected for this reason; without a topic for it, a dead letter is
+ * dropped. */
+enum on_error options_on_error(const struct options *options, enum verdict reason);
 
 /* Adds the names of the options that differ, parted by commas, but not of pipelines; false: none does. */
 bool options_name_changes(const struct options *options, const struct options *before,

@@ -60,6 +60,9 @@ struct draining {
     uint64_t asked;
 };
 
+/* A unit whose letters are on their way (run/letters.h) may have to wait for them. */
+enum await { AWAIT_NOTHING, AWAIT_ROOM, AWAIT_ALL };
+
 struct shard {
     const struct topic *topic;
     struct ledger ledger;
@@ -79,6 +82,9 @@ struct shard {
     int64_t live_at;         /* silent until the position has reached it */
     int64_t committed_at_ms; /* monotonic clock; 0: never */
     int64_t own_from;        /* offsets before may have been published by somebody else */
+    int64_t letters_from;    /* what was rejected before is told nobody again */
+    uint64_t life;           /* of all shards that a worker ever had, this one */
+    enum await await;        /* no record of the unit is taken meanwhile */
     int64_t started_at;      /* the offset where reading began: nothing before it is held back */
     int64_t record_ms;       /* Kafka's timestamp of the last record applied; -1: not known */
     uint8_t generation;      /* goes up when all that was published may be lost */

@@ -44,8 +44,11 @@ struct source_handler {
     void (*revoked)(void *arg, bool is_lost);
     /* The unit did not come back in this rebalance: its state goes. The unit is freed after it. */
     void (*dropped)(void *arg, struct unit *unit);
-    /* Everything before offset has been handed out (an end-of-partition event). */
+    /* Everything before offset has been handed out (an end-of-partition event, or the bound). */
     void (*reached)(void *arg, struct unit *unit, int64_t offset);
+    /* Of each unit the first record with a timestamp of at least this, and all behind it, are left
+     * alone; 0: none are. */
+    int64_t until_ms;
     /* Where the source shows what it knows best: commits, rebalances, what the group has given us, and
      * whether Kafka answers. NULL: nobody looks. */
     struct board *board;
@@ -63,6 +66,9 @@ struct source_ops {
      * the next call. 0: none. ERR_FATAL: err says what a person must do; ERR_RETRY: Kafka is away. */
     int (*poll)(struct source *source, int64_t timeout_ms, struct unit **ret_unit,
                 struct record *ret, struct err *err);
+    /* The i-th header of the record that poll has handed out last; false: it has fewer. NULL: this source
+     * knows of none. */
+    bool (*header)(struct source *source, size_t i, struct header *ret);
     /* Commits with our metadata. wait_ms 0: does not wait, failures are logged and come again with
      * the next commit. Otherwise waits at most that long for the answer; best effort. */
     void (*commit)(struct source *source, const struct commit *commits, size_t count,

@@ -22,6 +22,7 @@ enum verdict {
     VERDICT_NO_KEY,
     VERDICT_KEY_TOO_LONG,
     VERDICT_FUTURE,
+    VERDICT_POISON, /* by no check: it ended the process each time it was applied */
     /* of an accepted event, per feature */
     VERDICT_UNMATCHED,
     VERDICT_MISSING,

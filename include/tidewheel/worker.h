@@ -15,6 +15,7 @@
 #define TIDEWHEEL_WORKER_H
 
 #include "tidewheel/board.h"
+#include "tidewheel/dead_letter.h"
 #include "tidewheel/source.h"
 #include "tidewheel/store.h"
 
@@ -27,6 +28,8 @@ struct worker_setup {
     uint64_t seed;
     _Atomic bool *stop;
     struct board *board; /* written by this worker alone; outlives it, and its catalog */
+    int64_t until_ms;    /* as source_handler's: 0: everything is read */
+    bool saves_at_once;  /* a unit that has caught up: it is somebody's end */
     /* What time it is; NULL: clock.h. Tests and simulations tell their own. */
     int64_t (*wall_ms)(void);
     int64_t (*mono_ms)(void);
@@ -41,6 +44,7 @@ struct worker_ends {
     struct store *store;
     struct source *reader; /* the checkpointed form's second consumer, and its loader; else NULL */
     struct loader *loader;
+    struct letters *letters; /* NULL: no event becomes a dead letter, whatever the options say */
 };
 
 struct worker *worker_new(const struct worker_setup *setup);
@@ -51,6 +55,9 @@ struct source_handler worker_handler(struct worker *worker);
 
 /* The same for its reader. */
 struct source_handler worker_reader_handler(struct worker *worker);
+
+/* The same for its dead letters. */
+struct letters_handler worker_letters_handler(struct worker *worker);
 
 /* Runs until stop: then drains, commits, leaves the group, and returns 0. ERR_FATAL or ERR_INTERNAL
  * with a sentence otherwise. */

@@ -85,4 +85,8 @@ struct citation {
 };
 struct citation cite(const char *text);
 
+/* The same of a name; what stands behind a colon, an equals sign or a space is perhaps a value, and a
+ * secret: `password:hunter2` is a slip, and no name. */
+struct citation cite_name(const char *text);
+
 #endif

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cli/cli_tables.h"
+#include "tidewheel/mask.h"
 #include "tidewheel/mem.h"
 #include "tidewheel/suggest.h"
 
@@ -31,6 +32,10 @@ static const struct flag FLAGS[] = {
      "the age of what: of the last write (the default), or of the newest event", ONE(by)},
     {LONG('n'), "limit", "N", "TIDEWHEEL_LIMIT",
      "stops after so many lines", ONE(limit)},
+    {LONG('['), "from", "earliest|TIME", "TIDEWHEEL_FROM",
+     "where to begin: earliest (the default), Unix ms, or RFC 3339", ONE(from)},
+    {LONG(']'), "until", "end|TIME", "TIDEWHEEL_UNTIL",
+     "where to end: end (the default), or before the first record of that time", ONE(until)},
 };
 
 static const struct command COMMANDS[] = {
@@ -53,6 +58,21 @@ static const struct command COMMANDS[] = {
      "a pipeline's own tests: events in, expected features out",
      "Exit code 1 if a test fails, with what differs.\n\n"
      "  tidewheel test pipelines/tests/user_activity.yaml\n"},
+    {"replay", command_replay, "csX[]", "",
+     "reads history again, publishes what comes of it, and exits",
+     "For a new definition, or values that are to be counted anew. Every partition is read again at\n"
+     "full speed while Redis keeps its values, and published when it has caught up. Then the state is\n"
+     "saved and committed, and `tidewheel run` goes on from there. Exit code 0: all of it is done.\n\n"
+     "The group must have no members: stop its workers first. To fill a new version beside them, give\n"
+     "the pipeline another version, with {version} in output.key and output.freshness_key, and the\n"
+     "group another id; then run workers under that id, and switch the readers over.\n\n"
+     "Windows are never left incomplete: a --from later than what they need begins earlier. TIME is the\n"
+     "time of Kafka's records. With --until, values are as of now, from the events before that time;\n"
+     "`tidewheel run` then goes on with those after it. Stopped half-way it has to be begun again, or\n"
+     "`tidewheel run` goes on with it. Dead letters are written again.\n\n"
+     "  tidewheel replay -c config/tidewheel.yaml\n"
+     "  tidewheel replay --from 2026-01-01T00:00:00Z -s workers=4\n"
+     "  tidewheel replay -s kafka.group_id=tidewheel-v2 -s pipelines=pipelines/user_activity_v2.yaml\n"},
     {"get", command_get, "csX", "VIEW key=value...",
      "what Redis holds for an entity now, with its age",
      "  tidewheel get user_activity user_id=42\n"},
@@ -90,9 +110,24 @@ static const struct command COMMANDS[] = {
      "the JSON Schema of a file, for editors",
      "Without an argument: of a pipeline.\n\n"
      "  tidewheel schema pipeline > schema/pipeline.json\n"},
+    {"generate", command_generate, "", "man|bash|zsh|fish|reference",
+     "manual, completions, and a file of all options",
+     "From the tables that the program itself goes by.\n\n"
+     "  tidewheel generate man | man -l -\n"
+     "  source <(tidewheel generate bash)\n"
+     "  tidewheel generate reference > config/reference.yaml\n"},
     {"version", command_version, "", "",
      "versions of tidewheel and of its libraries",
      "  tidewheel version\n"},
+};
+
+static const struct exit_row EXITS[] = {
+    {EXIT_OK, "", "All went well, or a signal has ended it."},
+    {EXIT_TEST_FAILED, "a failed test", "A test of a pipeline failed."},
+    {EXIT_USAGE, "usage", "The arguments are wrong."},
+    {EXIT_UNAVAILABLE, "unavailable", "Kafka or Redis refuses to work with it, and waiting does not help."},
+    {EXIT_INTERNAL, "internal", "An error of its own."},
+    {EXIT_CONFIG, "configuration", "The configuration or a pipeline is wrong; nothing has started."},
 };
 /* clang-format on */
 
@@ -105,6 +140,8 @@ const struct flag *const cli_flags = FLAGS;
 const size_t cli_flag_count = FLAG_COUNT;
 const struct command *const cli_commands = COMMANDS;
 const size_t cli_command_count = COMMAND_COUNT;
+const struct exit_row *const cli_exits = EXITS;
+const size_t cli_exit_count = sizeof EXITS / sizeof *EXITS;
 
 bool cli_has_flag(const struct command *command, const struct flag *flag)
 {
@@ -265,6 +302,28 @@ static const struct command *find_command(const char *name, struct suggest *sugg
     return NULL;
 }
 
+/* `-X sasl.password hunter2`: the operand is the value, perhaps a secret, and nobody may take it for a
+ * file's name and say so. */
+static bool is_cut_in_two(const struct cli_args *args)
+{
+    bool ret = false;
+    for (size_t i = 0; i < args->assignment_count; i++)
+        ret = ret || strchr(args->assignments[i], '=') == NULL;
+    for (size_t i = 0; i < args->property_count; i++)
+        ret = ret || strchr(args->properties[i], '=') == NULL;
+    return ret && args->operand_count > 0;
+}
+
+static int refuse_operand(const struct command *command, const struct cli_args *args)
+{
+    struct buf shown = {NULL, 0, 0};
+    mask_logins(args->operands[0], &shown);
+    int rc =
+        cli_usage_error("%s takes no arguments, and found %s", command->name, buf_text(&shown));
+    buf_fini(&shown);
+    return rc;
+}
+
 static int run(const struct command *command, int argc, char **argv)
 {
     struct cli_args args = {.config = NULL};
@@ -273,9 +332,10 @@ static int run(const struct command *command, int argc, char **argv)
     int rc = parse(command, argc, argv, &args, &wants_help);
     if (wants_help)
         print_command_help(command);
+    else if (rc == 0 && is_cut_in_two(&args))
+        rc = cli_usage_error("-s and -X take path=value and name=value, in one word");
     else if (rc == 0 && *command->operands == '\0' && args.operand_count > 0)
-        rc =
-            cli_usage_error("%s takes no arguments, and found %s", command->name, args.operands[0]);
+        rc = refuse_operand(command, &args);
     else if (rc == 0)
         rc = command->run(&args);
     free(args.assignments);

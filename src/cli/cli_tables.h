@@ -36,6 +36,15 @@ extern const size_t cli_flag_count;
 extern const struct command *const cli_commands;
 extern const size_t cli_command_count;
 
+struct exit_row {
+    enum exit_code code;
+    const char *name; /* for a list of them; empty: the code says enough */
+    const char *help;
+};
+
+extern const struct exit_row *const cli_exits;
+extern const size_t cli_exit_count;
+
 bool cli_has_flag(const struct command *command, const struct flag *flag);
 
 #endif

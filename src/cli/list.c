@@ -2,10 +2,10 @@
 #include <string.h>
 
 #include "cli/columns.h"
+#include "cli/option_text.h"
 #include "tidewheel/cli.h"
 #include "tidewheel/metric.h"
 #include "tidewheel/op.h"
-#include "tidewheel/quantity.h"
 #include "tidewheel/suggest.h"
 
 static void list_aggregates(void)
@@ -19,23 +19,6 @@ static void list_aggregates(void)
     columns_print(&columns, "");
 }
 
-static void add_limits(struct columns *columns, const struct setting *row)
-{
-    char min[QUANTITY_TEXT_MAX];
-    char max[QUANTITY_TEXT_MAX];
-    struct buf text = {NULL, 0, 0};
-    for (size_t i = 0; row->choices != NULL && row->choices[i] != NULL; i++)
-        buf_printf(&text, "%s%s", i > 0 ? "|" : "", row->choices[i]);
-    if (row->max > 0 &&
-        (row->type == SETTING_INT || row->type == SETTING_DURATION || row->type == SETTING_SIZE)) {
-        setting_limit(row, row->min, min);
-        setting_limit(row, row->max, max);
-        buf_printf(&text, "%s%s..%s", text.len > 0 ? "|" : "", min, max);
-    }
-    columns_add(columns, "%s", buf_text(&text));
-    buf_fini(&text);
-}
-
 static void list_options(void)
 {
     struct columns columns = {.width = 5};
@@ -47,7 +30,10 @@ static void list_options(void)
                     row->preset == NULL    ? ""
                     : *row->preset == '\0' ? "\"\""
                                            : row->preset);
-        add_limits(&columns, row);
+        struct buf limits = {NULL, 0, 0};
+        option_add_limits(row, &limits);
+        columns_add(&columns, "%s", buf_text(&limits));
+        buf_fini(&limits);
         columns_add(&columns, "%s", row->help);
     }
     columns_print(&columns, "");

@@ -14,12 +14,17 @@
 const struct decode_limits default_limits = {
     .event_bytes = 256 * 1024, .nesting = 64, .key_bytes = 256};
 
-int say_report(struct buf *report)
+void print_report(const struct buf *report)
 {
     struct buf shown = {NULL, 0, 0};
     log_hidden(buf_slice(report), &shown);
     (void)fwrite(shown.ptr, 1, shown.len, stderr);
     buf_fini(&shown);
+}
+
+int say_report(struct buf *report)
+{
+    print_report(report);
     buf_fini(report);
     return EXIT_CONFIG;
 }
@@ -71,9 +76,14 @@ int load_options(const struct cli_args *args, bool needs_pipelines, struct optio
 {
     struct buf report = {NULL, 0, 0};
     struct options_source source = source_of(args, needs_pipelines);
-    if (options_load(&source, &report, ret) < 0)
+    struct options options;
+    int rc = options_read(&source, &report, &options);
+    hide_secrets(&options); /* of what is right, lest it stands in what is said of the rest */
+    if (rc < 0) {
+        options_fini(&options);
         return say_report(&report);
-    hide_secrets(ret);
+    }
+    *ret = options;
     buf_fini(&report);
     return EXIT_OK;
 }

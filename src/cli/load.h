@@ -21,6 +21,9 @@ int load_catalog(const char *const *files, size_t count, struct catalog **ret);
 /* From here on no log line shows a secret of these: passwords, and what properties keep secret. */
 void hide_secrets(const struct options *options);
 
+/* On stderr, without what is hidden. */
+void print_report(const struct buf *report);
+
 /* What events may be where no worker's configuration is read: the defaults of its limits. */
 extern const struct decode_limits default_limits;
 

@@ -1,3 +1,5 @@
+#include "cli/run.h"
+
 #include <stdio.h>
 #include <unistd.h>
 
@@ -19,40 +21,7 @@ static int exit_code_of(int rc)
     }
 }
 
-/* What the file asks for and this version does not do yet is said, not passed over. */
-static void warn_of_missing(const struct options *options)
-{
-    if (options->dead_letter_topic != NULL && options->dead_letter_topic[0] != '\0')
-        log_warn("start",
-                 "dead_letter.topic=%s why=\"dead letters are not in this version: "
-                 "rejected events are counted and dropped\"",
-                 options->dead_letter_topic);
-}
-
-static int load_anew(void *arg, struct buf *report, struct options *ret_options,
-                     struct catalog **ret_catalog)
-{
-    return load_all(arg, report, ret_options, ret_catalog);
-}
-
-/* The catalog is the fleet's. */
-static int run(const struct cli_args *args, const struct options *options, struct catalog *catalog)
-{
-    struct err err = {0, ""};
-    bool has_left = true;
-    struct cli_args again = *args;
-    const struct fleet_setup setup = {options, catalog, load_anew, &again};
-    warn_of_missing(options);
-    int failed = fleet_run(&setup, &has_left, &err);
-    if (failed < 0)
-        log_error("exit", "code=%d why=\"%s\"", exit_code_of(failed), err.text);
-    log_flush();
-    if (!has_left)
-        _exit(exit_code_of(failed));
-    return exit_code_of(failed);
-}
-
-int command_run(const struct cli_args *args)
+int run_worker(const struct cli_args *args, work_fn *work)
 {
     struct options options;
     struct catalog *catalog = NULL;
@@ -64,7 +33,35 @@ int command_run(const struct cli_args *args)
     enum log_level level = LOG_INFO;
     (void)log_level_parse(options.log_level, &level);
     log_open(level, strcmp(options.log_format, "json") == 0);
-    int rc = run(args, &options, catalog);
+    struct err err = {0, ""};
+    bool has_left = true;
+    int failed = work(args, &options, catalog, &has_left, &err);
+    int rc = exit_code_of(failed);
+    if (failed < 0)
+        log_error("exit", "code=%d why=\"%s\"", rc, err.text);
+    log_flush();
+    if (!has_left)
+        _exit(rc);
     options_fini(&options);
     return rc;
+}
+
+static int load_anew(void *arg, struct buf *report, struct options *ret_options,
+                     struct catalog **ret_catalog)
+{
+    return load_all(arg, report, ret_options, ret_catalog);
+}
+
+static int run_for_ever(const struct cli_args *args, const struct options *options,
+                        struct catalog *catalog, bool *ret_has_left, struct err *err)
+{
+    struct cli_args again = *args;
+    const struct fleet_setup setup = {
+        .options = options, .catalog = catalog, .load = load_anew, .arg = &again};
+    return fleet_run(&setup, ret_has_left, err);
+}
+
+int command_run(const struct cli_args *args)
+{
+    return run_worker(args, run_for_ever);
 }

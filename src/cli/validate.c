@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cli/columns.h"
+#include "cli/load.h"
 #include "config/key_pattern.h"
 #include "tidewheel/cli.h"
 #include "tidewheel/pipeline.h"
@@ -186,6 +187,8 @@ int command_validate(const struct cli_args *args)
         args->config,         args->assignments, args->assignment_count, args->properties,
         args->property_count, !has_operands,     kafka_check_property,   wire_check_files};
     int rc = reads_options ? options_read(&source, &report, &options) : 0;
+    if (reads_options)
+        hide_secrets(&options);
     const char *const *files =
         has_operands ? args->operands : (const char *const *)options.pipelines;
     size_t count = has_operands ? args->operand_count : options.pipeline_count;
@@ -194,7 +197,7 @@ int command_validate(const struct cli_args *args)
         pipelines_rc = options_check_catalog(&options, catalog, &report);
     bool is_wrong = rc != 0 || pipelines_rc != 0;
     if (is_wrong)
-        (void)fputs(buf_text(&report), stderr);
+        print_report(&report);
     else
         print_catalog(catalog);
     catalog_free(catalog);

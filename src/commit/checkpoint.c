@@ -159,13 +159,27 @@ static void close_item(struct checkpoint *checkpoint, struct batch *batch, enum 
 
 /* ---- one after the other ---- */
 
+int64_t checkpoint_goal(const struct checkpoint *checkpoint)
+{
+    return ledger_delivered(&checkpoint->shard->ledger);
+}
+
+/* The progress of a view. None is ever ahead of P: who comes after us would take it for the unit's, and
+ * read the others' records, letters among them, as history. */
+static int64_t goal_of(const struct checkpoint *checkpoint, size_t view, int64_t goal)
+{
+    int64_t position = checkpoint->kept[view].position;
+    return checkpoint->shard->is_behind[view] && position < goal ? position : goal;
+}
+
 bool checkpoint_is_due(const struct checkpoint *checkpoint)
 {
     const struct shard *shard = checkpoint->shard;
-    bool is_due = shard->dirty.count > 0 || shard->ledger.position != checkpoint->progress;
+    int64_t goal = checkpoint_goal(checkpoint);
+    bool is_due = shard->dirty.count > 0 || goal != checkpoint->progress;
     for (size_t i = 0; i < shard->topic->view_count; i++)
         if (shard->is_behind[i])
-            is_due = is_due || checkpoint->kept[i].position != checkpoint->kept[i].saved;
+            is_due = is_due || goal_of(checkpoint, i, goal) != checkpoint->kept[i].saved;
     return is_due;
 }
 
@@ -174,12 +188,12 @@ void checkpoint_begin(struct checkpoint *checkpoint)
     struct shard *shard = checkpoint->shard;
     CHECK(checkpoint->phase == CHECKPOINT_IDLE);
     checkpoint->phase = CHECKPOINT_FLUSH;
+    const struct posted *posted = ledger_posted(&shard->ledger);
     checkpoint->bytes = 0;
-    checkpoint->position = shard->ledger.position;
-    checkpoint->saved_anchor = checkpoint->anchor;
+    checkpoint->position = checkpoint_goal(checkpoint);
+    checkpoint->saved_anchor = posted != NULL ? posted->record : checkpoint->anchor;
     for (size_t i = 0; i < shard->topic->view_count; i++)
-        checkpoint->kept[i].saved =
-            shard->is_behind[i] ? checkpoint->kept[i].position : checkpoint->position;
+        checkpoint->kept[i].saved = goal_of(checkpoint, i, checkpoint->position);
     shard_begin_saving(shard);
 }
 
@@ -350,7 +364,7 @@ static void add_progress(struct checkpoint *checkpoint, struct batch *batch, int
 static bool is_flushed(const struct checkpoint *checkpoint)
 {
     const struct shard *shard = checkpoint->shard;
-    return !shard->is_live || ledger_durable(&shard->ledger) >= checkpoint->position;
+    return !shard->is_live || ledger_written(&shard->ledger) >= checkpoint->position;
 }
 
 static bool has_blobs_left(const struct checkpoint *checkpoint)

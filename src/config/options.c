@@ -101,6 +101,8 @@ static int take_property(struct loader *loader, const char *name, const char *va
     const char *reason = owned(name, value);
     if (reason != NULL)
         return err_set(err, ERR_CONFIG, "is not to be set: %s", reason);
+    if (strpbrk(name, ":= \t\n") != NULL)
+        return err_set(err, ERR_CONFIG, "is no name of a property of librdkafka");
     int rc = options_read_property(name, value, beside, &property, err);
     if (rc < 0)
         return rc;
@@ -122,6 +124,9 @@ static void read_properties(struct loader *loader)
         struct err err = {0, ""};
         if (node->kind != YAML_TEXT)
             yaml_error(node, "is no scalar; expected the property's value");
+        else if (options_twin(node) != NULL)
+            yaml_error_key(node, "'%s' is given, too; expected one of the two",
+                           options_twin(node)->key);
         else if (take_property(loader, node->key, node->text, node, NULL, &err) < 0)
             yaml_error_key(node, "%s", err.text);
     }
@@ -139,7 +144,7 @@ static void set_property(struct loader *loader, const char *origin, const char *
     struct err err = {0, ""};
     char *name = mem_strndup(text, (size_t)(equals - text));
     if (take_property(loader, name, equals + 1, NULL, origin, &err) < 0)
-        buf_printf(&loader->problems, "%s: %s: %s\n", origin, cite(name).text, err.text);
+        buf_printf(&loader->problems, "%s: %s: %s\n", origin, cite_name(name).text, err.text);
     free(name);
 }
 
@@ -244,19 +249,8 @@ static void assign_path(struct loader *loader, const char *path, const char *tex
         suggest_try(&suggest, option_rows[i].path);
     }
     char hint[SUGGEST_TEXT_MAX];
-    buf_printf(&loader->problems, "-s: %s: unknown option%s\n", cite(path).text,
+    buf_printf(&loader->problems, "-s: %s: unknown option%s\n", cite_name(path).text,
                suggest_text(&suggest, hint));
-}
-
-/* Without an equals sign: what does not look like a path any more may be the value. */
-static void refuse_assignment(struct loader *loader, const char *text)
-{
-    static const char PATH[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-";
-    size_t len = strspn(text, PATH);
-    char *path = mem_strndup(text, len);
-    buf_printf(&loader->problems, "-s: %s%s: expected path=value\n", cite(path).text,
-               text[len] != '\0' ? "..." : "");
-    free(path);
 }
 
 static void read_assignments(struct loader *loader)
@@ -265,7 +259,7 @@ static void read_assignments(struct loader *loader)
         const char *text = loader->source->assignments[i];
         const char *equals = strchr(text, '=');
         if (equals == NULL) {
-            refuse_assignment(loader, text);
+            buf_printf(&loader->problems, "-s: %s: expected path=value\n", cite_name(text).text);
             continue;
         }
         char *path = mem_strndup(text, (size_t)(equals - text));
@@ -320,6 +314,25 @@ static void check_listen(struct loader *loader)
     (void)snprintf(sentence, sizeof sentence,
                    "%s is not an address; expected host:port like 127.0.0.1:4196", cite(text).text);
     problem_of(loader, OPTION_HTTP_LISTEN, sentence);
+}
+
+static bool is_explicit(const struct loader *loader, enum option option)
+{
+    return loader->values[option].node != NULL || loader->origins[option].name[0] != '\0';
+}
+
+/* The preset may well have no topic; a wish may not. What was refused has no text yet. */
+static void check_on_error(struct loader *loader)
+{
+    const char *topic = loader->values[OPTION_DEAD_LETTER_TOPIC].text;
+    if (topic == NULL || *topic != '\0')
+        return;
+    for (size_t i = OPTION_ON_ERROR_EMPTY; i <= OPTION_ON_ERROR_POISON; i++)
+        if (is_explicit(loader, (enum option)i) && loader->values[i].text != NULL &&
+            loader->values[i].number == ON_ERROR_DEAD_LETTER)
+            problem_of(loader, (enum option)i,
+                       "is dead_letter, and dead_letter.topic names no topic; name one, or choose "
+                       "drop or stop");
 }
 
 /* Values that were refused stand as their preset by now, so that everything is something. */
@@ -388,6 +401,7 @@ int options_read(const struct options_source *source, struct buf *report, struct
     read_pipelines(&loader);
     read_env(&loader);
     read_assignments(&loader);
+    check_on_error(&loader);
     restore_presets(&loader);
     options_read_redis(loader.values, ret->file, source->check_redis, &ret->redis, problem_of,
                        &loader);
@@ -428,6 +442,18 @@ int options_check_catalog(const struct options *options, const struct catalog *c
         "new events\n",
         options->file != NULL ? options->file : "options", topic->name, topic->views[0]->name);
     return ERR_CONFIG;
+}
+
+enum on_error options_on_error(const struct options *options, enum verdict reason)
+{
+    const char *const *choices = option_rows[OPTION_ON_ERROR_EMPTY].choices;
+    const char *text = options->on_error[reason];
+    enum on_error ret = ON_ERROR_DROP;
+    for (size_t i = 0; text != NULL && choices[i] != NULL; i++)
+        if (strcmp(choices[i], text) == 0)
+            ret = (enum on_error)i;
+    bool has_topic = options->dead_letter_topic != NULL && *options->dead_letter_topic != '\0';
+    return ret == ON_ERROR_DEAD_LETTER && !has_topic ? ON_ERROR_DROP : ret;
 }
 
 void options_fini(struct options *options)

@@ -61,6 +61,8 @@ static void read_tls(struct redis_reader *reader)
     for (enum option i = OPTION_REDIS_TLS_CA_FILE; i <= OPTION_REDIS_TLS_KEY_FILE; i++)
         if (!url->is_tls && *reader->values[i].text != '\0')
             refuse(reader, i, "is of no use: redis.url does not begin with rediss://");
+    if (!url->is_tls)
+        return;
     if (url->cert_file != NULL && url->key_file == NULL)
         refuse(reader, OPTION_REDIS_TLS_CERT_FILE, "expected redis.tls.key_file beside it");
     if (url->key_file != NULL && url->cert_file == NULL)
@@ -131,14 +133,26 @@ int options_read_property(const char *name, const char *value, const char *besid
     return 0;
 }
 
+const struct yaml_node *options_twin(const struct yaml_node *node)
+{
+    char *secret = secret_of(node->key);
+    const struct yaml_node *ret = secret != NULL ? yaml_find(node->parent, secret) : NULL;
+    free(secret);
+    return ret;
+}
+
 /* ---- the configuration file itself ---- */
 
-static bool has_written_password(const struct yaml_node *url)
+/* Of what is no URL it is not known what the password is. */
+static bool has_written_password(const struct yaml_node *node)
 {
-    struct slice password =
-        url->kind == YAML_TEXT ? redis_url_password(url->text) : (struct slice){NULL, 0};
+    struct redis_url url;
+    if (node->kind != YAML_TEXT || redis_url_parse(node->text, &url, NULL) < 0)
+        return false;
+    redis_url_fini(&url);
+    struct slice password = redis_url_password(node->text);
     return password.ptr != NULL &&
-           yaml_is_written(url, (size_t)(password.ptr - url->text), password.len);
+           yaml_is_written(node, (size_t)(password.ptr - node->text), password.len);
 }
 
 static bool is_written_secret(const struct yaml_node *node)

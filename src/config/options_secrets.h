@@ -21,6 +21,9 @@ void options_read_redis(const struct setting_value *values, const char *file, re
 int options_read_property(const char *name, const char *value, const char *beside,
                           struct property *ret, struct err *err) MUST_CHECK;
 
+/* The NAME beside a NAME_file in the same mapping; NULL: none, as it should be. */
+const struct yaml_node *options_twin(const struct yaml_node *node);
+
 /* Problems of the configuration file where a secret stands in it literally, and others may read it. */
 void options_check_written(const struct setting_value *values, const char *file);
 

@@ -125,6 +125,10 @@ static const char *skip_scheme(const char *text)
     return len > 0 && strncmp(text + len, "://", 3) == 0 ? text + len + 3 : text;
 }
 
+#define HOST_CHARS                                                                                 \
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"                               \
+    "-._:/[]"
+
 static bool is_port(const char *text)
 {
     size_t len = strspn(text, "0123456789");
@@ -133,7 +137,7 @@ static bool is_port(const char *text)
 
 /* Of what is no URL nobody knows which part is the password: the one behind the first colon, as in
  * redis://user:password, or the only word. */
-static void show_doubtful(const char *place, bool has_scheme, struct buf *ret)
+static void show_place(const char *place, bool has_scheme, struct buf *ret)
 {
     size_t len = strcspn(place, ":?");
     bool is_whole = place[len] == '\0' || (place[len] == ':' && is_port(place + len + 1));
@@ -145,21 +149,35 @@ static void show_doubtful(const char *place, bool has_scheme, struct buf *ret)
     }
 }
 
+/* Behind its last @ a host is shown, if it can be one. */
+static void show_doubtful(const char *text, const char *place, struct buf *ret)
+{
+    const char *at = strrchr(place, '@');
+    buf_add(ret, text, (size_t)(place - text));
+    if (at == NULL) {
+        show_place(place, place > text, ret);
+        return;
+    }
+    buf_add_text(ret, MASK);
+    if (place > text && strspn(at + 1, HOST_CHARS) == strlen(at + 1))
+        buf_add_text(ret, at);
+}
+
 void redis_url_show(const char *text, struct buf *ret)
 {
     struct redis_url url = {.port = PORT_DEFAULT};
     bool is_right = parse(text, &url);
-    const char *place = skip_scheme(text);
-    const char *at = memrchr(place, '@', is_right ? strcspn(place, "/?") : strlen(place));
-    const char *colon = is_right && at != NULL ? memchr(place, ':', (size_t)(at - place)) : NULL;
     redis_url_fini(&url);
-    buf_add(ret, text, (size_t)((colon != NULL ? colon + 1 : place) - text));
-    if (at == NULL && !is_right)
-        show_doubtful(place, place > text, ret);
-    else if (at == NULL)
-        buf_add_text(ret, place);
-    else
-        buf_printf(ret, MASK "%s", at);
+    const char *place = skip_scheme(text);
+    if (!is_right) {
+        show_doubtful(text, place, ret);
+        return;
+    }
+    const char *at = memrchr(place, '@', strcspn(place, "/?"));
+    const char *colon = at != NULL ? memchr(place, ':', (size_t)(at - place)) : NULL;
+    size_t shown = (size_t)((colon != NULL ? colon + 1 : place) - text);
+    buf_add(ret, text, shown);
+    buf_printf(ret, "%s%s", at != NULL ? MASK : "", at != NULL ? at : place);
 }
 
 static int refuse(const char *text, struct err *err)
@@ -196,8 +214,7 @@ void redis_url_fini(struct redis_url *url)
 
 struct slice redis_url_password(const char *text)
 {
-    const char *scheme_end = strstr(text, "://");
-    const char *login = scheme_end != NULL ? scheme_end + 3 : text;
+    const char *login = skip_scheme(text);
     const char *at = memrchr(login, '@', strcspn(login, "/?"));
     const char *colon = at != NULL ? memchr(login, ':', (size_t)(at - login)) : NULL;
     return colon != NULL ? (struct slice){colon + 1, (size_t)(at - colon) - 1}

@@ -35,6 +35,19 @@ struct citation cite(const char *from)
     return ret;
 }
 
+struct citation cite_name(const char *text)
+{
+    struct citation ret;
+    size_t len = strcspn(text, ":= \t\n");
+    char *name = mem_strndup(text, len);
+    struct buf shown = {NULL, 0, 0};
+    buf_printf(&shown, "%s%s", name, text[len] != '\0' ? "..." : "");
+    ret = cite(buf_text(&shown));
+    buf_fini(&shown);
+    free(name);
+    return ret;
+}
+
 void yaml_problems_add(struct yaml_problems *problems, int line, int column, struct slice text)
 {
     if (problems->count == YAML_PROBLEMS_MAX) {
@@ -61,6 +74,9 @@ static int compare(const void *a, const void *b)
 
 void yaml_problems_report(struct yaml_problems *problems, const char *name, struct buf *report)
 {
+    struct buf shown = {NULL, 0, 0};
+    mask_logins(name, &shown); /* a URL where a file's name was expected */
+    name = buf_text(&shown);
     if (problems->count > 0)
         qsort(problems->list, problems->count, sizeof *problems->list, compare);
     for (size_t i = 0; i < problems->count; i++) {
@@ -73,6 +89,7 @@ void yaml_problems_report(struct yaml_problems *problems, const char *name, stru
     }
     if (problems->left_out > 0)
         buf_printf(report, "%s: and %zu more\n", name, problems->left_out);
+    buf_fini(&shown);
 }
 
 void yaml_problems_fini(struct yaml_problems *problems)
@@ -95,7 +112,7 @@ static void add_path(struct buf *text, const struct yaml_node *node)
             buf_printf(text, "[%zu]", chain[count]->index);
             continue;
         }
-        struct citation key = cite(chain[count]->key);
+        struct citation key = cite_name(chain[count]->key);
         buf_printf(text, "%s%.*s", text->len > 0 ? "." : "", (int)strlen(key.text) - 2,
                    key.text + 1);
     }

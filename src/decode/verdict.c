@@ -11,6 +11,7 @@ const struct verdict_row verdict_rows[VERDICT_COUNT] = {
     [VERDICT_NO_KEY]        = {"no_key",        "Events in which a part of the entity's key is missing, empty or of another type.", true},
     [VERDICT_KEY_TOO_LONG]  = {"key_too_long",  "Events whose key has more bytes than limits.key_bytes.", true},
     [VERDICT_FUTURE]        = {"future",        "Events dated further ahead than future_max.", true},
+    [VERDICT_POISON]        = {"poison",        "Events that ended the process each time they were tried, and were skipped.", true},
     [VERDICT_UNMATCHED]     = {"unmatched",     "Accepted events that a feature's where does not select.", false},
     [VERDICT_MISSING]       = {"missing",       "Accepted events without the value of a feature.", false},
     [VERDICT_BAD_TYPE]      = {"bad_type",      "Accepted events whose value is no finite number.", false},

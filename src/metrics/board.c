@@ -9,6 +9,7 @@ const char *const stage_names[STAGE_COUNT] = {
     [STAGE_AWAY] = "away",           [STAGE_CLAIMING] = "claiming", [STAGE_LOADING] = "loading",
     [STAGE_RESETTING] = "resetting", [STAGE_SILENT] = "silent",     [STAGE_BEHIND] = "behind",
     [STAGE_LIVE] = "live",           [STAGE_RESTING] = "resting",   [STAGE_PARKED] = "parked",
+    [STAGE_HELD] = "held",
 };
 
 struct board *board_new(int number)
@@ -112,7 +113,5 @@ const struct board_view *board_find_view(const struct board *board, const char *
 
 const char *reason_name(int reason)
 {
-    if (reason == REASON_POISON)
-        return "poison";
     return verdict_rows[reason].is_rejection ? verdict_rows[reason].name : NULL;
 }

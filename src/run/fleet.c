@@ -13,12 +13,12 @@
 #include "tidewheel/loader.h"
 #include "tidewheel/log.h"
 #include "tidewheel/mem.h"
+#include "tidewheel/release.h"
 #include "tidewheel/store.h"
-#include "tidewheel/version.h"
 
 enum {
     COUNTERS_MS = 60 * 1000,
-    WATCH_MS = 1000,
+    WATCH_MS = 500,
     RELOAD_WATCH_MS = 10, /* while workers take other pipelines */
     DRAIN_WATCH_MS = 10,
     STOP_EXTRA_MS = 5000, /* beyond the timeout, until systemd may lose patience */
@@ -97,6 +97,19 @@ static void member_open_store(const struct fleet *fleet, struct member *member)
         member->ends.loader = loader_new(wire_socket_new(&options->redis), &options->redis);
 }
 
+static int member_open_letters(const struct fleet *fleet, struct member *member, int number,
+                               struct err *err)
+{
+    struct letters_handler handler = worker_letters_handler(member->worker);
+    bool has_any = false;
+    for (int i = 0; i < VERDICT_COUNT; i++)
+        has_any =
+            has_any || options_on_error(fleet->options, (enum verdict)i) == ON_ERROR_DEAD_LETTER;
+    return has_any
+               ? kafka_letters_open(fleet->options, number, &handler, &member->ends.letters, err)
+               : 0;
+}
+
 static int member_open_sources(const struct fleet *fleet, struct member *member, int number,
                                struct err *err)
 {
@@ -118,6 +131,8 @@ static void member_close(struct member *member)
     if (member->ends.store != NULL)
         member->ends.store->ops->close(member->ends.store);
     loader_free(member->ends.loader);
+    if (member->ends.letters != NULL)
+        (void)member->ends.letters->ops->close(member->ends.letters, 0);
 }
 
 static int member_start(struct fleet *fleet, size_t number, uint64_t seed, struct err *err)
@@ -131,10 +146,14 @@ static int member_start(struct fleet *fleet, size_t number, uint64_t seed, struc
         .seed = seed,
         .stop = &fleet->stop,
         .board = member->board,
+        .until_ms = fleet->setup.errand != NULL ? fleet->setup.errand->until_ms : 0,
+        .saves_at_once = fleet->setup.errand != NULL,
     });
     fleet->member_count = number + 1;
     member_open_store(fleet, member);
-    int rc = member_open_sources(fleet, member, (int)number, err);
+    int rc = member_open_letters(fleet, member, (int)number, err);
+    if (rc == 0)
+        rc = member_open_sources(fleet, member, (int)number, err);
     if (rc == 0 && pthread_create(&member->thread, NULL, member_main, member) != 0)
         rc = err_set(err, ERR_INTERNAL, "cannot start a thread: too many are running");
     if (rc < 0) {
@@ -202,10 +221,15 @@ static void free_boards(struct fleet *fleet)
     free(fleet->boards);
 }
 
+/* An errand is run beside workers, with their configuration perhaps: the address may be theirs. */
 static int open_http(struct fleet *fleet, struct err *err)
 {
     const char *listen = fleet->options->http_listen;
-    return *listen == '\0' ? 0 : http_open(listen, &fleet->display, &fleet->http, err);
+    int rc = *listen == '\0' ? 0 : http_open(listen, &fleet->display, &fleet->http, err);
+    if (rc != ERR_FATAL || fleet->setup.errand == NULL)
+        return rc;
+    log_warn("http", "why=\"%s\" then=\"it goes on, and cannot be asked\"", err->text);
+    return 0;
 }
 
 static void show(const struct fleet *fleet, enum phase phase)
@@ -242,6 +266,12 @@ static int wait_signal(int64_t wait_ms)
     return signal > 0 ? signal : 0;
 }
 
+static bool is_errand_done(const struct fleet *fleet)
+{
+    struct errand *errand = fleet->setup.errand;
+    return errand != NULL && errand->look(errand->arg, fleet->display.boards, fleet->member_count);
+}
+
 static void tell_systemd(struct fleet *fleet)
 {
     struct buf text = {NULL, 0, 0};
@@ -255,11 +285,12 @@ static void tell_systemd(struct fleet *fleet)
 static void watch(struct fleet *fleet)
 {
     int64_t counters_ms = clock_mono_ms() + COUNTERS_MS;
-    while (!is_anyone_done(fleet)) {
+    while (!is_anyone_done(fleet) && !is_errand_done(fleet)) {
         show(fleet, PHASE_RUNNING);
         int64_t wait_ms = fleet->reload.next != NULL ? RELOAD_WATCH_MS : WATCH_MS;
         int signal = wait_signal(notify_wait_ms(&fleet->notify, wait_ms));
-        fleet->reload.is_wanted = fleet->reload.is_wanted || signal == SIGHUP;
+        if (signal == SIGHUP && fleet->setup.load != NULL)
+            fleet->reload.is_wanted = true;
         if (signal > 0 && signal != SIGHUP) {
             log_info("stop", "why=signal then=drain timeout_ms=%lld",
                      (long long)fleet->options->shutdown_timeout_ms);
@@ -290,7 +321,7 @@ static void wait_for_all(struct fleet *fleet)
             continue;
         log_warn("stop",
                  "why=\"the drain took too long\" then=\"what was not committed is read again\"");
-        _exit(0);
+        _exit(fleet->setup.errand != NULL ? fleet->setup.errand->late_exit : 0);
     }
 }
 

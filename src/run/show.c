@@ -60,6 +60,8 @@ static enum stage stage_of(const struct unit *unit)
         return STAGE_AWAY;
     if (!unit->is_assigned)
         return STAGE_PARKED;
+    if (shard->await != AWAIT_NOTHING)
+        return STAGE_HELD;
     if (!shard->is_live)
         return STAGE_SILENT;
     for (size_t i = 0; i < unit->topic->view_count; i++)
@@ -84,6 +86,8 @@ static void show_shard(const struct worker *worker, const struct unit *unit)
     cell_set(&cells[UNIT_POSITION], shard->ledger.position);
     cell_set(&cells[UNIT_LIVE_AT], shard->live_at == INT64_MAX ? -1 : shard->live_at);
     cell_set(&cells[UNIT_END], worker->source->ops->end(worker->source, unit));
+    cell_set(&cells[UNIT_PUBLISHED], shard_durable(shard));
+    cell_set(&cells[UNIT_LEFTOVERS], is_fenced ? (int64_t)unit->tenure->cleaning.count : 0);
     cell_set(&cells[UNIT_DURABLE],
              is_fenced ? unit->tenure->checkpoint.progress : shard_durable(shard));
     cell_set(&cells[UNIT_COMMITTED], shard->ledger.committed);

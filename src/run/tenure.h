@@ -38,9 +38,12 @@ enum leaving {
 };
 
 /* Events are tried one at a time, each noted durably before it is applied, once claims have found no
- * progress three times: one that ends the process whenever it is tried is skipped. */
+ * progress three times: one that ends the process whenever it is tried is skipped, or ends the worker in
+ * good order (on_error.poison). Until its letter is delivered the unit stays before it, and nobody is told
+ * of progress: whoever comes next must know of it. */
 struct trial {
     bool is_on;
+    bool is_found;     /* the event is at hand, and is not skipped yet */
     bool is_sent;      /* a note, or that it is taken back, is in a batch */
     bool has_survived; /* the event that was allowed is applied */
     int64_t offset;    /* that is to be noted; -1: none */
@@ -153,7 +156,7 @@ bool tenures_have_urgent(const struct worker *worker);
 /* An item that is not an entity's features was acknowledged. */
 void tenure_answered(struct tenure *tenure, const struct item *item);
 
-/* Last checkpoints: asks each for one, and tells whether all are written. */
+/* Last checkpoints: each is asked for one, once is_ending is set; and whether all are written. */
 void tenures_begin_ending(struct worker *worker);
 bool tenures_have_ended(const struct worker *worker);
 

@@ -30,12 +30,23 @@ static bool has_reset_to_send(const struct tenure *tenure)
     return false;
 }
 
+/* It is caught up and published, and Redis lacks some of its state: somebody waits for that. */
+static bool is_waited_for(const struct tenure *tenure)
+{
+    const struct shard *shard = tenure->unit->shard;
+    return tenure->worker->setup.saves_at_once && tenure->checkpoint.progress < shard->live_at &&
+           shard->is_live && shard_durable(shard) >= shard->live_at;
+}
+
 static void gather_checkpoint(struct tenure *tenure)
 {
     struct worker *worker = tenure->worker;
     struct checkpoint *checkpoint = &tenure->checkpoint;
-    bool is_time = worker->mono_ms >= tenure->checkpoint_ms && checkpoint_is_due(checkpoint);
+    bool is_time = (worker->mono_ms >= tenure->checkpoint_ms || is_waited_for(tenure)) &&
+                   checkpoint_is_due(checkpoint);
     bool is_last = (worker->is_ending && !tenure->has_ended) || tenure->leaving != LEAVING_NOT;
+    if (tenure->trial.is_found)
+        return;
     if (checkpoint->phase == CHECKPOINT_IDLE && (is_time || is_last)) {
         tenure->checkpoint_ms = worker->mono_ms + worker->setup.options->checkpoint_interval_ms;
         checkpoint_begin(checkpoint);
@@ -109,11 +120,11 @@ static void note_progress(struct tenure *tenure)
 {
     const struct shard *shard = tenure->unit->shard;
     failpoint(FAIL_PROGRESS_WRITTEN);
-    tenure->trial.is_on = false;
+    tenure->trial.is_on = tenure->trial.is_found; /* it was under way then */
     tenure->commit_due = tenure->checkpoint.progress;
     show_checkpoint(tenure);
     tenure->has_ended = tenure->worker->is_ending && shard->dirty.count == 0 &&
-                        tenure->checkpoint.progress == shard->ledger.position;
+                        tenure->checkpoint.progress == checkpoint_goal(&tenure->checkpoint);
 }
 
 /* What else the answer of an item of the unit means; NULL: nothing. */
@@ -162,9 +173,11 @@ bool tenure_leave(struct tenure *tenure)
 
 void tenures_begin_ending(struct worker *worker)
 {
-    worker->is_ending = true;
-    for (size_t i = 0; i < worker->tenure_count; i++)
-        worker->tenures[i]->has_ended = worker->tenures[i]->state != TENURE_RUNNING;
+    for (size_t i = 0; i < worker->tenure_count; i++) {
+        struct tenure *tenure = worker->tenures[i];
+        bool is_noted = tenure->trial.is_found && tenure->trial.offset < 0;
+        tenure->has_ended = tenure->state != TENURE_RUNNING || is_noted;
+    }
 }
 
 bool tenures_have_ended(const struct worker *worker)

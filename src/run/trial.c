@@ -1,3 +1,4 @@
+#include "run/letters.h"
 #include "run/tenure.h"
 #include "tidewheel/log.h"
 #include "tidewheel/num.h"
@@ -26,8 +27,35 @@ void trial_begin(struct tenure *tenure)
             (long long)found->tries);
 }
 
+/* It is noted once more, as notes of the events before it have taken its place. Then it waits for its
+ * letter, or for a person, and comes again. */
+static void find(struct tenure *tenure, const struct record *record)
+{
+    struct worker *worker = tenure->worker;
+    tenure->trial.is_found = true;
+    tenure->trial.offset = record->offset;
+    if (letters_take(worker, tenure->unit, record, VERDICT_POISON, NULL))
+        letters_hold(worker, tenure->unit, true);
+}
+
+static bool is_anybody_told(const struct tenure *tenure, const struct record *record)
+{
+    return tenure->worker->on_error[VERDICT_POISON] != ON_ERROR_DROP &&
+           record->offset >= tenure->unit->shard->letters_from;
+}
+
+static void count(const struct tenure *tenure)
+{
+    const struct shard *shard = tenure->unit->shard;
+    for (size_t i = 0; i < shard->topic->view_count; i++)
+        if (!shard->is_behind[i])
+            tally_add(shard->tallies[shard->topic->views[i]->index], VERDICT_POISON, 1);
+}
+
 static void skip(struct tenure *tenure, const struct record *record)
 {
+    tenure->trial.is_found = false;
+    count(tenure);
     log_error(
         "poison",
         "worker=%d topic=%s partition=%d offset=%lld deaths=%lld bytes=%zu why=\"it ended the "
@@ -44,13 +72,16 @@ bool trial_take(struct tenure *tenure, const struct record *record)
     struct worker *worker = tenure->worker;
     if (!trial->is_on)
         return true;
+    if (trial->died_at == record->offset && trial->deaths >= DEATHS_MAX) {
+        if (!trial->is_found && is_anybody_told(tenure, record))
+            find(tenure, record);
+        else
+            skip(tenure, record);
+        return false;
+    }
     if (trial->allowed == record->offset) {
         trial->has_survived = true; /* once what it changed is written */
         return true;
-    }
-    if (trial->died_at == record->offset && trial->deaths >= DEATHS_MAX) {
-        skip(tenure, record);
-        return false;
     }
     trial->offset = record->offset;
     worker->source->ops->hold(worker->source, tenure->unit);
@@ -96,6 +127,8 @@ void trial_answered(struct tenure *tenure)
     trial->allowed = trial->noting;
     if (trial->offset == trial->noting)
         trial->offset = -1;
-    if (trial->allowed >= 0)
+    if (trial->is_found)
+        tenure->has_ended = true; /* there is nothing more to say of it */
+    else if (trial->allowed >= 0)
         worker->source->ops->begin(worker->source, tenure->unit, trial->allowed);
 }

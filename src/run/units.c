@@ -1,3 +1,4 @@
+#include "run/letters.h"
 #include "run/tenure.h"
 
 #include <stdlib.h>
@@ -26,6 +27,7 @@ static void log_unit(const struct worker *worker, const struct unit *unit, const
 static void forget_shard(struct worker *worker, struct unit *unit)
 {
     batch_forget(&worker->batch, unit->shard);
+    letters_forget(worker, unit->shard);
     shard_free(unit->shard);
     unit->shard = NULL;
     show_away(unit);
@@ -68,6 +70,7 @@ struct shard *unit_add(struct worker *worker, struct unit *unit)
     struct shard *shard =
         shard_new(unit->topic, worker->tallies, worker->setup.seed, worker->wall_ms);
     shard_tell(shard, worker->wall_ms);
+    shard->life = ++worker->lives;
     unit->shard = shard;
     worker->units =
         mem_grow(worker->units, worker->unit_count, &worker->unit_cap, sizeof *worker->units);
@@ -142,6 +145,7 @@ static void on_assigned(void *arg, struct unit *unit, const struct plan *plan)
         go_on(unit, plan);
     }
     shard_go_silent(shard, plan->live_at);
+    shard->letters_from = plan->commit_at_least;
     shard->own_from = plan->live_at;
     log_unit(worker, unit, "silent");
     cell_set(&unit->line->cells[UNIT_START], shard->ledger.position);
@@ -203,6 +207,7 @@ struct source_handler worker_handler(struct worker *worker)
         .revoked = on_revoked,
         .dropped = on_dropped,
         .reached = on_reached,
+        .until_ms = worker->setup.until_ms,
     };
 }
 
@@ -432,6 +437,7 @@ void let_offsets_go(struct worker *worker, int64_t interval_ms, int64_t idle_ms,
 
 /* ---- draining ---- */
 
+/* The last checkpoints wait for letters, but not so long that there is no time for them. */
 void drain(struct worker *worker, int64_t budget_ms)
 {
     struct err err;
@@ -443,7 +449,11 @@ void drain(struct worker *worker, int64_t budget_ms)
         show_turn(worker);
         if (pump_store(worker, &err) < 0 || worker->mono_ms >= deadline_ms)
             break;
-        if (!worker->is_sent && !units_have_arrivals(worker) && tenures_have_ended(worker))
+        letters_serve(worker);
+        worker->is_ending = worker->is_ending || letters_are_settled(worker) ||
+                            worker->mono_ms >= deadline_ms - budget_ms / 2;
+        if (worker->is_ending && !worker->is_sent && !units_have_arrivals(worker) &&
+            tenures_have_ended(worker))
             break;
         tenures_fetch(worker);
         worker->sent_at_ms = 0; /* it is always time */

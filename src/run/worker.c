@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "run/letters.h"
 #include "run/tenure.h"
 #include "tidewheel/entropy.h"
 #include "tidewheel/failpoint.h"
@@ -60,6 +61,7 @@ struct worker *worker_new(const struct worker_setup *setup)
         .nesting = (size_t)setup->options->limits_nesting,
         .key_bytes = (size_t)setup->options->limits_key_bytes,
     });
+    worker->letter_bytes = LETTERS_BYTES_MAX;
     adopt_views(worker, NULL);
     return worker;
 }
@@ -77,6 +79,7 @@ void worker_free(struct worker *worker)
     batch_fini(&worker->batch);
     free(worker->units);
     free(worker->commits);
+    free(worker->headers);
     free(worker->lines);
     free(worker->tallies);
     free(worker->aside);
@@ -148,14 +151,18 @@ static enum verdict judge(struct worker *worker, const struct view *view, const 
     return decode_for_view(worker->decoder, view, event, worker->wall_ms, ret);
 }
 
-/* For the views that are read together, or for those that are behind. */
-static void apply_record(struct worker *worker, const struct unit *unit,
-                         const struct record *record, bool is_behind)
+/* For the views that are read together, or for those that are behind, which only count what they reject.
+ * False: on_error says stop. */
+static bool apply_record(struct worker *worker, struct unit *unit, const struct record *record,
+                         bool is_behind)
 {
     struct shard *shard = unit->shard;
     const struct topic *topic = unit->topic;
     struct event event;
     enum verdict verdict = decode(worker->decoder, topic, record, &event);
+    if (verdict != VERDICT_ACCEPTED && !is_behind &&
+        !letters_take(worker, unit, record, verdict, NULL))
+        return false;
     for (uint32_t i = 0; i < topic->view_count; i++) {
         if (is_behind ? !tenure_wants(unit->tenure, i, record->offset) : shard->is_behind[i])
             continue;
@@ -165,6 +172,8 @@ static void apply_record(struct worker *worker, const struct unit *unit,
         enum verdict here = verdict;
         if (here == VERDICT_ACCEPTED)
             here = judge(worker, view, &event, &routed);
+        if (here != verdict && !is_behind && !letters_take(worker, unit, record, here, view))
+            return false;
         if (here != VERDICT_ACCEPTED) {
             tally_add(tally, here, 1);
             continue;
@@ -176,16 +185,19 @@ static void apply_record(struct worker *worker, const struct unit *unit,
                     record->offset >= shard->own_from && !is_behind ? KNOW_FED : KNOW_MATCHED);
     }
     cell_add(&worker->board->cells[BOARD_RECORDS], 1);
+    return true;
 }
 
-static void take_record(struct worker *worker, const struct unit *unit, const struct record *record)
+static void take_record(struct worker *worker, struct unit *unit, const struct record *record)
 {
-    struct ledger *ledger = &unit->shard->ledger;
-    if (unit->tenure != NULL && !tenure_take(unit->tenure, record))
+    if (letters_must_come(worker, unit) ||
+        (unit->tenure != NULL && !tenure_take(unit->tenure, record)))
         return;
+    struct ledger *ledger = &unit->shard->ledger;
     if (record->offset < ledger->position)
         return; /* read already: a fetch that began a little earlier */
-    apply_record(worker, unit, record, false);
+    if (!apply_record(worker, unit, record, false))
+        return;
     unit->shard->record_ms = record->timestamp_ms;
     ledger->position = record->offset + 1;
 }
@@ -204,7 +216,7 @@ static int take_behind(struct worker *worker, struct err *err)
             return rc;
         if (!tenure_take_behind(unit->tenure, &record))
             continue;
-        apply_record(worker, unit, &record, true);
+        (void)apply_record(worker, unit, &record, true);
         tenure_reached_behind(unit->tenure, record.offset + 1);
     }
     return 0;
@@ -252,6 +264,8 @@ static int take_events(struct worker *worker, struct err *err)
         if (unit->shard == NULL)
             continue;
         take_record(worker, unit, &record);
+        if (worker->refusal.code != 0)
+            return err_set(err, worker->refusal.code, "%s", worker->refusal.text);
         if (count % PUMP_EVERY != PUMP_EVERY - 1)
             continue;
         rc = pump_store(worker, err);
@@ -399,6 +413,8 @@ int worker_turn(struct worker *worker, struct err *err)
         rc = adopt_offer(worker, err);
     if (rc < 0)
         return rc;
+    letters_serve(worker);
+    letters_release(worker);
     failpoint(FAIL_APPLIED);
     if (worker->alive_ms != INT64_MAX)
         read_again(worker);
@@ -414,6 +430,7 @@ void worker_begin(struct worker *worker, const struct worker_ends *ends)
     worker->store = ends->store;
     worker->reader = ends->reader;
     worker->loader = ends->loader;
+    letters_begin(worker, ends->letters);
     tell_time(worker);
     show_turn(worker);
     show_phase(worker, PHASE_RUNNING);
@@ -427,7 +444,7 @@ void worker_end(struct worker *worker, int rc)
     int64_t timeout_ms = worker->setup.options->shutdown_timeout_ms;
     worker->has_failed = rc == ERR_INTERNAL;
     show_phase(worker, PHASE_DRAINING);
-    if (rc == 0)
+    if (rc == 0 || worker->refusal.code != 0)
         drain(worker, timeout_ms - timeout_ms / DRAIN_PART);
     log_stats(worker);
     worker->has_left = source->ops->close(source, timeout_ms / DRAIN_PART);
@@ -441,6 +458,10 @@ void worker_end(struct worker *worker, int rc)
         worker->has_left =
             worker->reader->ops->close(worker->reader, timeout_ms / DRAIN_PART) && worker->has_left;
     loader_free(worker->loader);
+    if (worker->letters != NULL)
+        worker->has_left = worker->letters->ops->close(worker->letters, timeout_ms / DRAIN_PART) &&
+                           worker->has_left;
+    worker->letters = NULL;
     show_phase(worker, PHASE_ENDED);
 }
 

@@ -6,6 +6,7 @@
 #define TIDEWHEEL_RUN_WORKER_PRIVATE_H
 
 #include "tidewheel/clock.h"
+#include "tidewheel/dead_letter.h"
 #include "tidewheel/keyed.h"
 #include "tidewheel/worker.h"
 
@@ -17,6 +18,7 @@ struct worker {
     struct store *store;
     struct source *reader;
     struct loader *loader;
+    struct letters *letters;
     struct decoder *decoder;
     struct unit **units; /* those with a shard: assigned or parked */
     size_t unit_count;
@@ -32,6 +34,12 @@ struct worker {
     struct board *board;
     struct board_view **lines; /* of each view, on the board */
     struct tally **tallies;    /* in them */
+    enum on_error on_error[VERDICT_COUNT];
+    struct err refusal;     /* an event that is not to be passed; code 0: none */
+    size_t letter_bytes;    /* what all letters that are on their way may take */
+    uint64_t lives;         /* of shards */
+    struct header *headers; /* scratch, of a letter */
+    size_t header_cap;
     int64_t wall_ms;
     int64_t mono_ms;
     int64_t gap_ms;     /* between the two clocks */

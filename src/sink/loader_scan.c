@@ -223,12 +223,14 @@ int loader_take_load(struct loader *loader, const struct question *question,
 {
     if (question->round != loader->round)
         return 0;
+    bool is_other_type =
+        reply->type == REDIS_REPLY_ERROR && strncmp(reply->str, "WRONGTYPE", 9) == 0;
+    if (reply->type == REDIS_REPLY_ERROR && !is_other_type)
+        return link_refuse(&loader->link, mono_ms, reply->str, err);
     if (question->kind == ASK_OWN)
         return take_own(loader, reply, mono_ms);
-    if (reply->type == REDIS_REPLY_ERROR && strncmp(reply->str, "WRONGTYPE", 9) == 0)
+    if (is_other_type)
         take_other_type(loader, question);
-    else if (reply->type == REDIS_REPLY_ERROR)
-        return link_refuse(&loader->link, mono_ms, reply->str, err);
     else if (question->kind == ASK_SCAN)
         take_page(loader, question->number, reply, mono_ms);
     else

@@ -12,6 +12,7 @@ static const struct redis_error rows[] = {
     {"ERR Client sent AUTH", NEEDS_PERSON, "redis.url has a password, and Redis has none"},
     {"ERR AUTH",   NEEDS_PERSON,     "redis.url has a password, and Redis has none"},
     {"NOPERM",     NEEDS_PERSON,     "the Redis user lacks a right"},
+    {"EXECABORT Transaction discarded because of: NOPERM", NEEDS_PERSON, "the Redis user lacks a right"},
     {"ERR DB index", NEEDS_PERSON,   "redis.url names a database that Redis does not have"},
     {"MOVED",      NEEDS_PERSON_NOW, "Redis Cluster is not supported: name a single primary"},
     {"CROSSSLOT",  NEEDS_PERSON_NOW, "Redis Cluster is not supported: name a single primary"},

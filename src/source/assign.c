@@ -82,10 +82,18 @@ static int64_t wanted_start(const struct assign_facts *facts, const struct assig
     return smaller(looked_up, facts->log_end);
 }
 
+/* Where the unit is caught up. */
+static int64_t last_offset(const struct assign_facts *facts)
+{
+    bool has_bound = facts->is_bounded && facts->until >= 0;
+    return has_bound ? smaller(facts->until, facts->log_end) : facts->log_end;
+}
+
 void assign_decide(const struct assign_facts *facts, const struct assign_needs *needs,
                    bool has_timestamps, int64_t looked_up, struct plan *ret)
 {
-    int64_t wanted = wanted_start(facts, needs, has_timestamps, looked_up);
+    int64_t live_at = last_offset(facts);
+    int64_t wanted = smaller(wanted_start(facts, needs, has_timestamps, looked_up), live_at);
     int64_t again = wanted;
     if (has_reset(facts))
         again = smaller(again, facts->committed);
@@ -95,7 +103,7 @@ void assign_decide(const struct assign_facts *facts, const struct assign_needs *
     *ret = (struct plan){
         .start = larger(start, facts->log_start),
         .again = larger(again, facts->log_start),
-        .live_at = facts->log_end,
+        .live_at = live_at,
         .log_start = facts->log_start,
         .wanted = wanted,
         .commit_at_least = at_least_zero(smaller(facts->committed, facts->log_end)),

@@ -25,19 +25,23 @@ void kafka_release(struct kafka_source *source)
 
 /* --- begin and hold --- */
 
+static void hold(struct kafka_source *source, struct kafka_unit *unit)
+{
+    source->is_dirty = source->is_dirty || unit->has_begun;
+    unit->has_begun = false;
+}
+
 void kafka_begin_unit(struct kafka_source *source, struct kafka_unit *unit, int64_t start)
 {
     if (!unit->unit.is_assigned || unit->waits_lookup || (unit->has_begun && unit->next == start))
         return;
     unit->next = start;
     unit->is_doubted = false;
+    if (start >= unit->until) {
+        hold(source, unit);
+        return;
+    }
     unit->has_begun = source->is_dirty = true;
-}
-
-static void hold(struct kafka_source *source, struct kafka_unit *unit)
-{
-    source->is_dirty = source->is_dirty || unit->has_begun;
-    unit->has_begun = false;
 }
 
 /* --- poll --- */
@@ -106,6 +110,14 @@ static bool is_readable(const struct kafka_source *source, const struct kafka_un
     return unit != NULL && unit->has_begun && !source->is_paused;
 }
 
+/* All that is to be read of it has been handed out. */
+static void end_at_bound(struct kafka_source *source, struct kafka_unit *unit)
+{
+    unit->next = unit->until;
+    hold(source, unit);
+    source->handler.reached(source->handler.arg, unit->lent, unit->until);
+}
+
 /* Librdkafka tells of an end and of most errors in the place of a record. */
 static void on_signal(struct kafka_source *source, const rd_kafka_message_t *message)
 {
@@ -114,6 +126,10 @@ static void on_signal(struct kafka_source *source, const rd_kafka_message_t *mes
     if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
         if (!is_readable(source, unit) || message->offset < unit->next)
             return;
+        if (message->offset >= unit->until) {
+            end_at_bound(source, unit);
+            return;
+        }
         unit->next = message->offset;
         source->handler.reached(source->handler.arg, unit->lent, message->offset);
     } else if (message->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET) {
@@ -181,6 +197,10 @@ int kafka_poll(struct source *base, int64_t timeout_ms, struct unit **ret_unit, 
     struct kafka_unit *unit = kafka_unit_of(source, message->rkt, message->partition);
     if (!is_readable(source, unit) || message->offset < unit->next)
         return 0; /* of an earlier assignment */
+    if (message->offset >= unit->until) {
+        end_at_bound(source, unit);
+        return 0;
+    }
     unit->next = message->offset + 1;
     fill(message, ret);
     *ret_unit = unit->lent;
@@ -188,6 +208,22 @@ int kafka_poll(struct source *base, int64_t timeout_ms, struct unit **ret_unit, 
 }
 
 /* --- the rest of the interface --- */
+
+/* librdkafka reads them when it is asked, which for most records it never is. */
+static bool kafka_header(struct source *base, size_t i, struct header *ret)
+{
+    const struct kafka_source *source = kafka_of(base);
+    rd_kafka_headers_t *headers = NULL;
+    const char *name = NULL;
+    const void *value = NULL;
+    size_t len = 0;
+    if (source->message == NULL ||
+        rd_kafka_message_headers(source->message, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR ||
+        rd_kafka_header_get_all(headers, i, &name, &value, &len) != RD_KAFKA_RESP_ERR_NO_ERROR)
+        return false;
+    *ret = (struct header){name, {value, len}};
+    return true;
+}
 
 /* An empty list in place of rd_kafka_pause_partitions(), which loses or repeats offsets in some
  * versions; the fetchers begin anew at explicit offsets. */
@@ -276,6 +312,7 @@ static const char *kafka_cluster(struct source *base)
 
 const struct source_ops KAFKA_OPS = {
     .poll = kafka_poll,
+    .header = kafka_header,
     .commit = kafka_commit,
     .pause = kafka_pause,
     .begin = kafka_begin,

@@ -108,7 +108,7 @@ static bool takes(rd_kafka_conf_t *conf, const char *name, const char *value, st
     return false;
 }
 
-static int set(rd_kafka_conf_t *conf, const char *name, const char *value, struct err *err)
+int kafka_conf_set(rd_kafka_conf_t *conf, const char *name, const char *value, struct err *err)
 {
     return takes(conf, name, value, err) ? 0 : err_wrap(err, "kafka.librdkafka.%s", name);
 }
@@ -132,30 +132,35 @@ static void set_defaults(rd_kafka_conf_t *conf, const struct pair *pairs, size_t
     }
 }
 
+/* A producer's are the dead letters' (kafka_letters_conf.c). */
 static int set_properties(rd_kafka_conf_t *conf, const struct options *options, struct err *err)
 {
-    for (size_t i = 0; i < options->librdkafka_count; i++) {
+    struct buf sides = {NULL, 0, 0};
+    int rc = 0;
+    kafka_property_sides(&sides);
+    for (size_t i = 0; i < options->librdkafka_count && rc == 0; i++) {
         const struct property *property = &options->librdkafka[i];
         if (find(OWNED, sizeof OWNED / sizeof *OWNED, property->name) != NULL)
-            return err_set(err, ERR_CONFIG,
-                           "kafka.librdkafka.%s: is the worker's own to set, leave it out",
-                           property->name);
-        int rc = set(conf, property->name, property->value, err);
-        if (rc < 0)
-            return rc;
+            rc = err_set(err, ERR_CONFIG,
+                         "kafka.librdkafka.%s: is the worker's own to set, leave it out",
+                         property->name);
+        else if (kafka_property_side(&sides, property->name) != 'P')
+            rc = kafka_conf_set(conf, property->name, property->value, err);
     }
-    return 0;
+    buf_fini(&sides);
+    return rc;
 }
 
 static int set_owned(rd_kafka_conf_t *conf, const struct options *options, struct err *err)
 {
     for (size_t i = 0; i < sizeof OWNED / sizeof *OWNED; i++) {
-        int rc = OWNED[i].value != NULL ? set(conf, OWNED[i].name, OWNED[i].value, err) : 0;
+        int rc =
+            OWNED[i].value != NULL ? kafka_conf_set(conf, OWNED[i].name, OWNED[i].value, err) : 0;
         if (rc < 0)
             return rc;
     }
-    int rc = set(conf, "bootstrap.servers", options->kafka_brokers, err);
-    return rc < 0 ? rc : set(conf, "group.id", options->kafka_group_id, err);
+    int rc = kafka_conf_set(conf, "bootstrap.servers", options->kafka_brokers, err);
+    return rc < 0 ? rc : kafka_conf_set(conf, "group.id", options->kafka_group_id, err);
 }
 
 /* Two workers of one process are two clients: equal names confuse assignors and people, and equal
@@ -171,12 +176,12 @@ static int set_names(rd_kafka_conf_t *conf, const struct options *options,
     else
         (void)snprintf(name, sizeof name, "tidewheel-%ld-%d%s", (long)getpid(), source->number,
                        what);
-    int rc = set(conf, "client.id", name, err);
+    int rc = kafka_conf_set(conf, "client.id", name, err);
     const char *instance = property_of(options, "group.instance.id");
     if (rc < 0 || instance == NULL)
         return rc;
     (void)snprintf(name, sizeof name, "%s-%d%s", instance, source->number, what);
-    return set(conf, "group.instance.id", name, err);
+    return kafka_conf_set(conf, "group.instance.id", name, err);
 }
 
 /* librdkafka's levels are syslog's. What is an error to it (a broker that does not answer, say) is
@@ -200,17 +205,24 @@ static struct log_site *site_of(const char *facility)
     return &sites[hash % (sizeof sites / sizeof *sites)];
 }
 
-/* Called by librdkafka's threads. Contexts of `debug` speak at its level 7. */
+/* Contexts of `debug` speak at librdkafka's level 7. */
+void kafka_log(int number, const char *client, int level, const char *facility, const char *text)
+{
+    enum log_level ours = log_level_of(level);
+    if (ours == LOG_DEBUG)
+        log_debug("kafka", "worker=%d client=%s facility=%s text=\"%s\"", number, client, facility,
+                  text);
+    else
+        log_line_limited(site_of(facility), ours, "kafka",
+                         "worker=%d client=%s facility=%s text=\"%s\"", number, client, facility,
+                         text);
+}
+
+/* Called by librdkafka's threads. */
 static void on_log(const rd_kafka_t *handle, int level, const char *facility, const char *text)
 {
     const struct kafka_source *source = handle != NULL ? rd_kafka_opaque(handle) : NULL;
-    int number = source != NULL ? source->number : -1;
-    enum log_level ours = log_level_of(level);
-    if (ours == LOG_DEBUG)
-        log_debug("kafka", "worker=%d facility=%s text=\"%s\"", number, facility, text);
-    else
-        log_line_limited(site_of(facility), ours, "kafka", "worker=%d facility=%s text=\"%s\"",
-                         number, facility, text);
+    kafka_log(source != NULL ? source->number : -1, NULL, level, facility, text);
 }
 
 /* Called inside rd_kafka_consumer_poll(), as on_rebalance() is. */

@@ -75,7 +75,7 @@ struct kafka_unit *kafka_unit_make(struct kafka_topic *topic, int32_t partition)
         unit->lent = &unit->unit;
         unit->reset_done = -1;
         unit->commit_due = -1;
-        unit->alive_ms = INT64_MAX;
+        unit->alive_ms = unit->until = INT64_MAX;
         topic->units[partition] = unit;
     }
     return topic->units[partition];

@@ -9,8 +9,8 @@ enum { ATTEMPT_MS = 1000, BACKOFF_MS_MIN = 100, BACKOFF_MS_MAX = 2000 };
 /* ListOffsets takes these in place of a timestamp. */
 enum { AT_END = RD_KAFKA_OFFSET_END, AT_BEGINNING = RD_KAFKA_OFFSET_BEGINNING };
 
-static const char *const STEP_NAMES[] = {"committed", "member", "end",
-                                         "beginning", "zero",   "since"};
+static const char *const STEP_NAMES[] = {"committed", "member", "end",  "beginning",
+                                         "zero",      "since",  "until"};
 
 void lookup_stop(struct lookup *lookup)
 {
@@ -77,6 +77,13 @@ static rd_kafka_topic_partition_t *answer(struct kafka_source *source, enum look
                                               unit->unit.partition);
 }
 
+/* Nobody asks for it, or it has not been asked for yet: -1, as when there is no such record. */
+static int64_t until_of(struct kafka_source *source, const struct kafka_unit *unit)
+{
+    bool is_asked = source->lookup.answers[LOOKUP_UNTIL] != NULL;
+    return is_asked ? answer(source, LOOKUP_UNTIL, unit)->offset : -1;
+}
+
 static struct assign_facts facts_of(struct kafka_source *source, const struct kafka_unit *unit)
 {
     const rd_kafka_topic_partition_t *committed = answer(source, LOOKUP_COMMITTED, unit);
@@ -88,6 +95,8 @@ static struct assign_facts facts_of(struct kafka_source *source, const struct ka
         .metadata_len = committed->metadata_size,
         .parked = source->handler.position(source->handler.arg, &unit->unit),
         .is_reset_done = committed->offset >= 0 && unit->reset_done == committed->offset,
+        .is_bounded = source->handler.until_ms > 0,
+        .until = until_of(source, unit),
     };
 }
 
@@ -99,6 +108,8 @@ static int64_t question(struct kafka_source *source, enum lookup_step step,
         return AT_END;
     if (step == LOOKUP_BEGINNING)
         return AT_BEGINNING;
+    if (step == LOOKUP_UNTIL)
+        return source->handler.until_ms;
     if (step != LOOKUP_SINCE)
         return 0;
     struct assign_facts facts = facts_of(source, unit);
@@ -137,6 +148,8 @@ static rd_kafka_resp_err_t ask(struct kafka_source *source, enum lookup_step ste
 {
     if (step == LOOKUP_PROBE)
         return probe_membership(source);
+    if (step == LOOKUP_UNTIL && source->handler.until_ms == 0)
+        return RD_KAFKA_RESP_ERR_NO_ERROR;
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(16);
     source->lookup.answers[step] = list;
     FOR_EACH_UNIT(unit, source)
@@ -211,10 +224,15 @@ static void decide(struct kafka_source *source, struct kafka_unit *unit)
     bool has_timestamps = is_empty || answer(source, LOOKUP_ZERO, unit)->offset >= 0;
     int64_t looked_up = answer(source, LOOKUP_SINCE, unit)->offset;
     struct plan plan;
+    if (facts.is_bounded && !has_timestamps) {
+        kafka_fail(source, "this Kafka looks up no timestamps: reading cannot end at one");
+        return;
+    }
     assign_decide(&facts, &topic->needs, has_timestamps, looked_up < 0 ? -1 : looked_up, &plan);
     report(source, unit, &facts, &plan);
     unit->next = plan.start;
     unit->live_at = plan.live_at;
+    unit->until = facts.is_bounded ? plan.live_at : INT64_MAX;
     unit->reset_done = plan.is_reset ? facts.committed : -1;
     unit->unit.partition_count = topic->partition_count;
     unit->unit.is_assigned = unit->is_known = true;

@@ -43,14 +43,8 @@ static void *destroy_handle(void *handle)
     return NULL;
 }
 
-/* rd_kafka_destroy() has no timeout and has been seen to hang (K1, K18): it gets a thread. */
-static bool destroy_within(rd_kafka_t *handle, int64_t deadline_ms)
+bool kafka_join_within(pthread_t thread, int64_t deadline_ms)
 {
-    pthread_t thread;
-    if (pthread_create(&thread, NULL, destroy_handle, handle) != 0) {
-        rd_kafka_destroy(handle);
-        return true;
-    }
     int64_t left_ms = deadline_ms - clock_mono_ms();
     left_ms = left_ms < SLICE_MS ? SLICE_MS : left_ms;
     struct timespec until;
@@ -65,6 +59,16 @@ static bool destroy_within(rd_kafka_t *handle, int64_t deadline_ms)
         return true;
     (void)pthread_detach(thread);
     return false;
+}
+
+/* rd_kafka_destroy() has no timeout and has been seen to hang (K1, K18): it gets a thread. */
+bool kafka_destroy_within(rd_kafka_t *handle, int64_t deadline_ms)
+{
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, destroy_handle, handle) == 0)
+        return kafka_join_within(thread, deadline_ms);
+    rd_kafka_destroy(handle);
+    return true;
 }
 
 static void disconnect(struct kafka_source *source)
@@ -82,7 +86,7 @@ bool kafka_free(struct kafka_source *source, int64_t deadline_ms)
     kafka_drop_all(source);
     if (source->handle != NULL) {
         disconnect(source);
-        if (!destroy_within(source->handle, deadline_ms))
+        if (!kafka_destroy_within(source->handle, deadline_ms))
             return false;
     }
     if (source->conf != NULL)

@@ -9,7 +9,9 @@
  *     kafka_nudge.c   a full queue that has been emptied
  *     kafka_adopt.c   other topics, while all goes on
  *     kafka_reader.c  the second consumer, without a group
+ *     kafka_reset.c   a group from outside: its members, and its offsets
  *     kafka_ends.c    the ends of a topic's logs, for who only looks
+ *     kafka_property.c   which properties are a consumer's, and which a producer's
  *
  * A unit's way, all of it inside source_poll():
  *
@@ -18,7 +20,8 @@
  *     handler->assigned      is_assigned
  *     begin()                has_begun; is_dirty: before the next record is asked for, librdkafka is
  *                            given the full list with explicit offsets
- *     records                dropped unless is_assigned, has_begun, not paused, offset >= next
+ *     records                dropped unless is_assigned, has_begun, not paused, offset >= next; the
+ *                            first one at `until` is not handed out, and holds the unit
  *     hold()                 not has_begun; is_dirty
  *     restart()              as hold(); waits_lookup
  *     on_rebalance(REVOKE)   handler->revoked; kept, not owned
@@ -36,6 +39,7 @@
 #include "tidewheel/source.h"
 
 #include <librdkafka/rdkafka.h>
+#include <pthread.h>
 
 enum { KAFKA_PROBE_MS = 10000 }; /* how often the partition counts are looked at */
 
@@ -44,6 +48,7 @@ struct kafka_unit {
     struct unit *lent;  /* to the handler: unit; of a reader, the main source's */
     int64_t next;       /* the lowest offset that may come next */
     int64_t live_at;    /* of the last plan */
+    int64_t until;      /* the first offset that is left alone; INT64_MAX: none is */
     int64_t reset_done; /* the person's offset that the state was read again for; -1 */
     int64_t commit_due; /* not sent yet; -1 */
     int64_t alive_ms; /* the lookup under way reads as if the group had died then; INT64_MAX: no */
@@ -72,6 +77,7 @@ enum lookup_step {
     LOOKUP_BEGINNING,
     LOOKUP_ZERO,
     LOOKUP_SINCE,
+    LOOKUP_UNTIL,
     LOOKUP_STEPS
 };
 
@@ -136,6 +142,9 @@ int kafka_subscribe(struct kafka_source *source, struct err *err) MUST_CHECK;
 /* False: librdkafka is not gone yet, and what is left of source is left to the system. */
 bool kafka_free(struct kafka_source *source, int64_t deadline_ms);
 bool kafka_close(struct source *base, int64_t wait_ms);
+/* False: it has not ended, or is not gone, yet. */
+bool kafka_join_within(pthread_t thread, int64_t deadline_ms);
+bool kafka_destroy_within(rd_kafka_t *handle, int64_t deadline_ms);
 
 /* kafka_commit.c */
 void kafka_commit(struct source *base, const struct commit *commits, size_t count, int64_t wait_ms);
@@ -149,10 +158,20 @@ rd_kafka_resp_err_t kafka_commit_probe(struct kafka_source *source,
 /* kafka_conf.c */
 int kafka_conf_new(struct kafka_source *source, const struct options *options,
                    struct err *err) MUST_CHECK;
+/* A line of librdkafka's own, from any thread. client: NULL where the number says it all. */
+void kafka_log(int number, const char *client, int level, const char *facility, const char *text);
+int kafka_conf_set(rd_kafka_conf_t *conf, const char *name, const char *value,
+                   struct err *err) MUST_CHECK;
 void kafka_error(struct kafka_source *source, rd_kafka_resp_err_t code, const char *reason);
 void kafka_fail(struct kafka_source *source, const char *format, ...) PRINTF_LIKE(2, 3);
 void kafka_away(struct kafka_source *source, const char *advice, const char *reason);
 void kafka_answers(struct kafka_source *source); /* Kafka has answered: it is not away */
+
+/* kafka_property.c */
+/* librdkafka's list of properties, and whose one is by it: 'C' a consumer's, 'P' a producer's, '*' both
+ * or not known. */
+void kafka_property_sides(struct buf *ret);
+char kafka_property_side(struct buf *sides, const char *name);
 
 /* kafka_group.c */
 void kafka_rebalance(struct kafka_source *source, rd_kafka_resp_err_t code,

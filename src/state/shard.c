@@ -466,10 +466,13 @@ void shard_written(struct shard *shard, struct entity_ref ref, int64_t as_of_ms,
 
 int64_t shard_durable(const struct shard *shard)
 {
-    int64_t durable = ledger_durable(&shard->ledger);
+    int64_t written = ledger_written(&shard->ledger);
+    int64_t delivered = ledger_delivered(&shard->ledger);
     /* What the pass has left to the ledger is held with offsets later than those unsaid. */
-    bool is_unsaid = !shard->is_live || shard->is_passing || durable < shard->said_at;
-    return is_unsaid && shard->started_at < durable ? shard->started_at : durable;
+    bool is_unsaid = !shard->is_live || shard->is_passing || written < shard->said_at;
+    if (is_unsaid && shard->started_at < written)
+        written = shard->started_at;
+    return delivered < written ? delivered : written;
 }
 
 /* One that is away is none until it is back. */

@@ -65,6 +65,7 @@ class Run:
         self.kafka = kafka.Kafka()
         self.pair = redis_server.Pair()
         self.kafka.create(TOPIC, streams.PARTITIONS)
+        self.kafka.allow("topic", TOPIC, "read")
         self.stream = streams.Stream(self.kafka.servers, TOPIC, rate, f"events {seed}")
         self.recovery = readers.Recovery(self.pair, self.stream)
         self.world = worlds.World(self.kafka, self.pair, TOPIC, self.recovery,

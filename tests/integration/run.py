@@ -50,8 +50,11 @@ class Runner:
         try:
             one.function(stage)
             stage.check_processes()
+            stage.check_rights()
             self.say("passed", name, f"({time.monotonic() - begun:.1f} s)",
                      stage.tails() if self.is_verbose else "")
+        except scene.Skip as reason:
+            self.say("skipped", name, f"({reason})")
         except BaseException:  # pylint: disable=broad-except
             self.say("failed", name, f"({time.monotonic() - begun:.1f} s)",
                      traceback.format_exc() + stage.tails())

@@ -11,6 +11,7 @@ A test is a function whose name is the sentence that it proves. All share one br
 and Redis are its own. When it fails, the tails of its processes' output are shown.
 """
 
+import functools
 import itertools
 import json
 import os
@@ -37,6 +38,7 @@ TESTS = []
 
 
 
+@functools.cache
 def can_confine():
     """Linux 6.3, libseccomp, systemd-analyze, and no sanitizer, which needs more rights."""
     program = pathlib.Path(worker_process.binary()).read_bytes()
@@ -61,6 +63,10 @@ BOTH = tuple(FORMS)
 PLAIN = ("plain",)
 
 
+class Skip(Exception):
+    """Raised by a test: what it needs is not here. It is said, and counted."""
+
+
 class Test:
     def __init__(self, function, needs, alone, form):
         self.function, self.needs, self.alone, self.form = function, set(needs), alone, form
@@ -83,11 +89,12 @@ def now_ms():
 class Record:
     """What goes into a partition; None is no key, no value."""
 
-    def __init__(self, value, key=None, partition=None, timestamp_ms=None):
+    def __init__(self, value, key=None, partition=None, timestamp_ms=None, headers=()):
         self.value = json.dumps(value).encode() if isinstance(value, dict) else value
         self.key = str(key).encode() if isinstance(key, (int, str)) else key
         self.partition = partition
         self.timestamp_ms = timestamp_ms
+        self.headers = headers  # pairs of texts
 
 
 def event(user, type="purchase", ts=None, partition=None, record_ms=None, **more):
@@ -120,6 +127,25 @@ features:
 {more}"""
 
 
+class Letter:
+    """A record as tidewheel-topics prints it; None is no key, no value."""
+
+    def __init__(self, _partition, _offset, timestamp_ms, key, value, *headers):
+        self.timestamp_ms = int(timestamp_ms)
+        self.key, self.value = (None if text == "-" else bytes.fromhex(text) for text in (key, value))
+        self.headers = {}
+        for header in headers:
+            name, _, text = header.partition("=")
+            self.headers[name] = bytes.fromhex(text).decode()
+
+    def at(self):
+        """Where its record lies: (partition, offset)."""
+        return int(self.headers["tidewheel.partition"]), int(self.headers["tidewheel.offset"])
+
+    def reason(self):
+        return self.headers["tidewheel.reason"]
+
+
 class Scene:
     numbers = itertools.count(1)
 
@@ -135,11 +161,14 @@ class Scene:
 
     # ---- the world
 
-    def topic(self, partitions=1, name="events"):
+    def topic(self, partitions=1, name="events", right="read"):
+        """right: what the worker may do with it, "read" or "write"; None: nothing."""
         topic = f"{name}-{self.number}"
         if name + "-" in "".join(f"{known}-" for known in self.partitions):
             topic += f"-{len(self.partitions)}"
         self.kafka.create(topic, partitions)
+        if right:
+            self.kafka.allow("topic", topic, right)
         self.partitions[topic] = partitions
         return topic
 
@@ -162,6 +191,12 @@ class Scene:
         for one in self.processes:
             for line in list(one.output):
                 assert not CRASH.search(line), f"{one.name}: {line}"
+
+    def check_rights(self):
+        """Nothing was asked of Redis that its user may not, also where it was put up with."""
+        for server in self.redises:
+            if server.process.is_running():
+                assert server.call("ACL", "LOG") == [], server.call("ACL", "LOG")
 
     def close(self):
         for one in self.processes:
@@ -195,7 +230,8 @@ class Scene:
             self.records.append((topic, record.value or b"", record.timestamp_ms, record.partition))
         lengths = [-1 if text is None else len(text) for text in (record.key, record.value)]
         head = f"!raw {record.partition} {record.timestamp_ms} {lengths[0]} {lengths[1]}\n".encode()
-        return head + key + (record.value or b"") + b"\n"
+        headers = "".join(f"!header {name} {value}\n" for name, value in record.headers).encode()
+        return headers + head + key + (record.value or b"") + b"\n"
 
     def feed(self, topic, lines, *flags):
         file = process.folder("produce") / "lines"
@@ -220,6 +256,10 @@ class Scene:
     def ends(self, topic):
         """{partition: (begin, end)}"""
         return {int(row[1]): (int(row[2]), int(row[3])) for row in self.kafka.topics("ends", topic)}
+
+    def letters(self, topic):
+        """What the topic holds, in order of its partitions."""
+        return [Letter(*row) for row in self.kafka.topics("dump", topic)]
 
     def is_committed(self, topic, group=None):
         ends, committed = self.ends(topic), self.committed(topic, group)

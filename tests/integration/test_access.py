@@ -1,9 +1,9 @@
 """The Redis user of README.md has the rights that are needed, and no others."""
 
 import re
-import shlex
 import subprocess
 
+import rights
 from process import TREE
 from scene import BOTH, event, field, shop, test, until
 from worker import binary
@@ -12,20 +12,6 @@ from worker import binary
 SPEAKERS = ["src/sink/*.c", "src/commit/*.c", "src/run/*.c", "src/cli/state.c", "src/cli/get.c"]
 COMMAND = re.compile(r'"([A-Z]+)"(?:, "(USAGE)")?')
 NO_RIGHT = {"auth", "readonly"}  # anybody may; a word of an error
-
-
-class As:
-    """A server as one of its users sees it."""
-
-    def __init__(self, redis, user, password, db):
-        self.url = f"redis://{user}:{password}@127.0.0.1:{redis.port}/{db}"
-
-
-def readme_user():
-    """The words of README.md's `acl setuser`, behind that."""
-    text = (TREE / "README.md").read_text(encoding="utf-8").replace("\\\n", " ")
-    line = next(line for line in text.splitlines() if "redis-cli acl setuser " in line)
-    return shlex.split(line)[3:]
 
 
 def spoken(redis):
@@ -46,7 +32,7 @@ def asked(worker, *words):
 
 @test
 def the_user_of_the_readme_may_say_what_the_sources_say_and_nothing_else(scene):
-    granted = {word[1:] for word in readme_user() if word.startswith("+")}
+    granted = {word[1:] for word in rights.redis()[2] if word.startswith("+")}
     needed = spoken(scene.redis()) - NO_RIGHT
     assert granted == needed, f"only granted: {granted - needed}, only needed: {needed - granted}"
 
@@ -54,14 +40,10 @@ def the_user_of_the_readme_may_say_what_the_sources_say_and_nothing_else(scene):
 @test(forms=BOTH)
 def the_user_of_the_readme_can_run_the_worker_state_and_get(scene):
     topic, redis = scene.topic(2), scene.redis()
-    user, *rules = readme_user()
-    password = next(rule[1:] for rule in rules if rule.startswith(">"))
-    assert redis.call("ACL", "SETUSER", user, *rules) == b"OK"
-    limited = As(redis, user, password, 0)
     redis.call("SET", "features:user:2", "in the way", "EX", "1000")
     scene.produce(topic, [event(number, amount=number) for number in range(100)])
     views = [shop(topic), shop(topic, "[1h]", "outlet")]
-    worker = scene.worker(limited, views)
+    worker = scene.worker(redis, views)
     scene.until_committed(topic)
     until(lambda: field(redis, 3, "shop_purchase_1h_sum") == 3, 30, "the others are written")
     redis.call("DEL", "features:user:2")
@@ -71,11 +53,10 @@ def the_user_of_the_readme_can_run_the_worker_state_and_get(scene):
     assert ("never checkpointed" in state) == (scene.form == "plain"), state
     worker.drain()
     views = [shop(topic, "[1m, 1h]")]  # what the others have left is cleaned away
-    worker = scene.worker(limited, views)
+    worker = scene.worker(redis, views)
     until(lambda: worker.live_units() == 2, 60, "its units are live")
     if scene.form == "checkpointed":
         scene.until_right(redis, views)
         meta = f"{{tw:{scene.group}:{topic}:0}}:m"
         until(lambda: redis.call("HEXISTS", meta, "outlet:gen") == 0, 60, "what was removed is gone")
     worker.drain()
-    assert redis.call("ACL", "LOG") == [], redis.call("ACL", "LOG")

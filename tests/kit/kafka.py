@@ -3,6 +3,12 @@
     kafka = start()                  KAFKA_BROKERS, else Apache Kafka, else the mock cluster
     kafka.servers                    what goes into kafka.brokers
     kafka.lacks                      what it cannot do: {"timestamps", "transactions", ...}
+    kafka.worker_servers             and worker_properties: how a worker connects
+    kafka.allow("topic", name, "read")
+
+Apache Kafka has two doors: the kit's own tools go through the plain one and may do anything; workers
+go through TLS, log in by SCRAM, and may do what README.md says (rights.py). SECURE=0 lets them through the
+plain one, too.
 
 Kafka's jars are named by kafka/pom.xml, fetched once by Maven, and kept in a cache outside the tree.
 KAFKA_VERSION tries another version. REQUIRE_KAFKA=1 refuses the mock cluster.
@@ -17,14 +23,16 @@ import subprocess
 import sys
 import uuid
 
+import rights
 from process import BUILD, Process, folder, free_port, until
 
 POM = pathlib.Path(__file__).with_name("kafka") / "pom.xml"
 TOOL_PACKAGE = "org.apache.kafka.tools"
+TOOL_FLAGS = {"consumer.group.ConsumerGroupCommand": ["--timeout", "60000"]}  # 5 s are few for a JVM
 
 # What the mock cluster of librdkafka cannot do, by the names that the tests ask for.
 MOCK_LACKS = {"timestamps", "transactions", "growth", "tools", "restart", "large records",
-              "commits in a rebalance"}
+              "commits in a rebalance", "security"}
 
 JAVA_FLAGS = ["-Xms512m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
               "-XX:-UsePerfData", "-Djava.awt.headless=true",
@@ -34,10 +42,11 @@ SETTINGS = """\
 process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller}
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}{secure_listener}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port}{secure_advertised}
 controller.listener.names=CONTROLLER
-listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
+inter.broker.listener.name=PLAINTEXT
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SECURE:SASL_SSL
 log.dirs={path}/data
 num.network.threads=2
 num.io.threads=4
@@ -55,6 +64,19 @@ log.retention.hours=360
 log.retention.check.interval.ms=1000
 log.initial.task.delay.ms=100
 """
+
+
+# Whoever comes through the plain door is ANONYMOUS, and may do anything.
+SECURE_SETTINGS = """\
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+allow.everyone.if.no.acl.found=false
+super.users=User:ANONYMOUS
+sasl.enabled.mechanisms=SCRAM-SHA-256
+listener.name.secure.scram-sha-256.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
+ssl.keystore.type=PEM
+ssl.keystore.location={path}/kafka.pem
+"""
+PASSWORD = "the password of tests"
 
 
 class Unavailable(Exception):
@@ -107,6 +129,14 @@ class Broker:
 
     lacks = frozenset()
     session_ms = 6000
+    worker_properties = {}
+
+    @property
+    def worker_servers(self):
+        return self.servers
+
+    def allow(self, kind, name, operation):
+        """The worker's user may do this; where everybody may do anything, nothing happens."""
 
     def fresh(self):
         """A broker for one test: the same one for all, where topics can be made at any time."""
@@ -138,17 +168,53 @@ class Kafka(Broker):
         self.port = free_port()
         self.servers = f"127.0.0.1:{self.port}"
         self.settings = self.path / "server.properties"
-        self.settings.write_text(
-            SETTINGS.format(port=self.port, controller=free_port(), path=self.path))
+        self.is_secure = os.environ.get("SECURE") != "0"
+        self.secure_port = free_port()
+        self.granted = set()
+        self.lacks = frozenset() if self.is_secure else frozenset({"security"})
+        names = {"port": self.port, "controller": free_port(), "path": self.path,
+                 "secure_listener": "", "secure_advertised": ""}
+        if self.is_secure:
+            names["secure_listener"] = f",SECURE://127.0.0.1:{self.secure_port}"
+            names["secure_advertised"] = f",SECURE://localhost:{self.secure_port}"
+            self.secure()
+        settings = SETTINGS + (SECURE_SETTINGS if self.is_secure else "")
+        self.settings.write_text(settings.format(**names))
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         done = subprocess.run(
             java(self.jars, "kafka.tools.StorageTool", "format",
                  f"--cluster-id={cluster}",  # it may begin with a dash
+                 f"--add-scram=SCRAM-SHA-256=[name={rights.KAFKA_USER},password={PASSWORD}]",
                  "-c", self.settings),
             capture_output=True, text=True, timeout=120, check=False)
         if done.returncode != 0:
             raise Unavailable(f"its storage could not be formatted: {done.stdout}{done.stderr}")
         self.start()
+
+    def secure(self):
+        """The broker's certificate, and how a worker connects then."""
+        certs = rights.certs()
+        (self.path / "kafka.pem").write_text(
+            (certs / "server.key").read_text() + (certs / "server.pem").read_text())
+        password = self.path / "password"
+        password.write_text(PASSWORD + "\n")
+        password.chmod(0o600)
+        self.worker_properties = {
+            "security.protocol": "sasl_ssl", "ssl.ca.location": certs / "ca.pem",
+            "sasl.mechanism": "SCRAM-SHA-256", "sasl.username": rights.KAFKA_USER,
+            "sasl.password_file": password, "broker.address.family": "v4"}
+
+    @property
+    def worker_servers(self):
+        return f"localhost:{self.secure_port}" if self.is_secure else self.servers
+
+    def allow(self, kind, name, operation):
+        if not self.is_secure or (kind, name, operation) in self.granted:
+            return
+        if (kind, operation) not in rights.kafka():
+            raise AssertionError(f"README.md grants no {operation} on a {kind}")
+        self.topics("allow", rights.KAFKA_USER, f"{kind}:{name}:{operation}")
+        self.granted.add((kind, name, operation))
 
     def start(self):
         self.process = Process(java(self.jars, "kafka.Kafka", self.settings), name="kafka")
@@ -167,9 +233,10 @@ class Kafka(Broker):
 
     def tool(self, name, *args):
         """Runs one of Kafka's own tools and returns what it printed."""
-        argv = java(self.jars, f"{TOOL_PACKAGE}.{name}", "--bootstrap-server", self.servers, *args)
+        argv = java(self.jars, f"{TOOL_PACKAGE}.{name}", "--bootstrap-server", self.servers,
+                    *TOOL_FLAGS.get(name, []), *args)
         done = subprocess.run(argv, capture_output=True, text=True, timeout=120, check=False)
-        if done.returncode != 0:
+        if done.returncode != 0 or "Error:" in done.stdout:  # some end with 0 all the same
             raise AssertionError(f"{name} failed: {done.stdout}{done.stderr}")
         return done.stdout
 
@@ -216,7 +283,7 @@ class External(Broker):
     """A broker that somebody else runs, named by KAFKA_BROKERS."""
 
     kind = "KAFKA_BROKERS"
-    lacks = frozenset({"tools", "restart"})
+    lacks = frozenset({"tools", "restart", "security"})
 
     def __init__(self, servers):
         self.servers = servers

@@ -7,6 +7,7 @@
  *     !raw PARTITION TIMESTAMP KEY_LEN VALUE_LEN
  *                                            that many bytes of key and value follow, then a newline;
  *                                            -1 stands for: none
+ *     !header NAME VALUE                     of the next record
  *
  * Without a partition it is murmur2 of the key. Prints `records=N` once all have been delivered.
  */
@@ -23,6 +24,7 @@ struct producer {
     long rate; /* records a second; 0: no limit */
     long records;
     struct timespec begun;
+    rd_kafka_headers_t *headers; /* of the next record; NULL: none */
 };
 
 struct line {
@@ -68,7 +70,8 @@ static void produce(struct producer *producer, const struct line *line)
             producer->client, RD_KAFKA_V_TOPIC(producer->topic),
             RD_KAFKA_V_PARTITION(line->partition), RD_KAFKA_V_KEY(key, key_len),
             RD_KAFKA_V_VALUE(value, value_len), RD_KAFKA_V_TIMESTAMP(line->timestamp_ms),
-            RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_END);
+            RD_KAFKA_V_HEADERS(producer->headers), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
+            RD_KAFKA_V_END);
         if (!code)
             break;
         if (code != RD_KAFKA_RESP_ERR__QUEUE_FULL)
@@ -76,6 +79,7 @@ static void produce(struct producer *producer, const struct line *line)
         rd_kafka_poll(producer->client, 100);
     }
     producer->records++;
+    producer->headers = NULL; /* librdkafka's now */
     rd_kafka_poll(producer->client, 0);
 }
 
@@ -98,10 +102,22 @@ static void read_raw(struct producer *producer, const char *text)
     free(bytes);
 }
 
+static void read_header(struct producer *producer, const char *text)
+{
+    const char *space = strchr(text, ' ');
+    if (space == NULL)
+        DIE("not a header: %s", text);
+    if (producer->headers == NULL)
+        producer->headers = rd_kafka_headers_new(4);
+    rd_kafka_header_add(producer->headers, text, space - text, space + 1, -1);
+}
+
 static bool is_command(struct producer *producer, const char *text)
 {
     if (strncmp(text, "!raw ", 5) == 0)
         read_raw(producer, text);
+    else if (strncmp(text, "!header ", 8) == 0)
+        read_header(producer, text + 8);
     else if (strcmp(text, "!begin") == 0)
         check(rd_kafka_begin_transaction(producer->client));
     else if (strcmp(text, "!commit") == 0)

@@ -1,6 +1,8 @@
 """A private redis-server: started, killed, frozen, and restarted empty or from an older snapshot.
 
-    redis = redis.Server()       redis.url, redis.client() (resp.py)
+    redis = redis.Server()       redis.url, redis.client() (resp.py): may do anything
+    redis.worker_options         redis.* of a worker: the user of README.md (rights.py)
+    redis.Server(tls=True)       no other port than one of TLS, which lets in who has a certificate
     redis.kill()                 as by kill -9; redis.start() comes back empty
     older = redis.snapshot()     redis.kill(); redis.start(older) comes back with what was then
 
@@ -12,20 +14,43 @@ import os
 import shutil
 
 import resp
+import rights
 from process import Process, folder, free_port, until
 
 
+# Keys of templates of the tests' own, beside those of README.md.
+MORE_KEYS = ("~*:post:*", "~*:freshness:*", "~life:*")
+
+
+def login():
+    user, password, _ = rights.redis()
+    return f"{user}:{password}@"
+
+
 class Server:
-    def __init__(self, unix=False, flags=()):
+    def __init__(self, unix=False, flags=(), tls=False):
         """flags: more of redis-server's own; the later of two wins."""
         self.flags = flags
         self.path = folder("redis")
         self.socket = self.path / "socket"
         self.port = 0 if unix else free_port()
         self.url = f"unix://{self.socket}" if unix else f"redis://127.0.0.1:{self.port}/0"
+        self.worker_options = {"url": self.url.replace("://", f"://{login()}")}
+        if tls:
+            self._wear_tls()
         self.process = None
         self.snapshots = 0
         self.start()
+
+    def _wear_tls(self):
+        certs = rights.certs()
+        self.flags = (*self.flags, "--port", "0", "--tls-port", self.port, "--tls-auth-clients", "yes",
+                      "--tls-cert-file", certs / "server.pem", "--tls-key-file", certs / "server.key",
+                      "--tls-ca-cert-file", certs / "ca.pem")
+        self.worker_options = {
+            "url": f"rediss://{login()}localhost:{self.port}/0",
+            "tls": {"ca_file": certs / "ca.pem", "cert_file": certs / "client.pem",
+                    "key_file": certs / "client.key"}}
 
     def start(self, snapshot=None):
         """Empty, or with what the snapshot holds."""
@@ -33,10 +58,11 @@ class Server:
         file.unlink(missing_ok=True)
         if snapshot:
             shutil.copy(snapshot, file)
+        user, _, rules = rights.redis()
         self.process = Process(
             ["redis-server", "--port", self.port, "--bind", "127.0.0.1", "--unixsocket", self.socket,
              "--save", "", "--appendonly", "no", "--dir", self.path, "--loglevel", "warning",
-             "--daemonize", "no", *self.flags], name="redis")
+             "--daemonize", "no", "--user", user, *rules, *MORE_KEYS, *self.flags], name="redis")
         until(self._is_ready, 30, "redis-server answers")
 
     def _is_ready(self):
@@ -79,7 +105,7 @@ class Pair:
     def __init__(self):
         self.path = folder("redis-pair")
         self.socket = self.path / "socket"
-        self.url = f"unix://{self.socket}"
+        self.worker_options = {"url": f"unix://{login()}{self.socket}"}
         self.servers = []
         self.primary = self.add()
         self.replica = self.add()

@@ -141,6 +141,11 @@ def fuzz(suites):
                     found, TREE / "tests" / "fuzz" / "corpus" / name], timeout_s=float(seconds) + 300)
 
 
+def cli(suites):
+    for file in sorted((TREE / "tests" / "cli").glob("test_*.py")):
+        suites.run(f"cli {file.stem[5:]}", [sys.executable, file])
+
+
 def deploy(suites):
     suites.run("deployment files", [sys.executable, "tests/lint/deploy.py"])
 
@@ -156,7 +161,7 @@ def integration(suites):
                is_shown=True)
 
 
-ALL = [unit, model, golden, pipelines, corpus, deploy, sim, integration]
+ALL = [unit, model, golden, pipelines, corpus, cli, deploy, sim, integration]
 SUITES = {suite.__name__: suite for suite in [*ALL, fuzz]}
 
 

@@ -3,16 +3,20 @@
     worker = Worker(kafka, redis, "group-1", [PIPELINE], workers=2)  or checkpoint="off": plain
     worker.lines("unit", state="live")       [{"at": "unit", "state": "live", "position": "12", ...}]
     worker.drain()                           SIGTERM, exit code 0
+    worker.get("/readyz")                    (status, body); Worker(..., http="127.0.0.1:0")
+    worker.metrics()                         /metrics, read by prom.py
 
 TIDEWHEEL_BIN names another build.
 """
 
+import http.client
 import json
 import os
 import re
 import signal
 import sys
 
+import prom
 from process import BUILD, TREE, Process, folder, until
 
 FIELD = re.compile(r'([A-Za-z0-9_:]+)=("(?:[^"\\]|\\.)*"|\S*)')
@@ -27,12 +31,11 @@ CONFIG = """\
 kafka:
   brokers: "{servers}"
   group_id: "{group}"
-  librdkafka:
+  librdkafka: {properties}
     session.timeout.ms: {session_ms}
     heartbeat.interval.ms: {heartbeat_ms}
     topic.metadata.refresh.interval.ms: {refresh_ms}
-redis:
-  url: "{redis}"
+redis: {redis}
 pipelines: [{pipelines}]
 workers: {workers}
 checkpoint: {{interval: {checkpoint}}}
@@ -43,6 +46,11 @@ http: {{listen: "{http}"}}
 
 def binary():
     return os.environ.get("TIDEWHEEL_BIN") or str(BUILD / "tidewheel")
+
+
+def lines(options):
+    """A dict as lines of the mapping that is open."""
+    return "".join(f'\n    {name}: "{value}"' for name, value in options.items())
 
 
 def parse(line):
@@ -59,16 +67,22 @@ def is_live(row):
 class Worker(Process):
     def __init__(self, kafka, redis, group, pipelines, workers=2, session_ms=6000,
                  refresh_ms=300_000, checkpoint="1s", extra="", flags=(), env=None, name="worker", http="",
-                 launcher=()):
+                 launcher=(), command="run", is_allowed=True):
+        """is_allowed: its user may use the group."""
         self.folder = folder("worker")
         self.config = self.folder / "tidewheel.yaml"
+        self.config.touch(0o600)  # it holds the password of Redis
         self.settings = {
-            "servers": kafka.servers, "group": group, "redis": redis.url, "workers": workers,
+            "servers": kafka.worker_servers, "group": group,
+            "properties": lines(kafka.worker_properties),
+            "redis": json.dumps(redis.worker_options, default=str), "workers": workers,
             "session_ms": session_ms, "heartbeat_ms": session_ms // 10, "refresh_ms": refresh_ms,
             "checkpoint": checkpoint, "extra": extra, "http": http}
         self.configure(pipelines)
         self.workers = workers
-        super().__init__([*launcher, binary(), "run", "-c", self.config, *flags], name=name, env=env)
+        if is_allowed:
+            kafka.allow("group", group, "read")
+        super().__init__([*launcher, binary(), command, "-c", self.config, *flags], name=name, env=env)
 
     def configure(self, pipelines, **settings):
         """Writes the configuration and the pipelines: what the next start, or reload, reads."""
@@ -120,6 +134,24 @@ class Worker(Process):
         live = {(row["worker"], row["topic"], row["partition"]): is_live(row)
                 for row in self.lines("unit")}
         return sum(live.values())
+
+    def address(self):
+        """Where it really listens: host:port."""
+        return until(lambda: self.lines("http"), 30, "the worker listens")[0]["listen"]
+
+    def get(self, path, method="GET"):
+        connection = http.client.HTTPConnection(self.address(), timeout=10)
+        try:
+            connection.request(method, path)
+            answer = connection.getresponse()
+            return answer.status, answer.read().decode()
+        finally:
+            connection.close()
+
+    def metrics(self):
+        status, text = self.get("/metrics")
+        assert status == 200, text
+        return prom.read(text)
 
     def counters(self):
         """What was printed at exit: {"records": 12, "future": 1}; those of several views added up."""

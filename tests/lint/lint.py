@@ -6,7 +6,8 @@
 Floors: includes go down or level. Each library in its one place. Floors 1 and 2 have no clock, log,
 I/O or thread. Log lines have formats that log.h reads. Each header compiles alone and has its promise
 lines. No function over 60 lines, no file over 500. The format is clang-format's. No name of ours is
-one that a library exports: the dynamic linker would give the library ours.
+one that a library exports: the dynamic linker would give the library ours. What is made from the
+tables is in step with them.
 """
 
 import os
@@ -16,6 +17,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
+
+import generated
 
 TREE = pathlib.Path(__file__).resolve().parents[2]
 BUILD = TREE / os.environ.get("BUILD", "build")
@@ -39,6 +42,7 @@ MODULES = {
     "quantity": 1, "redis_url": 1, "assign": 1, "expire": 1, "board": 1, "histogram": 1,
     "address": 1,
     "batch": 2, "checkpoint": 2, "meta": 2,
+    "version": 0, "version.c": 5,  # the number, and the command that says it
     "template.c": 2,  # reads templates from a pipeline; its header is about what it has read
 }
 
@@ -258,6 +262,15 @@ def exported(listing):
             if re.match(r"[0-9a-f]+ [TDBRVW] ", line)}
 
 
+def in_step(house):
+    """Manual, completions, reference and schemas are what the tables say."""
+    if not generated.BINARY.exists():
+        yield f"{generated.BINARY} is not there: run make first"
+        return
+    for name in generated.outdated():
+        yield f"{name}: run make generated"
+
+
 def layout(house):
     """The format is clang-format's."""
     if "version 14." not in run("clang-format", "--version").stdout:
@@ -294,7 +307,7 @@ class Missing(Exception):
     pass
 
 
-CHECKS = [floors, promises, libraries, pure, logs, sizes, alone, names, layout, clang, cppcheck]
+CHECKS = [floors, promises, libraries, pure, logs, sizes, alone, names, in_step, layout, clang, cppcheck]
 
 
 def run(*argv):

@@ -171,6 +171,13 @@ static bool refuse_commits(struct world *world)
     return true;
 }
 
+static bool lose_letters(struct world *world)
+{
+    world->kafka.refuses_letters = true;
+    world->calm_at_ms = sim_mono_ms + rng_between(&world->rng, 1, 20000);
+    return true;
+}
+
 static bool lose_kafka(struct world *world)
 {
     world->kafka.is_away = true;
@@ -185,6 +192,8 @@ static bool reset_group(struct world *world)
     struct sim_partition *partition = &world->kafka.partitions[p];
     partition->committed = rng_between(&world->rng, 0, partition->log_end);
     partition->metadata[0] = '\0';
+    if (partition->wished < partition->committed)
+        partition->wished = partition->committed;
     sim_kafka_rebalance(&world->kafka);
     return true;
 }
@@ -267,6 +276,7 @@ const struct fault faults[] = {
     {"rebalance",      {4, 6},  rebalance,      true},
     {"refuse-commits", {2, 4},  refuse_commits, false},
     {"lose-kafka",     {1, 2},  lose_kafka,     false},
+    {"lose-letters",   {4, 6},  lose_letters,   false},
     {"reset-group",    {1, 1},  reset_group,    true},
     {"change-view",    {1, 2},  change_view,    false},
     {"reload",         {6, 10}, reload,         false},

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "sim_letters.h"
 #include "sim_time.h"
 #include "tidewheel/mem.h"
 
@@ -25,7 +26,7 @@ void sim_kafka_fini(struct sim_kafka *kafka)
 }
 
 int64_t sim_kafka_produce(struct sim_kafka *kafka, int number, int64_t gap, const char *text,
-                          const char *key)
+                          const char *key, bool is_bad)
 {
     struct sim_partition *partition = &kafka->partitions[number];
     partition->records =
@@ -36,6 +37,7 @@ int64_t sim_kafka_produce(struct sim_kafka *kafka, int number, int64_t gap, cons
         .timestamp_ms = sim_wall_ms,
         .text = mem_strdup(text),
         .key = mem_strdup(key),
+        .is_bad = is_bad,
     };
     partition->log_end = offset + 1;
     return offset;
@@ -146,6 +148,8 @@ bool sim_kafka_commit(struct sim_kafka *kafka, const struct sim_source *source, 
         kafka->commits_refused++;
         return false;
     }
+    if (kafka->err.code == 0 && sim_letters_check(partition, offset, &kafka->err) < 0)
+        (void)err_wrap(&kafka->err, "%d:%lld is committed", number, (long long)offset);
     partition->committed = offset;
     (void)commit_metadata_write(sim_wall_ms, partition->metadata);
     return true;

@@ -20,6 +20,8 @@ struct sim_record {
     int64_t timestamp_ms;
     char *text;
     char *key;
+    bool is_bad;      /* it is rejected */
+    unsigned letters; /* that have arrived */
 };
 
 struct sim_partition {
@@ -30,7 +32,8 @@ struct sim_partition {
     int64_t log_end;
     int64_t committed; /* -1: nothing */
     char metadata[COMMIT_METADATA_MAX];
-    int owner; /* number of a member; -1: nobody */
+    int owner;      /* number of a member; -1: nobody */
+    int64_t wished; /* the highest offset that a person has set */
 };
 
 struct sim_source;
@@ -45,8 +48,10 @@ struct sim_kafka {
     bool is_preparing;
     bool refuses_commits; /* for now */
     bool is_away;         /* for now */
+    bool refuses_letters; /* for now */
     uint64_t rebalances;
     uint64_t commits_refused;
+    struct err err; /* code 0: every commit was right */
 };
 
 void sim_kafka_init(struct sim_kafka *kafka, struct rng *rng, int partition_count);
@@ -54,7 +59,7 @@ void sim_kafka_fini(struct sim_kafka *kafka);
 
 /* Adds a record, `gap` offsets behind the last one, and keeps the texts. */
 int64_t sim_kafka_produce(struct sim_kafka *kafka, int partition, int64_t gap, const char *text,
-                          const char *key);
+                          const char *key, bool is_bad);
 
 /* ---- members ---- */
 

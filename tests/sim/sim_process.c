@@ -7,7 +7,7 @@
 #include "sim_time.h"
 #include "tidewheel/mem.h"
 
-enum { STACK_BYTES = 256 * 1024, COOL_LOOKS = 8 };
+enum { STACK_BYTES = 256 * 1024, COOL_LOOKS = 8, FEW_BYTES = 2000 };
 
 enum strike (*process_strike)(void *arg, struct process *process, enum failpoint failpoint);
 void *process_strike_arg;
@@ -154,7 +154,12 @@ void process_start(struct process *process, const struct process_setup *setup)
         .random = draw,
         .random_arg = setup->rng,
     };
-    process->ends = (struct worker_ends){.source = &process->source->source};
+    struct letters_handler settled = worker_letters_handler(process->worker);
+    process->letters = sim_letters_new(setup->kafka, &settled);
+    if (rng_one_in(setup->rng, 2))
+        process->worker->letter_bytes = FEW_BYTES;
+    process->ends = (struct worker_ends){.source = &process->source->source,
+                                         .letters = &process->letters->letters};
     if (setup->options->checkpoint_interval_ms == 0) {
         process->ends.store = plain_store_new(&store);
     } else {
@@ -178,6 +183,7 @@ struct sim_source *process_kill(struct process *process)
     struct sim_source *source = process->source;
     worker_free(process->worker);
     board_free(process->board);
+    sim_letters_free(process->letters);
     if (process->ends.loader != NULL)
         loader_free(process->ends.loader);
     process->ends.store->ops->close(process->ends.store);

@@ -10,7 +10,7 @@
 
 #include <ucontext.h>
 
-#include "sim_kafka.h"
+#include "sim_letters.h"
 #include "sim_redis.h"
 #include "tidewheel/failpoint.h"
 #include "tidewheel/loader.h"
@@ -39,6 +39,7 @@ struct process {
     struct worker_ends ends;
     struct sim_source *source;
     struct sim_source *reader;
+    struct sim_letters *letters;
     struct err err;
     int64_t wake_ms;
     enum yield yield;

@@ -79,7 +79,9 @@ static void draw_options(struct world *world)
         .limits_key_bytes = 64,
         .limits_memory = INT64_C(1) << 30,
         .shutdown_timeout_ms = 30000,
+        .dead_letter_topic = (char *)(uintptr_t) "letters",
     };
+    world->options.on_error[VERDICT_BAD_JSON] = (char *)(uintptr_t) "dead_letter";
 }
 
 void world_init(struct world *world, uint64_t seed, enum form form,
@@ -201,6 +203,8 @@ static void resume(struct world *world, struct process *process)
     else if (why == YIELD_FAILED)
         (void)err_set(&world->err, ERR_INTERNAL, "process %d gave up: %.500s", process->number,
                       process->err.text);
+    if (world->err.code == 0 && world->kafka.err.code != 0)
+        world->err = world->kafka.err;
 }
 
 /* ---- steps ---- */
@@ -216,13 +220,13 @@ static int64_t draw_event_ms(struct world *world)
 }
 
 /* At the end of its log, sometimes behind a gap, sometimes before the mark of a transaction. */
-static int64_t append(struct world *world, int entity, const char *text)
+static int64_t append(struct world *world, int entity, const char *text, bool is_bad)
 {
     char key[] = "ea";
     key[1] = (char)('a' + entity);
     int partition = world->oracle.partition_of[entity];
     int64_t gap = rng_one_in(&world->rng, 5) ? rng_between(&world->rng, 1, 5) : 0;
-    int64_t offset = sim_kafka_produce(&world->kafka, partition, gap, text, key);
+    int64_t offset = sim_kafka_produce(&world->kafka, partition, gap, text, key, is_bad);
     if (rng_one_in(&world->rng, 20))
         world->kafka.partitions[partition].log_end++;
     world_trace(world, "event %d:%lld %s", partition, (long long)offset, text);
@@ -235,13 +239,13 @@ static void produce(struct world *world)
     char text[128];
     world->events_left--;
     if (oracle_is_full(&world->oracle, (size_t)entity) || rng_one_in(&world->rng, 20)) {
-        (void)append(world, entity, "{\"id\":"); /* no event at all */
+        (void)append(world, entity, "{\"id\":", true); /* no event at all */
         return;
     }
     int64_t ts_ms = draw_event_ms(world);
     (void)snprintf(text, sizeof text, "{\"id\":\"e%c\",\"amount\":%.0f,\"ts\":%lld}", 'a' + entity,
                    oracle_amount(&world->oracle, (size_t)entity), (long long)ts_ms);
-    oracle_add(&world->oracle, (size_t)entity, ts_ms, append(world, entity, text));
+    oracle_add(&world->oracle, (size_t)entity, ts_ms, append(world, entity, text, false));
 }
 
 static bool has_zombie(const struct world *world)
@@ -294,7 +298,7 @@ static void heal(struct world *world)
             process->is_frozen = false;
     }
     if (world->is_calm || sim_mono_ms >= world->calm_at_ms)
-        world->kafka.is_away = world->kafka.refuses_commits = false;
+        world->kafka.is_away = world->kafka.refuses_commits = world->kafka.refuses_letters = false;
 }
 
 /* What goes on whatever the step is. */
@@ -368,6 +372,8 @@ static int settle(struct world *world)
             continue;
         bool is_right =
             oracle_check_all(&world->oracle, world->redis.primary, sim_wall_ms, LAG_MS, &err) == 0;
+        for (int p = 0; p < world->kafka.partition_count && is_right; p++)
+            is_right = sim_letters_check(&world->kafka.partitions[p], INT64_MAX, &err) == 0;
         right = is_right ? right + 1 : 0;
         if (right == CALM_RIGHT)
             return 0;

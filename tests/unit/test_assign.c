@@ -303,6 +303,67 @@ START_TEST(a_view_on_the_event_clock_is_read_from_the_beginning)
 }
 END_TEST
 
+/* Of a log of 100 to 999. */
+static struct assign_facts bounded_at(int64_t until)
+{
+    struct assign_facts facts = reset_to(200);
+    facts.is_bounded = true;
+    facts.until = until;
+    return facts;
+}
+
+START_TEST(a_bounded_reading_is_caught_up_at_the_bound)
+{
+    struct assign_facts facts = bounded_at(700);
+    struct plan plan = decide(&facts, true, 400);
+    ck_assert_int_eq(plan.start, 200);
+    ck_assert_int_eq(plan.again, 200);
+    ck_assert_int_eq(plan.live_at, 700);
+    ck_assert(plan.is_reset);
+}
+END_TEST
+
+START_TEST(without_a_record_at_the_bound_reading_ends_where_the_log_did)
+{
+    struct assign_facts facts = bounded_at(-1);
+    ck_assert_int_eq(decide(&facts, true, 400).live_at, 1000);
+    facts.until = 1005; /* it came after the end was read */
+    ck_assert_int_eq(decide(&facts, true, 400).live_at, 1000);
+    facts.until = 700;
+    facts.is_bounded = false;
+    ck_assert_int_eq(decide(&facts, true, 400).live_at, 1000);
+}
+END_TEST
+
+START_TEST(a_bound_before_the_start_that_windows_need_leaves_nothing_to_read)
+{
+    struct assign_facts facts = bounded_at(300);
+    facts.committed = 800;
+    struct plan plan = decide(&facts, true, 400);
+    ck_assert_int_eq(plan.start, 300);
+    ck_assert_int_eq(plan.live_at, 300);
+    ck_assert_int_eq(plan.again, 300);
+    ck_assert_int_ge(plan.wanted, plan.log_start); /* no window lacks anything for it */
+    facts.until = 50;                              /* the log has lost it meanwhile */
+    plan = decide(&facts, true, 400);
+    ck_assert_int_eq(plan.start, 100);
+    ck_assert_int_ge(plan.start, plan.live_at);
+}
+END_TEST
+
+START_TEST(a_parked_unit_that_has_reached_the_bound_goes_on_there)
+{
+    struct assign_facts facts = bounded_at(700);
+    facts.parked = 700;
+    facts.is_reset_done = true;
+    struct plan plan = decide(&facts, true, 400);
+    ck_assert_int_eq(plan.start, 700);
+    ck_assert_int_eq(plan.live_at, 700);
+    facts.parked = 650;
+    ck_assert_int_eq(decide(&facts, true, 400).start, 650);
+}
+END_TEST
+
 UNIT_MAIN("assign", metadata_reads_back_and_anything_else_is_not_ours,
           with_our_metadata_the_group_was_alive_at_the_commit,
           a_commit_from_the_future_counts_as_of_now, without_a_commit_the_group_was_alive_a_ttl_ago,
@@ -322,4 +383,8 @@ UNIT_MAIN("assign", metadata_reads_back_and_anything_else_is_not_ours,
           a_position_beyond_the_logs_end_belongs_to_another_log, a_reset_voids_a_parked_state_once,
           where_all_is_read_again_does_not_depend_on_what_is_parked,
           a_parked_unit_knows_where_all_would_be_read_again,
-          a_view_on_the_event_clock_is_read_from_the_beginning)
+          a_view_on_the_event_clock_is_read_from_the_beginning,
+          a_bounded_reading_is_caught_up_at_the_bound,
+          without_a_record_at_the_bound_reading_ends_where_the_log_did,
+          a_bound_before_the_start_that_windows_need_leaves_nothing_to_read,
+          a_parked_unit_that_has_reached_the_bound_goes_on_there)

@@ -511,6 +511,7 @@ START_TEST(a_view_that_is_behind_has_a_progress_of_its_own)
     open_unit();
     see("a");
     writes("f:a");
+    desk.shard->ledger.position = 50;
     desk.shard->is_behind[0] = true;
     checkpoint.kept[0].position = 40;
     begin();
@@ -522,6 +523,78 @@ START_TEST(a_view_that_is_behind_has_a_progress_of_its_own)
     ck_assert(checkpoint_is_due(&checkpoint));
     begin();
     ends("p:41");
+    ck_assert(!checkpoint_is_due(&checkpoint));
+    close_unit();
+}
+END_TEST
+
+/* ---- dead letters ---- */
+
+static uint64_t post_letter(int64_t offset)
+{
+    return ledger_post(&desk.shard->ledger, &(struct anchor){offset, NOW + offset, 0xbad}, 99);
+}
+
+START_TEST(progress_stops_before_a_letter_that_is_not_delivered)
+{
+    open_unit();
+    see("a");
+    uint64_t number = post_letter(1);
+    desk.shard->ledger.position = 2;
+    see("b");
+    writes("f:a f:b");
+    begin();
+    ck_assert_int_eq(checkpoint.position, 1);
+    writes("b:a b:b");
+    gathers("p:1");
+    ck_assert(acknowledge());
+    ck_assert(!checkpoint_is_due(&checkpoint)); /* until it is delivered */
+    ledger_settle(&desk.shard->ledger, number);
+    ck_assert(checkpoint_is_due(&checkpoint));
+    begin();
+    ends("p:3");
+    close_unit();
+}
+END_TEST
+
+START_TEST(the_record_of_the_letter_is_the_anchor)
+{
+    open_unit();
+    checkpoint.anchor = (struct anchor){7, NOW, 0xabc};
+    (void)post_letter(5);
+    (void)post_letter(6);
+    desk.shard->ledger.position = 8;
+    begin();
+    gathers("p:5");
+    ck_assert_str_eq(field(0, "anchor"), "5 1700000000005 0000000000000bad");
+    close_unit();
+}
+END_TEST
+
+START_TEST(features_behind_the_letter_do_not_hold_the_checkpoint_up)
+{
+    open_unit();
+    see("a");
+    writes("f:a");
+    (void)post_letter(1);
+    desk.shard->ledger.position = 2;
+    see("b"); /* not written yet */
+    begin();
+    writes("f:b b:a b:b");
+    ends("p:1");
+    close_unit();
+}
+END_TEST
+
+START_TEST(a_view_that_is_behind_does_not_pass_the_letter)
+{
+    open_unit();
+    (void)post_letter(10);
+    desk.shard->ledger.position = 20;
+    desk.shard->is_behind[0] = true;
+    checkpoint.kept[0].position = 15;
+    begin();
+    ends("p:10");
     ck_assert(!checkpoint_is_due(&checkpoint));
     close_unit();
 }
@@ -654,7 +727,10 @@ UNIT_MAIN("checkpoint", features_come_before_blobs_and_blobs_before_the_progress
           the_blob_of_who_has_nothing_alive_is_deleted,
           the_progress_says_how_far_the_log_and_the_clocks_were,
           without_a_record_there_is_no_anchor, a_view_that_is_behind_has_a_progress_of_its_own,
-          one_is_due_when_redis_lacks_something,
+          progress_stops_before_a_letter_that_is_not_delivered,
+          the_record_of_the_letter_is_the_anchor,
+          features_behind_the_letter_do_not_hold_the_checkpoint_up,
+          a_view_that_is_behind_does_not_pass_the_letter, one_is_due_when_redis_lacks_something,
           a_reset_empties_every_hash_and_lays_a_sentinel_in_each,
           a_reset_says_where_the_new_state_begins_and_what_it_is,
           a_reset_notes_the_generation_before_it,

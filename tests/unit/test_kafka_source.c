@@ -5,6 +5,7 @@
 /* --- a worker that does nothing but count --- */
 
 struct worker {
+    struct board *board;
     struct source *source;
     struct unit *units[PARTITIONS]; /* known and not dropped */
     int64_t position[PARTITIONS];   /* -1: no state */
@@ -23,6 +24,7 @@ struct worker {
     bool forgets;           /* has no position when it is asked */
     int restarts;           /* of units 1 and 2, when unit 2 is assigned */
     bool hesitates;         /* does not begin when a unit is assigned */
+    int64_t until;          /* > 0: the bound of unit 1, as if Kafka had looked it up */
     struct err err;
 };
 
@@ -43,6 +45,8 @@ static void on_assigned(void *arg, struct unit *unit, const struct plan *plan)
     worker->plans[p] = *plan;
     worker->reached[p] = -1;
     worker->position[p] = plan->start;
+    if (worker->until > 0 && p == 1)
+        ((struct kafka_unit *)unit)->until = worker->until;
     if (worker->restarts > 0 && p == 2) {
         worker->restarts--;
         worker->source->ops->restart(worker->source, unit, INT64_MAX);
@@ -86,20 +90,29 @@ static void on_reached(void *arg, struct unit *unit, int64_t offset)
     worker->reached[unit->partition] = offset;
 }
 
-static void worker_open(struct worker *worker, struct cluster *cluster, int number)
+static void worker_open_until(struct worker *worker, struct cluster *cluster, int number,
+                              int64_t until_ms)
 {
     *worker = (struct worker){0};
     for (int p = 0; p < PARTITIONS; p++)
         worker->position[p] = worker->reached[p] = -1;
+    worker->board = board_new(number);
     struct source_handler handler = {.arg = worker,
+                                     .board = worker->board,
                                      .position = on_position,
                                      .assigned = on_assigned,
                                      .revoked = on_revoked,
                                      .dropped = on_dropped,
-                                     .reached = on_reached};
+                                     .reached = on_reached,
+                                     .until_ms = until_ms};
     int rc = kafka_source_open(&cluster->options, &cluster->catalog, number, &handler,
                                &worker->source, &worker->err);
     ck_assert_msg(rc == 0, "%s", worker->err.text);
+}
+
+static void worker_open(struct worker *worker, struct cluster *cluster, int number)
+{
+    worker_open_until(worker, cluster, number, 0);
 }
 
 static int worker_poll(struct worker *worker, int64_t timeout_ms)
@@ -123,6 +136,11 @@ static int worker_poll(struct worker *worker, int64_t timeout_ms)
     return rc;
 }
 
+static int64_t shown(const struct worker *worker, enum board_cell cell)
+{
+    return cell_get(&worker->board->cells[cell]);
+}
+
 static void worker_close(struct worker *worker)
 {
     ck_assert_int_eq(worker->gaps + worker->repeats + worker->strays, 0);
@@ -131,6 +149,8 @@ static void worker_close(struct worker *worker)
     ck_assert_int_lt(clock_mono_ms() - from_ms, CLOSE_MS);
     for (int p = 0; p < PARTITIONS; p++)
         ck_assert_ptr_null(worker->units[p]);
+    ck_assert_int_eq(shown(worker, BOARD_OWNED), -1);
+    board_free(worker->board);
 }
 
 /* What is there at once, and a little more. */
@@ -196,7 +216,12 @@ START_TEST(records_come_in_order_and_commits_are_read_back)
     ck_assert_int_eq(worker.source->ops->end(worker.source, worker.units[2]), 1000);
 
     int64_t from_ms = clock_wall_ms();
+    ck_assert_int_eq(shown(&worker, BOARD_OWNED), PARTITIONS);
+    ck_assert_int_eq(shown(&worker, BOARD_REBALANCES), 1);
+    ck_assert_int_eq(shown(&worker, BOARD_KAFKA_UP), 1);
     commit_positions(&worker, WAIT_MS);
+    ck_assert_int_eq(shown(&worker, BOARD_COMMITS_OK), 1);
+    ck_assert_int_eq(shown(&worker, BOARD_COMMITS_FAILED), 0);
     rd_kafka_topic_partition_list_t *list = committed(cluster);
     for (int p = 0; p < PARTITIONS; p++) {
         const rd_kafka_topic_partition_t *one = &list->elems[p];
@@ -270,6 +295,8 @@ START_TEST(a_commit_that_is_refused_comes_again)
         at = list->elems[1].offset;
         rd_kafka_topic_partition_list_destroy(list);
     }
+    ck_assert_int_eq(shown(&worker, BOARD_COMMITS_FAILED), 1);
+    ck_assert_int_ge(shown(&worker, BOARD_COMMITS_OK), 1);
     worker_close(&worker);
     cluster_close(cluster);
 }
@@ -687,11 +714,13 @@ START_TEST(it_waits_while_kafka_is_away_and_goes_on_by_itself)
     ck_assert_int_eq(rd_kafka_mock_broker_set_down(cluster->mock, -1), 0);
     POLL_UNTIL(worker.retries > 0, &worker);
     ck_assert_uint_gt(strlen(worker.err.text), 0);
+    ck_assert_int_eq(shown(&worker, BOARD_KAFKA_UP), 0);
     ck_assert_int_eq(rd_kafka_mock_broker_set_up(cluster->mock, -1), 0);
     produce_all(cluster, 100, 100);
     POLL_UNTIL(is_at(&worker, 200), &worker);
     POLL_UNTIL(worker_poll(&worker, 10) == 0, &worker);
     ck_assert_int_eq(worker.records, 800);
+    POLL_UNTIL(shown(&worker, BOARD_KAFKA_UP) == 1, &worker);
     worker_close(&worker);
     cluster_close(cluster);
 }
@@ -825,6 +854,63 @@ START_TEST(an_error_about_an_earlier_position_plans_nothing_again)
 }
 END_TEST
 
+START_TEST(records_from_the_bound_on_are_left_alone)
+{
+    struct cluster *cluster = cluster_open();
+    produce_all(cluster, 0, 1000);
+    struct worker worker;
+    worker_open(&worker, cluster, 1);
+    worker.until = 600;
+    POLL_UNTIL(worker.reached[1] == 600 && worker.reached[0] == 1000 && worker.reached[2] == 1000 &&
+                   worker.reached[3] == 1000,
+               &worker);
+    ck_assert_int_eq(worker.position[1], 600);
+    ck_assert_int_eq(worker.records, 3600);
+    /* Whoever begins again behind it is given nothing, and before it the rest, once. */
+    worker.reached[1] = -1;
+    worker.source->ops->begin(worker.source, worker.units[1], 600);
+    produce_all(cluster, 1000, 10);
+    POLL_UNTIL(worker.position[0] == 1010, &worker);
+    ck_assert_int_eq(worker.position[1], 600);
+    worker.position[1] = 590;
+    worker.source->ops->begin(worker.source, worker.units[1], 590);
+    POLL_UNTIL(worker.reached[1] == 600, &worker);
+    ck_assert_int_eq(worker.position[1], 600);
+    worker_close(&worker);
+    cluster_close(cluster);
+}
+END_TEST
+
+START_TEST(a_bound_that_lies_at_the_end_of_the_log_is_reached_there)
+{
+    struct cluster *cluster = cluster_open();
+    produce_all(cluster, 0, 100);
+    struct worker worker;
+    worker_open(&worker, cluster, 1);
+    worker.until = 100;
+    POLL_UNTIL(worker.reached[1] == 100 && worker.reached[0] == 100, &worker);
+    produce_all(cluster, 100, 10);
+    POLL_UNTIL(worker.position[0] == 110 && worker.position[2] == 110 && worker.position[3] == 110,
+               &worker);
+    ck_assert_int_eq(worker.position[1], 100);
+    worker_close(&worker);
+    cluster_close(cluster);
+}
+END_TEST
+
+START_TEST(a_kafka_without_timestamps_cannot_end_at_one)
+{
+    struct cluster *cluster = cluster_open();
+    produce_all(cluster, 0, 1);
+    struct worker worker;
+    worker_open_until(&worker, cluster, 1, 1000);
+    expect_fatal(&worker, "no timestamps");
+    ck_assert_int_eq(worker.assigned, 0);
+    worker_close(&worker);
+    cluster_close(cluster);
+}
+END_TEST
+
 START_TEST(a_topic_that_is_not_there_yet_is_waited_for)
 {
     struct cluster *cluster = cluster_open();
@@ -937,7 +1023,7 @@ START_TEST(properties_that_are_ours_or_unknown_are_refused)
         char value[64];
         (void)snprintf(name, sizeof name, "%s", refused[i][0]);
         (void)snprintf(value, sizeof value, "%s", refused[i][1]);
-        struct property property = {name, value};
+        struct property property = {.name = name, .value = value};
         char brokers[] = "127.0.0.1:1";
         char group[] = "group";
         struct options options = {.kafka_brokers = brokers,
@@ -984,6 +1070,9 @@ int main(void)
         a_rebalance_in_the_middle_of_a_lookup_starts_it_over,
         records_lost_behind_our_back_are_noticed_and_reading_goes_on,
         an_error_about_an_earlier_position_plans_nothing_again,
+        records_from_the_bound_on_are_left_alone,
+        a_bound_that_lies_at_the_end_of_the_log_is_reached_there,
+        a_kafka_without_timestamps_cannot_end_at_one,
         a_topic_that_is_not_there_yet_is_waited_for,
         a_topic_that_we_may_not_read_is_fatal,
         a_topic_that_grows_is_fatal,

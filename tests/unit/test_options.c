@@ -82,6 +82,8 @@ START_TEST(without_a_file_everything_is_as_the_table_says)
     ck_assert_int_eq(options.limits_key_bytes, 256);
     ck_assert_int_eq(options.limits_memory, INT64_C(4) << 30);
     ck_assert_str_eq(options.dead_letter_topic, "");
+    ck_assert_str_eq(options.on_error[VERDICT_EMPTY], "drop");
+    ck_assert_str_eq(options.on_error[VERDICT_BAD_JSON], "dead_letter");
     ck_assert_str_eq(options.http_listen, "127.0.0.1:4196");
     ck_assert_str_eq(options.log_level, "info");
     ck_assert_str_eq(options.log_format, "text");
@@ -120,10 +122,10 @@ START_TEST(every_row_can_be_set_in_every_place)
         if (row->preset == NULL || *row->preset == '\0')
             continue;
         (void)snprintf(assignment, sizeof assignment, "%s=%s", row->path, row->preset);
-        const char *const assignments[] = {assignment};
+        const char *const assignments[] = {assignment, "dead_letter.topic=letters"};
         (void)setenv(option_env(row, name), row->preset, 1);
         struct options options =
-            load(&(struct options_source){.assignments = assignments, .assignment_count = 1});
+            load(&(struct options_source){.assignments = assignments, .assignment_count = 2});
         options_fini(&options);
         (void)setenv(name, "\x01", 1);
         struct buf problems = {NULL, 0, 0};
@@ -145,11 +147,12 @@ START_TEST(properties_are_gathered_and_the_last_value_counts)
     (void)setenv("TIDEWHEEL_KAFKA_LIBRDKAFKA", "b=3;c=5", 1);
     struct options options =
         load(&(struct options_source){config, ASSIGNMENTS, 1, PROPERTIES, 2, false, NULL, NULL});
-    static const struct property EXPECTED[] = {{(char *)"a", (char *)"1"},
-                                               {(char *)"b", (char *)"4"},
-                                               {(char *)"c", (char *)"5"},
-                                               {(char *)"debug", (char *)"cgrp"},
-                                               {(char *)"sasl.password", (char *)"a=b;c"}};
+    static const struct property EXPECTED[] = {
+        {.name = (char *)"a", .value = (char *)"1"},
+        {.name = (char *)"b", .value = (char *)"4"},
+        {.name = (char *)"c", .value = (char *)"5"},
+        {.name = (char *)"debug", .value = (char *)"cgrp"},
+        {.name = (char *)"sasl.password", .value = (char *)"a=b;c"}};
     ck_assert_uint_eq(options.librdkafka_count, 5);
     for (size_t i = 0; i < 5; i++) {
         ck_assert_str_eq(options.librdkafka[i].name, EXPECTED[i].name);
@@ -269,6 +272,41 @@ START_TEST(what_is_wrong_leaves_the_default)
 }
 END_TEST
 
+START_TEST(without_a_topic_a_dead_letter_is_dropped)
+{
+    struct options options = load(&(struct options_source){.file = NULL});
+    for (int i = 0; i < VERDICT_COUNT; i++)
+        ck_assert_int_eq(options_on_error(&options, (enum verdict)i), ON_ERROR_DROP);
+    options_fini(&options);
+}
+END_TEST
+
+START_TEST(with_a_topic_all_rejections_but_tombstones_go_there)
+{
+    static const char *const ASSIGNMENTS[] = {"dead_letter.topic=letters", "on_error.no_key=stop"};
+    struct options options =
+        load(&(struct options_source){.assignments = ASSIGNMENTS, .assignment_count = 2});
+    for (int i = 0; i < VERDICT_COUNT; i++) {
+        enum on_error expected = ON_ERROR_DROP;
+        if (verdict_rows[i].is_rejection && i != VERDICT_EMPTY)
+            expected = i == VERDICT_NO_KEY ? ON_ERROR_STOP : ON_ERROR_DEAD_LETTER;
+        ck_assert_msg(options_on_error(&options, (enum verdict)i) == expected, "%s",
+                      verdict_rows[i].name);
+    }
+    options_fini(&options);
+}
+END_TEST
+
+START_TEST(who_asks_for_dead_letters_has_to_name_a_topic)
+{
+    static const char *const ASSIGNMENTS[] = {"on_error.future=dead_letter", "on_error.empty=drop"};
+    const char *text =
+        load_wrong(&(struct options_source){.assignments = ASSIGNMENTS, .assignment_count = 2});
+    ck_assert_str_eq(text, "-s: on_error.future: is dead_letter, and dead_letter.topic names no "
+                           "topic; name one, or choose drop or stop\n");
+}
+END_TEST
+
 START_TEST(redis_urls_are_taken_apart)
 {
     struct redis_url url;
@@ -356,5 +394,7 @@ UNIT_MAIN("options", options_that_differ_are_named_but_not_pipelines,
           patterns_are_relative_to_the_files_folder,
           an_empty_list_of_pipelines_is_an_error_for_whoever_needs_them,
           a_variables_name_that_just_misses_is_an_error, what_is_wrong_leaves_the_default,
-          what_is_true_or_false_says_so_in_these_words, redis_urls_are_taken_apart,
+          what_is_true_or_false_says_so_in_these_words, without_a_topic_a_dead_letter_is_dropped,
+          with_a_topic_all_rejections_but_tombstones_go_there,
+          who_asks_for_dead_letters_has_to_name_a_topic, redis_urls_are_taken_apart,
           other_urls_are_refused)

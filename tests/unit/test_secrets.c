@@ -61,7 +61,8 @@ START_TEST(of_what_is_no_url_all_that_may_be_a_password_is_masked)
     static const struct pair PAIRS[] = {
         {"hunter2", "***"},
         {":hunter2", ":***"},
-        {"me:hunter2@host", "***@host"},
+        {"me:hunter2@host", "***"},
+        {"redis://me:hun@ter2 @host/a?b=hun@ter 2", "redis://***"},
         {"redis://me:hunter2", "redis://me:***"},
         {"redis://:hunter2/0", "redis://:***"},
         {"redis://me:hun/ter2@host", "redis://***@host"},

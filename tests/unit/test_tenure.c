@@ -1,6 +1,7 @@
 /* A unit's life in the checkpointed form: the worker's own turn with the fenced store and the loader on a
  * redis-server of its own, and a Kafka that is a list. Time is told; it runs ten times as fast. */
 #include "core_kit.h"
+#include "letters_kit.h"
 #include "run/tenure.h"
 #include "tap_kit.h"
 
@@ -79,6 +80,7 @@ static struct {
     size_t handed;  /* records */
     bool polls_one; /* one record a turn */
     bool is_away;
+    int64_t again;  /* of plans; -1: the log's start */
     int64_t wanted; /* the start that whole windows need; INT64_MAX: the log has it */
 } kafka;
 
@@ -246,6 +248,8 @@ static uint64_t draw(void *arg)
     return x ^ (x >> 31);
 }
 
+static bool saves_at_once; /* of the worker_setup */
+
 static struct tenure *tenure(void)
 {
     return kafka.unit.tenure;
@@ -266,6 +270,9 @@ static void open_ends(void)
                                 .store = fenced_store_new(&setup),
                                 .reader = &kafka.reader,
                                 .loader = loader_new(&loader_tap->wire, &url)};
+    struct letters_handler handler = worker_letters_handler(worker);
+    if (options.dead_letter_topic != NULL)
+        ends.letters = post_open(&handler);
 }
 
 static void start_with(const char *const *views, size_t count)
@@ -277,6 +284,7 @@ static void start_with(const char *const *views, size_t count)
                                                .seed = 7,
                                                .stop = &stop,
                                                .board = board,
+                                               .saves_at_once = saves_at_once,
                                                .wall_ms = tell_wall,
                                                .mono_ms = tell_mono,
                                                .random = draw});
@@ -288,6 +296,7 @@ static void start_with(const char *const *views, size_t count)
     kafka.handed = 0;
     kafka.restarts = 0;
     kafka.wanted = INT64_MAX;
+    kafka.again = -1;
     worker_begin(worker, &ends);
 }
 
@@ -351,7 +360,7 @@ static void close_all(void)
 static struct plan plan(void)
 {
     return (struct plan){.start = kafka.log_start,
-                         .again = kafka.log_start,
+                         .again = kafka.again >= 0 ? kafka.again : kafka.log_start,
                          .live_at = kafka.log_end + kafka.ahead,
                          .log_start = kafka.log_start,
                          .wanted = kafka.wanted < kafka.log_start ? kafka.wanted : kafka.log_start,
@@ -460,6 +469,36 @@ START_TEST(a_fresh_unit_is_reset_durably_and_then_read)
     is_now(A_COUNT, "3");
     is_now("HGET " M " v:prog", "3");
     is_now("HGET " M " try", "0");
+    close_all();
+}
+END_TEST
+
+START_TEST(a_unit_that_somebody_waits_for_is_saved_as_soon_as_it_is_published)
+{
+    SCENE;
+    saves_at_once = true;
+    options.checkpoint_interval_ms = 3600000;
+    start(V);
+    produce_many("a", 3);
+    kafka.ahead = 2; /* not caught up yet */
+    assign();
+    until(is_running() && shard()->ledger.position == 3);
+    turns(50);
+    is_now("HGET " M " v:prog", "0");
+    is_now("EXISTS features:user:a", "0");
+    produce_many("a", 2);
+    settle();
+    is_now(A_COUNT, "5");
+    is_now("HGET " M " v:prog", "5");
+    turns(200); /* until the board is written */
+    ck_assert_int_eq(cell_get(&kafka.unit.line->cells[UNIT_PUBLISHED]), 5);
+    ck_assert_int_eq(cell_get(&kafka.unit.line->cells[UNIT_LEFTOVERS]), 0);
+    /* From then on it is saved as any other is. */
+    produce("a");
+    until_answer(A_COUNT, "6");
+    turns(50);
+    is_now("HGET " M " v:prog", "5");
+    kafka.ahead = 0;
     close_all();
 }
 END_TEST
@@ -1451,6 +1490,20 @@ START_TEST(whom_only_the_old_definition_knew_is_published_as_empty)
 }
 END_TEST
 
+START_TEST(the_board_says_that_something_is_left_until_it_is_gone)
+{
+    SCENE_OF_TWO_LIVES(V_LESS);
+    assign();
+    until(is_running());
+    const _Atomic int64_t *left = &kafka.unit.line->cells[UNIT_LEFTOVERS];
+    ck_assert_int_eq(cell_get(left), 1);
+    until(cell_get(left) == 0);
+    is_now("HEXISTS " M " v:old:1", "0");
+    is_now("EXISTS " BLOBS "1:0", "0");
+    close_all();
+}
+END_TEST
+
 START_TEST(an_old_state_stays_until_all_that_it_knew_are_published)
 {
     enum { STRANGERS = 200 };
@@ -1592,6 +1645,242 @@ START_TEST(an_event_that_kills_is_skipped_though_others_come_before_it)
 }
 END_TEST
 
+/* ---- dead letters ---- */
+
+static void write_letters(const char *poison)
+{
+    options.dead_letter_topic = (char *)"letters";
+    options.on_error[VERDICT_BAD_JSON] = (char *)"dead_letter";
+    options.on_error[VERDICT_POISON] = (char *)poison;
+}
+
+static void produce_bad(void)
+{
+    (void)snprintf(kafka.log[kafka.log_end].text, TEXT_MAX, "{bad");
+    kafka.log[kafka.log_end++].timestamp_ms = wall_now;
+}
+
+START_TEST(progress_stops_before_a_letter_and_what_comes_behind_it_counts_once)
+{
+    SCENE;
+    write_letters("drop");
+    start(V);
+    produce_many("a", 3);
+    produce_bad();
+    produce_many("a", 2);
+    assign();
+    until(is_live() && shard()->ledger.position == 6);
+    until(kafka.committed == 3);
+    is_now("HGET " M " v:prog", "3");
+    until_answer(A_COUNT, "5");
+    until(shard()->dirty.count == 0);
+    crash();
+    start(V);
+    produce("a");
+    assign();
+    until(is_live() && shard()->ledger.position == 7);
+    ck_assert_int_eq(kafka.begun, 3);
+    ck_assert_uint_eq(post.count, 1); /* once more */
+    ck_assert_int_eq(post.kept[0].offset, 3);
+    post_deliver(0);
+    settle();
+    is_now(A_COUNT, "6");
+    is_now("HGET " M " v:prog", "7");
+    close_all();
+}
+END_TEST
+
+START_TEST(another_log_is_noticed_at_the_letter_that_the_state_stops_before)
+{
+    SCENE;
+    write_letters("drop");
+    start(V);
+    produce_many("a", 2);
+    produce_bad();
+    produce("a");
+    assign();
+    until(kafka.committed == 2);
+    crash();
+    kafka.log[2].timestamp_ms++;
+    start(V);
+    assign();
+    until(is_running() && shard()->ledger.position == 4);
+    is_now("HGET " M " v:gen", "2");
+    close_all();
+}
+END_TEST
+
+START_TEST(revoked_it_waits_for_letters_before_its_last_checkpoint)
+{
+    SCENE;
+    write_letters("drop");
+    options.checkpoint_interval_ms = HOUR_MS;
+    start(V);
+    produce("a");
+    produce_bad();
+    produce("a");
+    assign();
+    until(is_live() && shard()->ledger.position == 3);
+    post.is_prompt = true;
+    mono_step = 1;
+    take_away(false);
+    is_now("HGET " M " v:prog", "3");
+    ck_assert_int_eq(kafka.committed, 3);
+    close_all();
+}
+END_TEST
+
+START_TEST(revoked_with_letters_that_do_not_go_it_leaves_progress_before_them)
+{
+    SCENE;
+    write_letters("drop");
+    options.checkpoint_interval_ms = HOUR_MS;
+    start(V);
+    produce("a");
+    produce_bad();
+    produce("a");
+    assign();
+    until(is_live() && shard()->ledger.position == 3);
+    mono_step = 1;
+    int64_t begun = mono_now;
+    take_away(false);
+    ck_assert_int_lt(mono_now - begun, 5000);
+    is_now(A_COUNT, "2");
+    is_now("HGET " M " v:prog", "1");
+    ck_assert_int_eq(kafka.committed, 1);
+    close_all();
+}
+END_TEST
+
+START_TEST(a_view_that_is_behind_only_counts)
+{
+    SCENE;
+    write_letters("drop");
+    start_with(TWO(V, W));
+    produce("a");
+    produce_bad();
+    assign();
+    until(is_live() && shard()->ledger.position == 2);
+    post_deliver(0);
+    settle();
+    crash();
+    start_with(TWO(V, W_MORE));
+    produce_bad();
+    assign();
+    until(is_live() && !shard()->is_behind[1]);
+    until(shard()->ledger.position == 3);
+    ck_assert_uint_eq(post.count, 1);
+    ck_assert_int_eq(post.kept[0].offset, 2);
+    ck_assert_str_eq(post.kept[0].views, "v,w");
+    ck_assert_uint_ge(tally_read(&worker->lines[1]->tally, VERDICT_BAD_JSON), 1);
+    close_all();
+}
+END_TEST
+
+START_TEST(a_new_view_does_not_begin_ahead_of_the_others)
+{
+    SCENE;
+    start_with(TWO(V, W));
+    produce_many("a", 5);
+    assign();
+    settle();
+    crash();
+    options.checkpoint_interval_ms = HOUR_MS;
+    start_with(TWO(V, W_MORE));
+    produce_many("a", 5);
+    kafka.again = 8; /* after a long absence */
+    assign();
+    until_answer("HGET " M " w:gen", "2");
+    is_now("HGET " M " w:prog", "5");
+    until(kafka.reader_begun >= 0);
+    ck_assert_int_eq(kafka.reader_begun, 5);
+    close_all();
+}
+END_TEST
+
+START_TEST(a_poison_event_is_skipped_once_its_letter_is_delivered)
+{
+    SCENE_OF_TWO_LIVES(V);
+    crash();
+    write_letters("dead_letter");
+    start(V);
+    produce("a");
+    produce("poison");
+    produce("a");
+    note_deaths("6 2");
+    assign();
+    until(is_running() && tenure()->trial.is_found);
+    until_answer(TRYING, "6 3");
+    turns(200);
+    ck_assert_uint_eq(post.count, 1);
+    ck_assert_int_eq(post.kept[0].reason, VERDICT_POISON);
+    ck_assert_int_eq(post.kept[0].offset, 6);
+    ck_assert_int_eq(shard()->ledger.position, 6);
+    is_now(TRYING, "6 3"); /* whoever comes next knows of it */
+    is_now("HGET " M " v:prog", "5");
+    until_answer(A_COUNT, "4");
+    post_deliver(0);
+    settle();
+    is_now(A_COUNT, "5");
+    is_now("EXISTS features:user:poison", "0");
+    is_now(TRYING, "nil");
+    ck_assert_uint_eq(tally_read(&worker->lines[0]->tally, VERDICT_POISON), 1);
+    close_all();
+}
+END_TEST
+
+START_TEST(a_crash_while_the_poison_event_waits_finds_it_again)
+{
+    SCENE_OF_TWO_LIVES(V);
+    crash();
+    write_letters("dead_letter");
+    start(V);
+    produce("a");
+    produce("poison");
+    note_deaths("6 2");
+    for (int life = 0; life < 4; life++) {
+        assign();
+        until(is_running() && tenure()->trial.is_found && tenure()->trial.offset < 0);
+        turns(50);
+        ck_assert_uint_eq(post.count, 1);
+        crash();
+        start(V);
+    }
+    post.is_prompt = true;
+    assign();
+    settle();
+    is_now("EXISTS features:user:poison", "0");
+    close_all();
+}
+END_TEST
+
+START_TEST(a_stop_at_a_poison_event_stops_every_life_there)
+{
+    SCENE_OF_TWO_LIVES(V);
+    crash();
+    write_letters("stop");
+    produce("a");
+    produce("poison");
+    note_deaths("6 2");
+    for (int life = 0; life < 4; life++) {
+        start(V);
+        assign();
+        int rc = 0;
+        while (rc == 0)
+            rc = try_turn();
+        ck_assert_int_eq(rc, ERR_FATAL);
+        ck_assert_ptr_nonnull(strstr(err.text, "offset 6: rejected as poison by view v"));
+        mono_step = 1;
+        take_away(false); /* the drain, as worker_end() does it */
+        mono_step = 0;
+        ck_assert_int_le(kafka.committed, 6);
+        crash();
+    }
+    start(V);
+    close_all();
+}
+END_TEST
+
 /* ---- entities that are away ---- */
 
 static bool is_cold(const char *id)
@@ -1695,6 +1984,121 @@ START_TEST(what_decays_while_nobody_runs_is_written_by_who_comes)
 }
 END_TEST
 
+/* ---- what the board shows ---- */
+
+static int64_t unit_cell(enum board_unit_cell cell)
+{
+    return cell_get(&kafka.unit.line->cells[cell]);
+}
+
+static int64_t board_cell(enum board_cell cell)
+{
+    return cell_get(&board->cells[cell]);
+}
+
+/* So that what is shown once a second is shown. */
+static void see(void)
+{
+    pass_ms(1000);
+    turn();
+}
+
+START_TEST(a_unit_shows_its_way_and_its_checkpoints)
+{
+    SCENE;
+    start(V);
+    produce_many("a", 3);
+    assign();
+    ck_assert_int_eq(unit_cell(UNIT_STAGE), STAGE_CLAIMING);
+    ck_assert_int_eq(unit_cell(UNIT_SAVED_MS), -1);
+    settle();
+    int64_t saved_ms = wall_now;
+    ck_assert_int_eq(unit_cell(UNIT_STAGE), STAGE_LIVE);
+    ck_assert_int_ge(board_cell(BOARD_CHECKPOINTS), 1);
+    ck_assert_int_gt(board_cell(BOARD_CHECKPOINT_BYTES), 10);
+    see();
+    ck_assert_int_eq(unit_cell(UNIT_DURABLE), 3);
+    ck_assert_int_eq(unit_cell(UNIT_COMMITTED), 3);
+    ck_assert_int_ge(unit_cell(UNIT_SAVED_MS), saved_ms); /* nothing is to be saved */
+    int64_t checked_ms = unit_cell(UNIT_CHECKED_MS);
+    see();
+    ck_assert_int_eq(unit_cell(UNIT_CHECKED_MS), checked_ms);
+    ck_assert_int_gt(unit_cell(UNIT_SAVED_MS), checked_ms);
+    tenure()->checkpoint_ms = INT64_MAX; /* none any more */
+    produce("a");
+    see();
+    int64_t last_ms = unit_cell(UNIT_SAVED_MS);
+    see();
+    ck_assert_int_eq(unit_cell(UNIT_SAVED_MS),
+                     last_ms); /* so long it is that Redis lacks something */
+    close_all();
+}
+END_TEST
+
+START_TEST(a_unit_that_was_loaded_knows_when_it_was_saved)
+{
+    SCENE;
+    start(V);
+    produce_many("a", 3);
+    assign();
+    settle();
+    crash();
+    int64_t died_ms = wall_now;
+    pass_ms(7000);
+    start(V);
+    assign();
+    until(is_running());
+    ck_assert_int_gt(unit_cell(UNIT_CHECKED_MS), NOW);
+    ck_assert_int_le(unit_cell(UNIT_CHECKED_MS), died_ms);
+    ck_assert_int_gt(unit_cell(UNIT_SAVED_MS), died_ms); /* what was loaded is what Redis has */
+    ck_assert_int_eq(unit_cell(UNIT_START), 3);
+    ck_assert_int_ge(unit_cell(UNIT_RECORD_MS), NOW);
+    ck_assert_int_le(unit_cell(UNIT_RECORD_MS), died_ms);
+    close_all();
+}
+END_TEST
+
+START_TEST(a_unit_with_a_view_that_is_behind_is_not_shown_as_live)
+{
+    SCENE;
+    start_with(TWO(V, W));
+    produce_many("a", 3);
+    assign();
+    settle();
+    crash();
+    start_with(TWO(V, W_MORE));
+    assign();
+    until(is_running());
+    ck_assert(shard()->is_live && shard()->is_behind[1]);
+    ck_assert_int_eq(unit_cell(UNIT_STAGE), STAGE_BEHIND);
+    until(!shard()->is_behind[1]);
+    see();
+    ck_assert_int_eq(unit_cell(UNIT_STAGE), STAGE_LIVE);
+    close_all();
+}
+END_TEST
+
+START_TEST(a_unit_that_was_lost_shows_that_it_rests_and_a_dropped_one_is_away)
+{
+    SCENE;
+    start(V);
+    produce_many("a", 3);
+    assign();
+    settle();
+    claim_theirs();
+    produce("a");
+    until(tenure()->state == TENURE_RESTING);
+    ck_assert_int_eq(unit_cell(UNIT_STAGE), STAGE_RESTING);
+    ck_assert_int_eq(unit_cell(UNIT_POSITION), -1);
+    const struct board_unit *line = kafka.unit.line;
+    take_away(false);
+    kafka.handler.dropped(kafka.handler.arg, &kafka.unit);
+    ck_assert_int_eq(cell_get(&line->cells[UNIT_STAGE]), STAGE_AWAY);
+    assign(); /* and close_all() drops it again */
+    close_all();
+}
+END_TEST
+
 UNIT_MAIN("tenure", a_reload_that_changes_nothing_touches_nothing,
           a_view_that_changes_is_behind_and_the_other_keeps_its_memory,
           a_reload_survives_a_crash_right_behind_it,
@@ -1704,8 +2108,9 @@ UNIT_MAIN("tenure", a_reload_that_changes_nothing_touches_nothing,
           a_reload_waits_for_the_batch_but_not_for_ever,
           a_unit_that_is_loading_is_loaded_with_the_new_views, one_reload_after_the_other_is_as_one,
           a_drain_does_not_wait_for_a_reload, a_field_that_has_a_new_writer_is_not_cleaned_away,
-          a_fresh_unit_is_reset_durably_and_then_read, a_restart_loads_and_reads_nothing_twice,
-          what_was_not_saved_is_read_again_and_counts_once,
+          a_fresh_unit_is_reset_durably_and_then_read,
+          a_unit_that_somebody_waits_for_is_saved_as_soon_as_it_is_published,
+          a_restart_loads_and_reads_nothing_twice, what_was_not_saved_is_read_again_and_counts_once,
           a_load_does_not_follow_what_kafka_has_committed,
           the_second_life_counts_what_the_first_did_not_say,
           a_commit_says_what_the_checkpoint_began_with,
@@ -1734,14 +2139,26 @@ UNIT_MAIN("tenure", a_reload_that_changes_nothing_touches_nothing,
           fields_that_the_new_definition_does_not_write_disappear,
           old_fields_stay_until_the_new_ones_are_published, a_view_that_is_removed_leaves_nothing,
           whom_only_the_old_definition_knew_is_published_as_empty,
+          the_board_says_that_something_is_left_until_it_is_gone,
           an_old_state_stays_until_all_that_it_knew_are_published,
           after_three_claims_without_progress_events_are_tried_one_at_a_time,
           two_claims_without_progress_are_nothing_yet, with_nothing_to_read_there_is_nothing_to_try,
           an_event_that_was_tried_three_times_is_skipped,
           an_event_that_was_tried_twice_gets_another_chance,
           an_event_that_kills_is_skipped_though_others_come_before_it,
+          progress_stops_before_a_letter_and_what_comes_behind_it_counts_once,
+          another_log_is_noticed_at_the_letter_that_the_state_stops_before,
+          revoked_it_waits_for_letters_before_its_last_checkpoint,
+          revoked_with_letters_that_do_not_go_it_leaves_progress_before_them,
+          a_view_that_is_behind_only_counts, a_new_view_does_not_begin_ahead_of_the_others,
+          a_poison_event_is_skipped_once_its_letter_is_delivered,
+          a_crash_while_the_poison_event_waits_finds_it_again,
+          a_stop_at_a_poison_event_stops_every_life_there,
           a_cold_entity_is_fetched_for_its_next_event,
           a_cold_entity_whose_blob_is_gone_builds_the_unit_anew,
           what_was_asked_for_before_it_was_parked_is_asked_for_again,
           a_unit_that_is_lost_goes_on_decaying_while_kafka_is_away,
-          what_decays_while_nobody_runs_is_written_by_who_comes)
+          what_decays_while_nobody_runs_is_written_by_who_comes,
+          a_unit_shows_its_way_and_its_checkpoints, a_unit_that_was_loaded_knows_when_it_was_saved,
+          a_unit_with_a_view_that_is_behind_is_not_shown_as_live,
+          a_unit_that_was_lost_shows_that_it_rests_and_a_dropped_one_is_away)

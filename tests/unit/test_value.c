@@ -107,7 +107,7 @@ END_TEST
 START_TEST(exactly_the_eight_rejections_are_rejections)
 {
     for (int i = 0; i < VERDICT_COUNT; i++)
-        ck_assert_int_eq(verdict_rows[i].is_rejection, i >= VERDICT_EMPTY && i <= VERDICT_FUTURE);
+        ck_assert_int_eq(verdict_rows[i].is_rejection, i >= VERDICT_EMPTY && i <= VERDICT_POISON);
 }
 END_TEST
 
