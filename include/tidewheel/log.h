@@ -25,7 +25,7 @@
  *
  * log_hide() makes a text one that no line may show: *** stands in its place, whatever the value it
  * turns up in. It is a last line of defence behind setting_show(); texts of less than 4 bytes are not
- * hidden, for nothing would be left of the lines.
+ * hidden, for nothing would be left of the lines. Keys, and what formats say by themselves, stay.
  *
  * Floor: 0, though floors 1 and 2 do not log. Owner: any thread; a line is written at once.
  */

@@ -60,13 +60,13 @@ static void begin(struct log_text *text, enum log_level level, const char *at)
     time_t seconds = (time_t)(now_ms / 1000);
     struct tm utc;
     char when[32];
-    char time[48];
+    char head[160];
     (void)gmtime_r(&seconds, &utc);
     (void)strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%S", &utc);
-    (void)snprintf(time, sizeof time, "%s.%03dZ", when, (int)(now_ms % 1000));
     log_text_begin(text, is_json);
-    add(text, text->is_json ? "time=%s" : "=%s", time);
-    add(text, "level=%s at=%s", LEVELS[level], at);
+    (void)snprintf(head, sizeof head, "%s=%s.%03dZ level=%s at=%s", text->is_json ? "time" : "",
+                   when, (int)(now_ms % 1000), LEVELS[level], at);
+    add(text, "%s", head); /* as fields of ours: a password that is called so hides no level */
 }
 
 /* One call of write(): lines of threads do not mix. */

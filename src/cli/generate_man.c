@@ -5,16 +5,20 @@ enum { WIDTH = 78 };
 
 #define DATE "November 29, 2026" /* of TIDEWHEEL_VERSION */
 
-static const struct {
-    const char *heading;
-    const char *text;
-} CHAPTERS[] = {
-    {"DESCRIPTION",
-     "It reads JSON events from Kafka as a member of a consumer group, keeps sliding windows per "
-     "entity, and keeps the finished values in Redis, where a model reads them with one HMGET. "
-     "What is computed is said in pipeline files; the worker itself is configured by one file, by "
-     "the environment and by flags.\n"},
-};
+static const char DESCRIPTION[] =
+    "It reads JSON events from Kafka as a member of a consumer group, keeps sliding windows per "
+    "entity, and keeps the finished values in Redis, where a model reads them with one HMGET. "
+    "What is computed is said in pipeline files; the worker itself is configured by one file, by "
+    "the environment and by flags.\n";
+
+static const char SECRETS[] =
+    "Passwords and keys are best kept in files that nobody else may read (redis.password_file, and "
+    "NAME_file in place of a secret property NAME of librdkafka), or in the environment, by ${VAR} "
+    "in the file or by the option's own variable. "
+    "What stands behind -s or -X is seen by everybody on the machine, in the list of processes.\n\n"
+    "No secret is shown: not in a log line, a sentence about a wrong value, a metric, or by "
+    "print-config. A secret that is known as one is masked as *** wherever it turns up in a log "
+    "line, if it has at least four bytes.\n";
 
 /* ---- text ---- */
 
@@ -179,14 +183,14 @@ void generate_man(struct buf *ret)
                       ".Nd keeps sliding-window features of Kafka's events fresh in Redis\n"
                       ".Sh SYNOPSIS\n.Nm\n.Ar COMMAND\n.Op options\n.Ar ...\n"
                       ".Nm\n.Ar COMMAND\n.Fl -help\n.Nm\n.Fl -version\n");
-    for (size_t i = 0; i < sizeof CHAPTERS / sizeof *CHAPTERS; i++) {
-        buf_printf(ret, ".Sh %s\n", CHAPTERS[i].heading);
-        add_prose(ret, CHAPTERS[i].text);
-    }
+    buf_add_text(ret, ".Sh DESCRIPTION\n");
+    add_prose(ret, DESCRIPTION);
     buf_add_text(ret, ".Sh COMMANDS\n");
     for (size_t i = 0; i < cli_command_count; i++)
         add_command(ret, &cli_commands[i]);
     add_options(ret);
+    buf_add_text(ret, ".Sh SECRETS\n");
+    add_prose(ret, SECRETS);
     buf_add_text(ret, ".Sh FILES\n.Bl -tag -width Ds\n"
                       ".It Pa config/tidewheel.yaml\n"
                       "The configuration, where no other is named, if it is there.\n.El\n");

@@ -61,7 +61,8 @@ static int parse(const char *text, struct reference *ret, size_t *ret_len, struc
 static void mark(const struct buf *ret, struct buf *borrowed, bool is_borrowed)
 {
     size_t len = ret->len - borrowed->len;
-    memset(buf_reserve(borrowed, len), is_borrowed, len);
+    if (len > 0)
+        memset(buf_reserve(borrowed, len), is_borrowed, len);
     buf_advance(borrowed, len);
 }
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "config/options_rows.h"
+#include "kafka_log.h"
 #include "tidewheel/clock.h"
 #include "tidewheel/log.h"
 #include "tidewheel/mem.h"
@@ -184,45 +185,12 @@ static int set_names(rd_kafka_conf_t *conf, const struct options *options,
     return kafka_conf_set(conf, "group.instance.id", name, err);
 }
 
-/* librdkafka's levels are syslog's. What is an error to it (a broker that does not answer, say) is
- * something that we cope with; what it cannot go on after is said by kafka_fail(), too. */
-static enum log_level log_level_of(int level)
-{
-    enum { SYSLOG_CRITICAL = 2, SYSLOG_WARNING = 4, SYSLOG_INFO = 6 };
-    return level <= SYSLOG_CRITICAL  ? LOG_ERROR
-           : level <= SYSLOG_WARNING ? LOG_WARN
-           : level <= SYSLOG_INFO    ? LOG_INFO
-                                     : LOG_DEBUG;
-}
-
-/* A limit for each of its facilities (FAIL, CONFWARN, REQTMOUT...): a storm of one hides no other. */
-static struct log_site *site_of(const char *facility)
-{
-    static struct log_site sites[32];
-    unsigned hash = 0;
-    for (; *facility != '\0'; facility++)
-        hash = hash * 31 + (unsigned char)*facility;
-    return &sites[hash % (sizeof sites / sizeof *sites)];
-}
-
-/* Contexts of `debug` speak at librdkafka's level 7. */
-void kafka_log(int number, const char *client, int level, const char *facility, const char *text)
-{
-    enum log_level ours = log_level_of(level);
-    if (ours == LOG_DEBUG)
-        log_debug("kafka", "worker=%d client=%s facility=%s text=\"%s\"", number, client, facility,
-                  text);
-    else
-        log_line_limited(site_of(facility), ours, "kafka",
-                         "worker=%d client=%s facility=%s text=\"%s\"", number, client, facility,
-                         text);
-}
-
 /* Called by librdkafka's threads. */
 static void on_log(const rd_kafka_t *handle, int level, const char *facility, const char *text)
 {
     const struct kafka_source *source = handle != NULL ? rd_kafka_opaque(handle) : NULL;
-    kafka_log(source != NULL ? source->number : -1, NULL, level, facility, text);
+    kafka_log(level, facility, "worker=%d facility=%s text=\"%s\"",
+              source != NULL ? source->number : -1, facility, text);
 }
 
 /* Called inside rd_kafka_consumer_poll(), as on_rebalance() is. */

@@ -236,9 +236,10 @@ START_TEST(nor_do_random_bytes)
     for (int round = 0; round < 3000; round++) {
         char text[64];
         size_t len = (size_t)(rand() % 60);
-        for (size_t i = 0; i < len; i++)
-            text[i] = rand() % 3 > 0 ? LIKELY[(size_t)rand() % (sizeof LIKELY - 1)]
-                                     : (char)(1 + rand() % 255);
+        for (size_t i = 0; i < len; i++) {
+            int any = 1 + rand() % 255;
+            text[i] = (char)(any % 3 > 0 ? LIKELY[(size_t)rand() % (sizeof LIKELY - 1)] : any);
+        }
         text[len] = '\0';
         check_hostile(text);
     }
@@ -403,6 +404,17 @@ START_TEST(what_is_hidden_is_in_no_line)
 }
 END_TEST
 
+START_TEST(a_password_that_is_one_of_our_words_changes_no_level)
+{
+    log_hide("info");
+    log_hide("flush");
+    log_hide("entities");
+    capture(LOG_INFO, false);
+    log_info("flush", "entities=%d why=%s state=info", 1, "a flush");
+    is_line("level=info at=flush entities=1 why=\"a ***\" state=info");
+}
+END_TEST
+
 START_TEST(nor_is_a_part_of_it_where_a_text_was_cut)
 {
     log_hide("correct horse battery");
@@ -465,5 +477,7 @@ UNIT_MAIN("log", a_line_is_logfmt_with_its_time_and_level,
           a_limited_line_comes_once_and_says_how_many_were_left_out,
           what_was_left_out_at_the_end_of_a_burst_is_told_all_the_same,
           any_line_tells_of_a_site_that_has_gone_quiet, threads_lose_no_line_that_was_left_out,
-          levels_have_names, what_is_hidden_is_in_no_line, nor_is_a_part_of_it_where_a_text_was_cut,
-          the_longest_secret_counts_and_each_is_kept_once, threads_hide_beside_each_other)
+          levels_have_names, what_is_hidden_is_in_no_line,
+          a_password_that_is_one_of_our_words_changes_no_level,
+          nor_is_a_part_of_it_where_a_text_was_cut, the_longest_secret_counts_and_each_is_kept_once,
+          threads_hide_beside_each_other)

@@ -1170,6 +1170,26 @@ START_TEST(a_view_that_goes_is_saved_first_and_cleaned_away)
 }
 END_TEST
 
+START_TEST(what_comes_while_a_view_is_saved_that_goes_is_saved_as_well)
+{
+    SCENE;
+    options.checkpoint_interval_ms = HOUR_MS;
+    start_with(TWO(V, W));
+    assign();
+    until(is_live());
+    produce("a");
+    until_answer("HGET features:user:a m_1h_count", "1");
+    offer((const char *const[]){V}, 1);
+    until(tenure()->leaving == LEAVING_SOON && tenure()->checkpoint.phase != CHECKPOINT_IDLE);
+    produce("b");
+    take_offer();
+    until_answer("HEXISTS " M " w:gen", "0");
+    until_answer(B_COUNT, "1");
+    is_now("HEXISTS features:user:b m_1h_count", "0");
+    close_all();
+}
+END_TEST
+
 START_TEST(a_topic_that_goes_is_saved_and_its_state_stays)
 {
     static const char *const other = "view: o\nsource: {topic: other}\n"
@@ -1531,7 +1551,9 @@ START_TEST(after_three_claims_without_progress_events_are_tried_one_at_a_time)
     until(is_running());
     ck_assert(tenure()->trial.is_on);
     until(shard()->ledger.position == 6);
-    ck_assert_int_eq(atoll(ask(&server, TRYING)), 5); /* noted before it was applied */
+    /* Noted before it was applied; the next one's note may be there already. */
+    long long noted = atoll(ask(&server, TRYING));
+    ck_assert(noted == 5 || noted == 6);
     until(shard()->ledger.position == 8);
     settle_at_once();
     is_now(A_COUNT, "6");
@@ -2079,65 +2101,63 @@ START_TEST(a_unit_that_was_lost_shows_that_it_rests_and_a_dropped_one_is_away)
 }
 END_TEST
 
-UNIT_MAIN("tenure", a_reload_that_changes_nothing_touches_nothing,
-          a_view_that_changes_is_behind_and_the_other_keeps_its_memory,
-          a_reload_survives_a_crash_right_behind_it,
-          a_view_that_goes_is_saved_first_and_cleaned_away,
-          a_topic_that_goes_is_saved_and_its_state_stays,
-          a_reload_waits_for_the_batch_but_not_for_ever,
-          a_unit_that_is_loading_is_loaded_with_the_new_views, one_reload_after_the_other_is_as_one,
-          a_drain_does_not_wait_for_a_reload, a_field_that_has_a_new_writer_is_not_cleaned_away,
-          a_fresh_unit_is_reset_durably_and_then_read,
-          a_unit_that_somebody_waits_for_is_saved_as_soon_as_it_is_published,
-          a_restart_loads_and_reads_nothing_twice, what_was_not_saved_is_read_again_and_counts_once,
-          a_load_does_not_follow_what_kafka_has_committed,
-          the_second_life_counts_what_the_first_did_not_say,
-          a_commit_says_what_the_checkpoint_began_with,
-          a_state_that_was_not_live_yet_stays_silent_until_it_has_caught_up,
-          a_missing_sentinel_builds_the_unit_anew, a_damaged_blob_builds_the_unit_anew,
-          another_record_where_the_state_ends_builds_the_unit_anew,
-          a_record_that_the_log_has_lost_is_not_compared,
-          a_log_that_ends_before_the_state_builds_the_unit_anew,
-          a_persons_wish_builds_the_unit_anew_and_is_not_found_again,
-          a_state_of_a_clock_that_ran_ahead_is_built_anew,
-          a_crash_in_a_rebuild_goes_on_in_the_new_generation, another_number_of_partitions_halts,
-          another_cluster_halts, a_cluster_that_is_not_known_halts_nobody, another_format_halts,
-          a_log_that_begins_behind_the_progress_goes_on_and_marks_the_coverage,
-          a_log_that_is_too_short_marks_the_views_that_begin_with_it_and_no_other,
-          a_foreign_claim_drops_the_unit_until_it_is_planned_again,
-          an_idle_unit_notices_a_foreign_claim_too, an_older_redis_drops_the_unit,
-          revoked_it_writes_a_last_checkpoint_commits_and_parks,
-          revoked_with_redis_away_it_gives_up_within_its_budget,
-          assigned_again_and_untouched_it_goes_on_without_a_load,
-          assigned_again_but_touched_meanwhile_it_is_loaded, lost_it_is_parked_without_a_write,
-          a_parked_unit_that_goes_elsewhere_is_forgotten,
-          a_unit_that_was_parked_while_it_loaded_is_loaded_again,
-          a_view_that_has_changed_is_behind_and_joins_while_others_go_on,
-          commits_wait_for_joined_views_only, a_view_that_is_behind_stays_so_over_a_crash,
-          a_view_that_is_added_is_read_from_its_own_start,
-          fields_that_the_new_definition_does_not_write_disappear,
-          old_fields_stay_until_the_new_ones_are_published, a_view_that_is_removed_leaves_nothing,
-          whom_only_the_old_definition_knew_is_published_as_empty,
-          the_board_says_that_something_is_left_until_it_is_gone,
-          an_old_state_stays_until_all_that_it_knew_are_published,
-          after_three_claims_without_progress_events_are_tried_one_at_a_time,
-          two_claims_without_progress_are_nothing_yet, with_nothing_to_read_there_is_nothing_to_try,
-          an_event_that_was_tried_three_times_is_skipped,
-          an_event_that_was_tried_twice_gets_another_chance,
-          an_event_that_kills_is_skipped_though_others_come_before_it,
-          progress_stops_before_a_letter_and_what_comes_behind_it_counts_once,
-          another_log_is_noticed_at_the_letter_that_the_state_stops_before,
-          revoked_it_waits_for_letters_before_its_last_checkpoint,
-          revoked_with_letters_that_do_not_go_it_leaves_progress_before_them,
-          a_view_that_is_behind_only_counts, a_new_view_does_not_begin_ahead_of_the_others,
-          a_poison_event_is_skipped_once_its_letter_is_delivered,
-          a_crash_while_the_poison_event_waits_finds_it_again,
-          a_stop_at_a_poison_event_stops_every_life_there,
-          a_cold_entity_is_fetched_for_its_next_event,
-          a_cold_entity_whose_blob_is_gone_builds_the_unit_anew,
-          what_was_asked_for_before_it_was_parked_is_asked_for_again,
-          a_unit_that_is_lost_goes_on_decaying_while_kafka_is_away,
-          what_decays_while_nobody_runs_is_written_by_who_comes,
-          a_unit_shows_its_way_and_its_checkpoints, a_unit_that_was_loaded_knows_when_it_was_saved,
-          a_unit_with_a_view_that_is_behind_is_not_shown_as_live,
-          a_unit_that_was_lost_shows_that_it_rests_and_a_dropped_one_is_away)
+UNIT_MAIN(
+    "tenure", a_reload_that_changes_nothing_touches_nothing,
+    a_view_that_changes_is_behind_and_the_other_keeps_its_memory,
+    a_reload_survives_a_crash_right_behind_it, a_view_that_goes_is_saved_first_and_cleaned_away,
+    a_topic_that_goes_is_saved_and_its_state_stays, a_reload_waits_for_the_batch_but_not_for_ever,
+    a_unit_that_is_loading_is_loaded_with_the_new_views, one_reload_after_the_other_is_as_one,
+    a_drain_does_not_wait_for_a_reload, a_field_that_has_a_new_writer_is_not_cleaned_away,
+    a_fresh_unit_is_reset_durably_and_then_read,
+    a_unit_that_somebody_waits_for_is_saved_as_soon_as_it_is_published,
+    a_restart_loads_and_reads_nothing_twice, what_was_not_saved_is_read_again_and_counts_once,
+    a_load_does_not_follow_what_kafka_has_committed,
+    the_second_life_counts_what_the_first_did_not_say, a_commit_says_what_the_checkpoint_began_with,
+    a_state_that_was_not_live_yet_stays_silent_until_it_has_caught_up,
+    a_missing_sentinel_builds_the_unit_anew, a_damaged_blob_builds_the_unit_anew,
+    another_record_where_the_state_ends_builds_the_unit_anew,
+    a_record_that_the_log_has_lost_is_not_compared,
+    a_log_that_ends_before_the_state_builds_the_unit_anew,
+    a_persons_wish_builds_the_unit_anew_and_is_not_found_again,
+    a_state_of_a_clock_that_ran_ahead_is_built_anew,
+    a_crash_in_a_rebuild_goes_on_in_the_new_generation, another_number_of_partitions_halts,
+    another_cluster_halts, a_cluster_that_is_not_known_halts_nobody, another_format_halts,
+    a_log_that_begins_behind_the_progress_goes_on_and_marks_the_coverage,
+    a_log_that_is_too_short_marks_the_views_that_begin_with_it_and_no_other,
+    a_foreign_claim_drops_the_unit_until_it_is_planned_again,
+    an_idle_unit_notices_a_foreign_claim_too, an_older_redis_drops_the_unit,
+    revoked_it_writes_a_last_checkpoint_commits_and_parks,
+    revoked_with_redis_away_it_gives_up_within_its_budget,
+    assigned_again_and_untouched_it_goes_on_without_a_load,
+    assigned_again_but_touched_meanwhile_it_is_loaded, lost_it_is_parked_without_a_write,
+    a_parked_unit_that_goes_elsewhere_is_forgotten,
+    a_unit_that_was_parked_while_it_loaded_is_loaded_again,
+    a_view_that_has_changed_is_behind_and_joins_while_others_go_on,
+    commits_wait_for_joined_views_only, a_view_that_is_behind_stays_so_over_a_crash,
+    a_view_that_is_added_is_read_from_its_own_start,
+    fields_that_the_new_definition_does_not_write_disappear,
+    old_fields_stay_until_the_new_ones_are_published, a_view_that_is_removed_leaves_nothing,
+    whom_only_the_old_definition_knew_is_published_as_empty,
+    the_board_says_that_something_is_left_until_it_is_gone,
+    an_old_state_stays_until_all_that_it_knew_are_published,
+    after_three_claims_without_progress_events_are_tried_one_at_a_time,
+    two_claims_without_progress_are_nothing_yet, with_nothing_to_read_there_is_nothing_to_try,
+    an_event_that_was_tried_three_times_is_skipped,
+    an_event_that_was_tried_twice_gets_another_chance,
+    an_event_that_kills_is_skipped_though_others_come_before_it,
+    progress_stops_before_a_letter_and_what_comes_behind_it_counts_once,
+    another_log_is_noticed_at_the_letter_that_the_state_stops_before,
+    revoked_it_waits_for_letters_before_its_last_checkpoint,
+    revoked_with_letters_that_do_not_go_it_leaves_progress_before_them,
+    a_view_that_is_behind_only_counts, a_new_view_does_not_begin_ahead_of_the_others,
+    a_poison_event_is_skipped_once_its_letter_is_delivered,
+    a_crash_while_the_poison_event_waits_finds_it_again,
+    a_stop_at_a_poison_event_stops_every_life_there, a_cold_entity_is_fetched_for_its_next_event,
+    a_cold_entity_whose_blob_is_gone_builds_the_unit_anew,
+    what_was_asked_for_before_it_was_parked_is_asked_for_again,
+    a_unit_that_is_lost_goes_on_decaying_while_kafka_is_away,
+    what_decays_while_nobody_runs_is_written_by_who_comes, a_unit_shows_its_way_and_its_checkpoints,
+    a_unit_that_was_loaded_knows_when_it_was_saved,
+    a_unit_with_a_view_that_is_behind_is_not_shown_as_live,
+    a_unit_that_was_lost_shows_that_it_rests_and_a_dropped_one_is_away,
+    what_comes_while_a_view_is_saved_that_goes_is_saved_as_well)
