@@ -52,12 +52,18 @@ struct entities {
     uint32_t end;       /* numbers below it have been used */
     uint32_t free_head; /* of the numbers that can be used again */
     size_t record_bytes;
+    size_t feature_count;
+    size_t gone_count; /* the shard's: of those that are published as empty and not forgotten yet */
 };
 
 /* seed keeps hashes from being guessed by who sends the events. */
 void entities_init(struct entities *entities, const struct view *view, struct slab *slab,
                    uint64_t seed, int64_t now_ms);
 void entities_fini(struct entities *entities);
+
+/* Gives back to the slab, one by one, what lies there of up to *looks of them, and counts these down. True:
+ * that was all. Nothing else is done with them after it, but entities_fini(). */
+bool entities_bury(struct entities *entities, size_t *looks);
 
 uint32_t entities_find(const struct entities *entities, struct slice identity);
 uint32_t entities_add(struct entities *entities, struct slice identity);

@@ -71,7 +71,10 @@ struct shard {
     int64_t wall_ms;        /* as last told */
     int64_t
         forgot_ms; /* the last write of whoever was forgotten last, by the wall clock; 0: none */
-    size_t gone_count; /* entities that are published as empty and not forgotten yet */
+    struct entities
+        *buried; /* of views that are gone: what lies in the slab is given back bit by bit */
+    size_t buried_count;
+    size_t buried_cap;
     struct slab *slab;
     struct tally *const *tallies; /* of each view by its number in the catalog; lent */
     bool is_on_event_time;        /* every view, whatever it says: eval */
@@ -188,6 +191,9 @@ void shard_join(struct shard *shard, uint32_t view);
  * known, and they are behind; the others are gone. Nothing of the shard may be in a batch, and numbers of
  * views that anybody else has, and a saving under way, are void. */
 void shard_adopt(struct shard *shard, const struct topic *topic);
+
+/* Gives back memory of views that are gone: of so many entities. */
+void shard_bury(struct shard *shard, size_t looks);
 
 /* ---- what it comes to ---- */
 

@@ -1,7 +1,7 @@
 #include "cli/generate.h"
 #include "cli/option_text.h"
 #include "cli/options_yaml.h"
-#include "tidewheel/version.h"
+#include "tidewheel/release.h"
 
 enum { INDENT = 2, WIDTH = 100 };
 

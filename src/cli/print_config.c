@@ -6,7 +6,7 @@
 #include "cli/options_yaml.h"
 #include "config/options_rows.h"
 #include "tidewheel/log.h"
-#include "tidewheel/version.h"
+#include "tidewheel/release.h"
 
 enum { COMMENT_COLUMN = 48, INDENT = 2 };
 

@@ -1,9 +1,9 @@
 #include <stdio.h>
 
 #include "tidewheel/cli.h"
+#include "tidewheel/release.h"
 #include "tidewheel/source.h"
 #include "tidewheel/store.h"
-#include "tidewheel/version.h"
 
 int command_version(const struct cli_args *args)
 {

@@ -20,9 +20,9 @@ static const char *const ON_ERRORS[] = {[ON_ERROR_DROP] = "drop",
                                         [ON_ERROR_STOP] = "stop",
                                         NULL};
 
-#define ON_ERROR(reason, member, what, how)                                                        \
+#define ON_ERROR(reason, member, what, tacit, how)                                                 \
     {                                                                                              \
-        .path = "on_error." reason, .type = SETTING_CHOICE, .preset = (what), .is_tacit = true,    \
+        .path = "on_error." reason, .type = SETTING_CHOICE, .preset = (what), .is_tacit = (tacit), \
         .choices = ON_ERRORS, .offset = offsetof(struct options, on_error[member]), .help = (how)  \
     }
 
@@ -104,24 +104,24 @@ const struct setting option_rows[] = {
         .path = "dead_letter.topic", .type = SETTING_TOPIC, .preset = "",
         .offset = offsetof(struct options, dead_letter_topic),
         .help = "Where rejected events go, with their origin and reason; empty: they are counted and dropped."},
-    [OPTION_ON_ERROR_EMPTY] = ON_ERROR("empty", VERDICT_EMPTY, "drop",
+    [OPTION_ON_ERROR_EMPTY] = ON_ERROR("empty", VERDICT_EMPTY, "drop", false,
         "What becomes of a record without a value: drop counts it, dead_letter also sends it to "
         "dead_letter.topic, if one is named, stop ends the process before it."),
-    [OPTION_ON_ERROR_TOO_BIG] = ON_ERROR("too_big", VERDICT_TOO_BIG, "dead_letter",
+    [OPTION_ON_ERROR_TOO_BIG] = ON_ERROR("too_big", VERDICT_TOO_BIG, "dead_letter", true,
         "What becomes of an event longer than limits.event_bytes; as on_error.empty."),
-    [OPTION_ON_ERROR_BAD_JSON] = ON_ERROR("bad_json", VERDICT_BAD_JSON, "dead_letter",
+    [OPTION_ON_ERROR_BAD_JSON] = ON_ERROR("bad_json", VERDICT_BAD_JSON, "dead_letter", true,
         "What becomes of a value that is not one JSON text; as on_error.empty."),
-    [OPTION_ON_ERROR_NOT_OBJECT] = ON_ERROR("not_object", VERDICT_NOT_OBJECT, "dead_letter",
+    [OPTION_ON_ERROR_NOT_OBJECT] = ON_ERROR("not_object", VERDICT_NOT_OBJECT, "dead_letter", true,
         "What becomes of a value that is JSON, but no object; as on_error.empty."),
-    [OPTION_ON_ERROR_BAD_TIMESTAMP] = ON_ERROR("bad_timestamp", VERDICT_BAD_TIMESTAMP, "dead_letter",
+    [OPTION_ON_ERROR_BAD_TIMESTAMP] = ON_ERROR("bad_timestamp", VERDICT_BAD_TIMESTAMP, "dead_letter", true,
         "What becomes of an event without a timestamp that can be read; as on_error.empty."),
-    [OPTION_ON_ERROR_NO_KEY] = ON_ERROR("no_key", VERDICT_NO_KEY, "dead_letter",
+    [OPTION_ON_ERROR_NO_KEY] = ON_ERROR("no_key", VERDICT_NO_KEY, "dead_letter", true,
         "What becomes of an event that lacks a part of the entity's key; as on_error.empty."),
-    [OPTION_ON_ERROR_KEY_TOO_LONG] = ON_ERROR("key_too_long", VERDICT_KEY_TOO_LONG, "dead_letter",
+    [OPTION_ON_ERROR_KEY_TOO_LONG] = ON_ERROR("key_too_long", VERDICT_KEY_TOO_LONG, "dead_letter", true,
         "What becomes of an event whose key has more bytes than limits.key_bytes; as on_error.empty."),
-    [OPTION_ON_ERROR_FUTURE] = ON_ERROR("future", VERDICT_FUTURE, "dead_letter",
+    [OPTION_ON_ERROR_FUTURE] = ON_ERROR("future", VERDICT_FUTURE, "dead_letter", true,
         "What becomes of an event that is dated further ahead than future_max; as on_error.empty."),
-    [OPTION_ON_ERROR_POISON] = ON_ERROR("poison", VERDICT_POISON, "dead_letter",
+    [OPTION_ON_ERROR_POISON] = ON_ERROR("poison", VERDICT_POISON, "dead_letter", true,
         "What becomes of an event that ended the process each time it was tried; as on_error.empty."),
     [OPTION_HTTP_LISTEN] = {
         .path = "http.listen", .type = SETTING_TEXT, .preset = "127.0.0.1:4196", .max = 256,

@@ -13,8 +13,8 @@
 #include "tidewheel/loader.h"
 #include "tidewheel/log.h"
 #include "tidewheel/mem.h"
+#include "tidewheel/release.h"
 #include "tidewheel/store.h"
-#include "tidewheel/version.h"
 
 enum {
     COUNTERS_MS = 60 * 1000,

@@ -95,13 +95,13 @@ void letters_hold(struct worker *worker, struct unit *unit, bool until_all)
         log_limited(
             LOG_WARN, "dead_letter",
             "worker=%d topic=%s partition=%d state=held position=%lld letters=%zu bytes=%zu "
-            "pending=%zu why=\"its letters are not delivered: %s\" then=\"nothing more of "
-            "it is read until they are\"",
+            "pending=%zu why=\"its letters are not delivered\" trouble=%s then=\"nothing more of "
+            "it "
+            "is read until they are\"",
             worker->setup.number, unit->topic->name, unit->partition,
             (long long)shard->ledger.position, shard->ledger.posted_count,
             shard->ledger.posted_bytes, worker->letters->pending,
-            worker->letters->is_failing ? worker->letters->trouble
-                                        : "they come faster than Kafka takes them");
+            worker->letters->is_failing ? worker->letters->trouble : NULL);
     shard->await = until_all ? AWAIT_ALL : AWAIT_ROOM;
     worker->source->ops->hold(worker->source, unit);
 }
@@ -127,6 +127,16 @@ static void go_on(struct worker *worker, struct unit *unit)
 }
 
 /* ---- the interface ---- */
+
+void letters_begin(struct worker *worker, struct letters *letters)
+{
+    worker->letters = letters;
+    for (int i = 0; i < VERDICT_COUNT; i++) {
+        enum on_error what = options_on_error(worker->setup.options, (enum verdict)i);
+        bool is_lost = what == ON_ERROR_DEAD_LETTER && letters == NULL;
+        worker->on_error[i] = is_lost ? ON_ERROR_DROP : what;
+    }
+}
 
 bool letters_take(struct worker *worker, struct unit *unit, const struct record *record,
                   enum verdict reason, const struct view *view)

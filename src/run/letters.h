@@ -15,8 +15,12 @@
 
 #include "run/worker_private.h"
 #include "tidewheel/dead_letter.h"
+#include "tidewheel/shard.h"
 
 enum { LETTERS_BYTES_MAX = 64 << 20 };
+
+/* letters: NULL: there are none, and dead_letter is drop. */
+void letters_begin(struct worker *worker, struct letters *letters);
 
 /* A record was rejected by a view, or (NULL) as a whole, by all views of its topic. False: on_error says
  * stop, and it is not to be passed. */
@@ -26,6 +30,15 @@ bool letters_take(struct worker *worker, struct unit *unit, const struct record 
 /* Nothing more of the unit is read until there is room for its letters; or, with until_all, until each of
  * them is delivered. */
 void letters_hold(struct worker *worker, struct unit *unit, bool until_all);
+
+/* Does the unit wait for its letters? It is held again then, whoever has begun it. */
+static inline bool letters_must_come(struct worker *worker, struct unit *unit)
+{
+    if (unit->shard->await == AWAIT_NOTHING)
+        return false;
+    worker->source->ops->hold(worker->source, unit);
+    return true;
+}
 
 /* Once a turn: takes answers, and lets units go on that have waited for them. */
 void letters_serve(struct worker *worker);

@@ -209,6 +209,14 @@ static void on_blob(void *arg, size_t number, struct slice identity, struct slic
     tenure->is_damaged = true;
 }
 
+/* A view whose windows begin behind what the others have read reads from there all the same: were its
+ * progress the highest, it would be taken for the unit's after a crash (checkpoint.c, goal_of()). */
+static void stay_behind(const struct tenure *tenure, struct kept *kept, int64_t joined)
+{
+    if (kept->position > joined)
+        kept->position = joined > tenure->plan.log_start ? joined : tenure->plan.log_start;
+}
+
 static void begin_load(struct tenure *tenure)
 {
     struct worker *worker = tenure->worker;
@@ -228,7 +236,7 @@ static void begin_load(struct tenure *tenure)
         struct kept *kept = &tenure->checkpoint.kept[i];
         if (!judge_view(&tenure->fence.found, joined, shard, i, kept)) {
             begin_anew(tenure, i);
-            kept->position = kept->position < joined ? kept->position : joined;
+            stay_behind(tenure, kept, joined);
             shard->is_behind[i] = true;
             continue;
         }
@@ -250,7 +258,7 @@ static void on_loaded(struct tenure *tenure)
     log_info("loaded", "worker=%d topic=%s partition=%d blobs=%llu bytes=%llu",
              tenure->worker->setup.number, tenure->unit->topic->name, tenure->unit->partition,
              (unsigned long long)tenure->load.blobs, (unsigned long long)tenure->load.bytes);
-    cell_set(&tenure->unit->line->cells[UNIT_SAVED_MS], tenure->fence.found.saved_ms);
+    cell_set(&tenure->unit->line->cells[UNIT_SAVED_MS], tenure->worker->wall_ms);
     cell_set(&tenure->unit->line->cells[UNIT_CHECKED_MS], tenure->fence.found.saved_ms);
     tenure->unit->shard->record_ms = tenure->expected.timestamp_ms;
     clean_look(tenure);

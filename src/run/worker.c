@@ -25,8 +25,9 @@ enum {
     COMMIT_IDLE_MS = 60000,
     STATS_MS = 10000,
     SHOW_MS = 1000,
-    LOOKS_MAX = 1000, /* entities that the second lane looks at in a turn */
-    DRAIN_PART = 3,   /* of the shutdown timeout, that leaving the group may take */
+    BURY_LOOKS = 1000, /* of what a reload has taken away, of a unit, a turn */
+    LOOKS_MAX = 1000,  /* entities that the second lane looks at in a turn */
+    DRAIN_PART = 3,    /* of the shutdown timeout, that leaving the group may take */
 };
 
 static char *name_worker(int number)
@@ -60,8 +61,6 @@ struct worker *worker_new(const struct worker_setup *setup)
         .nesting = (size_t)setup->options->limits_nesting,
         .key_bytes = (size_t)setup->options->limits_key_bytes,
     });
-    for (int i = 0; i < VERDICT_COUNT; i++)
-        worker->on_error[i] = options_on_error(setup->options, (enum verdict)i);
     worker->letter_bytes = LETTERS_BYTES_MAX;
     adopt_views(worker, NULL);
     return worker;
@@ -111,8 +110,10 @@ static void tell_time(struct worker *worker)
                  worker->setup.number, (long long)step_ms);
         read_again(worker);
     }
-    for (size_t i = 0; i < worker->unit_count; i++)
+    for (size_t i = 0; i < worker->unit_count; i++) {
         shard_tell(worker->units[i]->shard, worker->wall_ms);
+        shard_bury(worker->units[i]->shard, BURY_LOOKS);
+    }
 }
 
 /* ---- taking events ---- */
@@ -187,18 +188,10 @@ static bool apply_record(struct worker *worker, struct unit *unit, const struct 
     return true;
 }
 
-/* Whoever has begun the unit: it waits for its letters. */
-static bool must_wait(struct worker *worker, struct unit *unit)
-{
-    if (unit->shard->await == AWAIT_NOTHING)
-        return false;
-    worker->source->ops->hold(worker->source, unit);
-    return true;
-}
-
 static void take_record(struct worker *worker, struct unit *unit, const struct record *record)
 {
-    if (must_wait(worker, unit) || (unit->tenure != NULL && !tenure_take(unit->tenure, record)))
+    if (letters_must_come(worker, unit) ||
+        (unit->tenure != NULL && !tenure_take(unit->tenure, record)))
         return;
     struct ledger *ledger = &unit->shard->ledger;
     if (record->offset < ledger->position)
@@ -437,10 +430,7 @@ void worker_begin(struct worker *worker, const struct worker_ends *ends)
     worker->store = ends->store;
     worker->reader = ends->reader;
     worker->loader = ends->loader;
-    worker->letters = ends->letters;
-    for (int i = 0; i < VERDICT_COUNT; i++)
-        if (worker->on_error[i] == ON_ERROR_DEAD_LETTER && ends->letters == NULL)
-            worker->on_error[i] = ON_ERROR_DROP;
+    letters_begin(worker, ends->letters);
     tell_time(worker);
     show_turn(worker);
     show_phase(worker, PHASE_RUNNING);

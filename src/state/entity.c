@@ -17,6 +17,7 @@ void entities_init(struct entities *entities, const struct view *view, struct sl
         .expire = expire_new(now_ms),
         .seed = seed,
         .free_head = ENTITY_NONE,
+        .feature_count = view->feature_count,
         .record_bytes = sizeof(struct entity) + view->feature_count * sizeof(struct series),
     };
 }
@@ -91,15 +92,30 @@ uint32_t entities_add(struct entities *entities, struct slice identity)
     return number;
 }
 
+static void give_back(struct entities *entities, struct entity *entity)
+{
+    slab_give(entities->slab, slab_class_of(entity->identity_len), entity->identity);
+    for (size_t i = 0; i < entities->feature_count; i++)
+        series_fini(&entity->series[i], entities->slab);
+}
+
+bool entities_bury(struct entities *entities, size_t *looks)
+{
+    for (; *looks > 0 && entities->end > 0; --*looks) {
+        struct entity *entity = entity_at(entities, --entities->end);
+        if ((entity->flags & ENTITY_IN_USE) != 0)
+            give_back(entities, entity);
+    }
+    return entities->end == 0;
+}
+
 void entities_remove(struct entities *entities, uint32_t number)
 {
     struct entity *entity = entity_at(entities, number);
     struct slice identity = {entity->identity, entity->identity_len};
     table_remove(entities->table, hash_of(entities, identity), number);
     expire_clear(entities->expire, number);
-    slab_give(entities->slab, slab_class_of(identity.len), entity->identity);
-    for (size_t i = 0; i < entities->view->feature_count; i++)
-        series_fini(&entity->series[i], entities->slab);
+    give_back(entities, entity);
     entity->flags = 0;
     entity->identity_len = entities->free_head; /* the list of free numbers runs through it */
     entities->free_head = number;

@@ -37,6 +37,9 @@ void shard_free(struct shard *shard)
         return;
     for (size_t i = 0; i < shard->topic->view_count; i++)
         entities_fini(&shard->views[i]);
+    for (size_t i = 0; i < shard->buried_count; i++)
+        entities_fini(&shard->buried[i]);
+    free(shard->buried);
     ledger_fini(&shard->ledger);
     slab_free(shard->slab);
     free(shard->views);
@@ -131,7 +134,7 @@ static void mark_changed(struct shard *shard, struct entity_ref ref, int64_t off
 {
     struct entity *entity = entity_of(shard, ref);
     if ((entity->flags & ENTITY_GONE) != 0)
-        shard->gone_count--;
+        shard->views[ref.view].gone_count--;
     entity->flags &= (uint16_t)~ENTITY_GONE;
     (void)shard_has_buckets(shard, ref);
     if (is_silent(shard, ref.view)) {
@@ -327,7 +330,7 @@ static bool has_decayed(const struct shard *shard, uint32_t view_number, uint32_
 
 static void forget(struct shard *shard, struct entities *entities, uint32_t number)
 {
-    shard->gone_count--;
+    entities->gone_count--;
     shard->forgot_ms = shard->wall_ms - GONE_MS;
     entities_remove(entities, number);
 }
@@ -451,7 +454,7 @@ void shard_written(struct shard *shard, struct entity_ref ref, int64_t as_of_ms,
         return; /* it is written again, by whoever has it on a list */
     bool is_gone = next_ms == INT64_MAX;
     if (is_gone && (entity->flags & ENTITY_GONE) == 0)
-        shard->gone_count++;
+        entities->gone_count++;
     entity->flags |= is_gone ? ENTITY_GONE : 0;
     if (shard->keeps_blobs && is_gone) {
         expire_clear(entities->expire, ref.number);
@@ -485,8 +488,8 @@ size_t shard_count(const struct shard *shard)
 {
     size_t count = 0;
     for (size_t i = 0; i < shard->topic->view_count; i++)
-        count += entities_count(&shard->views[i]);
-    return count - shard->gone_count;
+        count += entities_count(&shard->views[i]) - shard->views[i].gone_count;
+    return count;
 }
 
 size_t shard_bytes(const struct shard *shard)
@@ -496,5 +499,7 @@ size_t shard_bytes(const struct shard *shard)
         (shard->dirty.cap + shard->saving.cap + shard->wanted.cap) * sizeof(struct entity_ref);
     for (size_t i = 0; i < shard->topic->view_count; i++)
         bytes += entities_bytes(&shard->views[i]);
+    for (size_t i = 0; i < shard->buried_count; i++)
+        bytes += entities_bytes(&shard->buried[i]);
     return bytes;
 }

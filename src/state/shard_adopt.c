@@ -42,14 +42,23 @@ static void give_back_saving(struct shard *shard)
 
 /* ---- views ---- */
 
-/* The slab is shared: what lies there of a view has to be given back one by one. */
+/* The slab is shared: what lies there of a view has to be given back one by one, which takes long. */
 static void drop_view(struct shard *shard, uint32_t view)
 {
-    const struct entities *entities = &shard->views[view];
-    for (uint32_t number = 0; number < entities->end; number++)
-        shard->gone_count -= (entity_at(entities, number)->flags & ENTITY_GONE) != 0;
-    shard_clear(shard, view);
-    entities_fini(&shard->views[view]);
+    shard->buried =
+        mem_grow(shard->buried, shard->buried_count, &shard->buried_cap, sizeof *shard->buried);
+    shard->buried[shard->buried_count++] = shard->views[view];
+}
+
+void shard_bury(struct shard *shard, size_t looks)
+{
+    while (shard->buried_count > 0 && looks > 0) {
+        struct entities *last = &shard->buried[shard->buried_count - 1];
+        if (!entities_bury(last, &looks))
+            return;
+        entities_fini(last);
+        shard->buried_count--;
+    }
 }
 
 /* An array with an element of each view; those of new views are zero. */
@@ -95,10 +104,14 @@ static void move_views(struct shard *shard, const struct topic *topic, const uin
 
 static void count_wanted(struct shard *shard)
 {
+    if (shard->asked == shard->warmed)
+        return;
     shard->asked = shard->warmed = 0;
     for (size_t i = 0; i < shard->topic->view_count; i++)
         for (uint32_t number = 0; number < shard->views[i].end; number++)
             shard->asked += (entity_at(&shard->views[i], number)->flags & ENTITY_WANTED) != 0;
+    for (size_t i = 0; i < shard->topic->view_count; i++)
+        shard->draining[i].asked = 0;
     shard_want_again(shard);
 }
 

@@ -75,6 +75,8 @@ bool shard_take_wanted(struct shard *shard, struct entity_ref *ret)
 void shard_want_again(struct shard *shard)
 {
     shard->wanted.count = shard->wanted_next = 0;
+    if (shard->asked == shard->warmed)
+        return; /* nobody is away whom anybody has asked for */
     for (uint32_t view = 0; view < shard->topic->view_count; view++) {
         const struct entities *entities = &shard->views[view];
         shard->draining[view].asked = shard->asked; /* they come in another order now */

@@ -112,7 +112,7 @@ void shard_saved(struct shard *shard, struct entity_ref ref)
     const struct entity *entity = entity_of(shard, ref);
     if (!is_nothing(shard, entity) || (entity->flags & ENTITY_DIRTY) != 0)
         return;
-    shard->gone_count--;
+    shard->views[ref.view].gone_count--;
     entities_remove(&shard->views[ref.view], ref.number);
 }
 

@@ -11,6 +11,7 @@ A test is a function whose name is the sentence that it proves. All share one br
 and Redis are its own. When it fails, the tails of its processes' output are shown.
 """
 
+import functools
 import itertools
 import json
 import os
@@ -37,6 +38,7 @@ TESTS = []
 
 
 
+@functools.cache
 def can_confine():
     """Linux 6.3, libseccomp, systemd-analyze, and no sanitizer, which needs more rights."""
     program = pathlib.Path(worker_process.binary()).read_bytes()

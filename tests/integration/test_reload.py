@@ -4,6 +4,7 @@ import contextlib
 import signal
 import socket
 import types
+import urllib.request
 
 from process import folder, free_port
 from scene import BOTH, event, field, shop, test, until
@@ -264,6 +265,32 @@ def a_kill_in_a_reload_loses_nothing(scene):
     worker = scene.worker(redis, after)
     scene.finish(flow)
     settled(scene, redis, after, topic)
+
+
+@test
+def reloads_are_counted_and_counters_go_on(scene):
+    topic, redis, port = scene.topic(1), scene.redis(), free_port()
+    worker = scene.worker(redis, [outlet(topic)], http=f"127.0.0.1:{port}")
+
+    def metric(line):
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+            found = [row for row in answer.read().decode().splitlines() if row.startswith(line + " ")]
+        return float(found[0].split()[-1]) if found else None
+
+    scene.produce(topic, purchases(300))
+    settled(scene, redis, [outlet(topic)], topic)
+    begun = metric("tidewheel_config_last_reload_success_timestamp_seconds")
+    worker.configure([shop(topic), outlet(topic)])
+    worker.reload()
+    worker.configure(["view: wrong"])
+    worker.reload()
+    scene.produce(topic, purchases(200))
+    settled(scene, redis, [shop(topic), outlet(topic)], topic)
+    assert metric('tidewheel_config_reloads_total{result="ok"}') == 1
+    assert metric('tidewheel_config_reloads_total{result="refused"}') == 1
+    assert metric("tidewheel_config_last_reload_success_timestamp_seconds") > begun
+    until(lambda: metric('tidewheel_events_total{view="outlet",result="applied"}') == 500, 30, "all counted")
+    until(lambda: metric('tidewheel_events_total{view="shop",result="applied"}') == 500, 30, "and of the new one")
 
 
 # ---- systemd

@@ -87,7 +87,7 @@ def what_is_replayed_is_right_and_run_goes_on_from_there(scene):
 def old_values_stay_until_it_has_caught_up_and_the_generation_goes_up_once(scene):
     topic, redis = scene.topic(2), scene.redis()
     views = [shop(topic)]
-    filled(scene, redis, views, topic, purchases(60_000))
+    filled(scene, redis, views, topic, purchases(30_000))
     spoil(redis)
     before = generations(redis)
     users, seen, is_over = (1, 2, 7), {}, threading.Event()
@@ -107,7 +107,7 @@ def old_values_stay_until_it_has_caught_up_and_the_generation_goes_up_once(scene
     finally:
         is_over.set()
         watcher.join()
-    assert seen == {user: [b"-999", b"200"] for user in users}, seen
+    assert seen == {user: [b"-999", b"100"] for user in users}, seen
     assert generations(redis) == {key: gen + 1 for key, gen in before.items()}
     scene.until_right(redis, views)
 
@@ -116,7 +116,7 @@ def old_values_stay_until_it_has_caught_up_and_the_generation_goes_up_once(scene
 def one_that_is_killed_half_way_is_gone_on_with_by_run(scene):
     topic, redis = scene.topic(2), scene.redis()
     views = [shop(topic)]
-    filled(scene, redis, views, topic, purchases(40_000))
+    filled(scene, redis, views, topic, purchases(10_000))
     spoil(redis)
     state = "running" if scene.form == "checkpointed" else "silent"
     again = replay(scene, redis, views)
@@ -133,7 +133,7 @@ def one_that_is_killed_half_way_is_gone_on_with_by_run(scene):
 def one_that_is_killed_half_way_is_begun_again_by_replay(scene):
     topic, redis = scene.topic(2), scene.redis()
     views = [shop(topic)]
-    filled(scene, redis, views, topic, purchases(40_000))
+    filled(scene, redis, views, topic, purchases(10_000))
     spoil(redis)
     first = replay(scene, redis, views)
     until(lambda: first.lines("unit", state="running"), 60, "it reads")
@@ -370,7 +370,7 @@ def rebalances_among_its_own_workers_do_not_begin_it_again(scene):
     """Each joins in its own time, so units move between them."""
     topic, redis = scene.topic(6), scene.redis()
     views = [shop(topic)]
-    filled(scene, redis, views, topic, purchases(30_000))
+    filled(scene, redis, views, topic, purchases(12_000))
     before = generations(redis)
     again = replay(scene, redis, views, workers=4)
     has_ended(again)

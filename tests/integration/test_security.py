@@ -52,13 +52,13 @@ def a_group_that_may_not_be_used_ends_the_worker(scene):
 
 @test
 def files_that_tls_cannot_use_are_wrong_configuration(scene):
-    redis = scene.redis(tls=True)
+    topic, redis = scene.topic(), scene.redis(tls=True)
     certs = rights.certs()
-    for flags, words in {
+    for flag, words in {
             f"redis.tls.ca_file={certs}/ca.key": "-s: redis.tls.ca_file: '",
             f"redis.tls.key_file={certs}/server.key": "-s: redis.tls.key_file: '",
             "redis.tls.cert_file=": "expected redis.tls.cert_file beside it"}.items():
-        worker = scene.worker(redis, [shop(scene.topic())], flags=["-s", flags])
+        worker = scene.worker(redis, [shop(topic)], flags=["-s", flag])
         assert worker.wait(30) == 78, worker.tail()
         assert worker.has_said(words), worker.tail()
 

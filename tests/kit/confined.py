@@ -34,24 +34,29 @@ def settings(name):
     return re.findall(rf"^{name}=(.*)$", UNIT.read_text(encoding="utf-8"), re.M)
 
 
-def expanded(names):
-    """System calls, with systemd's @groups of them opened."""
-    calls = set()
-    for name in names:
-        if name.startswith("@"):
-            listing = subprocess.run(["systemd-analyze", "syscall-filter", name], capture_output=True, text=True,
-                                     check=True).stdout.splitlines()[1:]
-            calls |= expanded(line.strip() for line in listing
-                              if line.strip() and not line.strip().startswith("#"))
-        else:
-            calls.add(name)
-    return calls
+def groups():
+    """systemd's @groups: {name: names of system calls and of other groups}"""
+    listing = subprocess.run(["systemd-analyze", "--no-pager", "syscall-filter"], capture_output=True, text=True,
+                             check=True).stdout
+    found, name = {}, None
+    for line in listing.splitlines():
+        if line.startswith("@"):
+            name = line.strip()
+            found[name] = set()
+        elif name and line.startswith(" ") and not line.lstrip().startswith("#"):
+            found[name].add(line.strip())
+    return found
+
+
+def opened(names, known):
+    """The system calls that the names stand for."""
+    return set().union(*(opened(known[name], known) if name.startswith("@") else {name} for name in names))
 
 
 def allowed():
-    calls = set()
+    known, calls = groups(), set()
     for value in settings("SystemCallFilter"):
-        names = expanded(value.lstrip("~").split())
+        names = opened(value.lstrip("~").split(), known)
         calls = calls - names if value.startswith("~") else calls | names
     return calls | {"execve"}  # ours, below
 

@@ -7,9 +7,9 @@
  *     tidewheel-topics -b BROKERS configure TOPIC NAME=VALUE...        in place of what it was made with
  *     tidewheel-topics -b BROKERS ends      TOPIC...        prints `topic partition begin end`
  *     tidewheel-topics -b BROKERS committed GROUP TOPIC...  prints `topic partition offset metadata`
- *     tidewheel-topics -b BROKERS allow USER KIND:NAME:OPERATION...   topic:events:read group:g:read
  *     tidewheel-topics -b BROKERS dump      TOPIC           prints `partition offset timestamp key value
  *                                                           name=value...`, bytes in hex, null as -
+ *     tidewheel-topics -b BROKERS allow USER KIND:NAME:OPERATION...   topic:events:read group:g:read
  *
  * Topics are made with 15 days of retention, as Kafka's default is shorter than a 7-day window, and
  * take messages of 16 MB.
@@ -233,6 +233,59 @@ static int committed(char **operands, int count)
     return 0;
 }
 
+static void print_bytes(const char *before, const void *bytes, size_t len)
+{
+    printf("%s%s", before, bytes == NULL ? "-" : "");
+    for (size_t i = 0; bytes != NULL && i < len; i++)
+        printf("%02x", ((const unsigned char *)bytes)[i]);
+}
+
+static void print_message(const rd_kafka_message_t *message)
+{
+    rd_kafka_headers_t *headers = NULL;
+    rd_kafka_timestamp_type_t type;
+    printf("%d %lld %lld", message->partition, (long long)message->offset,
+           (long long)rd_kafka_message_timestamp(message, &type));
+    print_bytes(" ", message->key, message->key_len);
+    print_bytes(" ", message->payload, message->len);
+    const char *name;
+    const void *value;
+    size_t len;
+    if (!rd_kafka_message_headers(message, &headers))
+        for (size_t i = 0; !rd_kafka_header_get_all(headers, i, &name, &value, &len); i++) {
+            printf(" %s=", name);
+            print_bytes("", value, len);
+        }
+    printf("\n");
+}
+
+/* All that there is: to the end of each partition. */
+static int dump(char **operands, int count)
+{
+    (void)count;
+    int left = partition_count(operands[0]);
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(left);
+    for (int32_t partition = 0; partition < left; partition++)
+        rd_kafka_topic_partition_list_add(list, operands[0], partition)->offset =
+            RD_KAFKA_OFFSET_BEGINNING;
+    rd_kafka_poll_set_consumer(client);
+    rd_kafka_assign(client, list);
+    rd_kafka_topic_partition_list_destroy(list);
+    while (left > 0) {
+        rd_kafka_message_t *message = rd_kafka_consumer_poll(client, TIMEOUT_MS);
+        if (message == NULL)
+            DIE("%s: no answer within %d ms", operands[0], TIMEOUT_MS);
+        if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF)
+            left--;
+        else if (message->err)
+            DIE("%s: %s", operands[0], rd_kafka_message_errstr(message));
+        else
+            print_message(message);
+        rd_kafka_message_destroy(message);
+    }
+    return 0;
+}
+
 /* ---- rights ---- */
 
 enum { PARTS = 3 };
@@ -319,69 +372,14 @@ static int allow(char **operands, int count)
     return 0;
 }
 
-/* ---- all that there is ---- */
-
-static void print_bytes(const char *before, const void *bytes, size_t len)
-{
-    printf("%s%s", before, bytes == NULL ? "-" : "");
-    for (size_t i = 0; bytes != NULL && i < len; i++)
-        printf("%02x", ((const unsigned char *)bytes)[i]);
-}
-
-static void print_message(const rd_kafka_message_t *message)
-{
-    rd_kafka_headers_t *headers = NULL;
-    rd_kafka_timestamp_type_t type;
-    printf("%d %lld %lld", message->partition, (long long)message->offset,
-           (long long)rd_kafka_message_timestamp(message, &type));
-    print_bytes(" ", message->key, message->key_len);
-    print_bytes(" ", message->payload, message->len);
-    const char *name;
-    const void *value;
-    size_t len;
-    if (!rd_kafka_message_headers(message, &headers))
-        for (size_t i = 0; !rd_kafka_header_get_all(headers, i, &name, &value, &len); i++) {
-            printf(" %s=", name);
-            print_bytes("", value, len);
-        }
-    printf("\n");
-}
-
-/* All that there is: to the end of each partition. */
-static int dump(char **operands, int count)
-{
-    (void)count;
-    int left = partition_count(operands[0]);
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(left);
-    for (int32_t partition = 0; partition < left; partition++)
-        rd_kafka_topic_partition_list_add(list, operands[0], partition)->offset =
-            RD_KAFKA_OFFSET_BEGINNING;
-    rd_kafka_poll_set_consumer(client);
-    rd_kafka_assign(client, list);
-    rd_kafka_topic_partition_list_destroy(list);
-    while (left > 0) {
-        rd_kafka_message_t *message = rd_kafka_consumer_poll(client, TIMEOUT_MS);
-        if (message == NULL)
-            DIE("%s: no answer within %d ms", operands[0], TIMEOUT_MS);
-        if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF)
-            left--;
-        else if (message->err)
-            DIE("%s: %s", operands[0], rd_kafka_message_errstr(message));
-        else
-            print_message(message);
-        rd_kafka_message_destroy(message);
-    }
-    return 0;
-}
-
 static const struct action {
     const char *name;
     int (*run)(char **operands, int count);
     int operands_min;
 } ACTIONS[] = {
-    {"ping", ping, 0},   {"create", create, 1}, {"grow", grow, 1},
-    {"trim", trim, 1},   {"ends", ends, 1},     {"committed", committed, 2},
-    {"allow", allow, 2}, {"dump", dump, 1},     {"configure", configure, 2},
+    {"ping", ping, 0}, {"create", create, 1},       {"grow", grow, 1},
+    {"trim", trim, 1}, {"ends", ends, 1},           {"committed", committed, 2},
+    {"dump", dump, 1}, {"configure", configure, 2}, {"allow", allow, 2},
 };
 
 static void open_client(const char *brokers, const char *group)
@@ -414,6 +412,6 @@ int main(int argc, char **argv)
     }
     fprintf(stderr,
             "usage: tidewheel-topics -b BROKERS "
-            "ping | create | grow | trim | configure | ends | committed | allow | dump ...\n");
+            "ping | create | grow | trim | configure | ends | committed | dump | allow ...\n");
     return 64;
 }

@@ -73,8 +73,9 @@ class Worker(Process):
         self.config = self.folder / "tidewheel.yaml"
         self.config.touch(0o600)  # it holds the password of Redis
         self.settings = {
-            "servers": kafka.worker_servers, "group": group, "workers": workers,
-            "properties": lines(kafka.worker_properties), "redis": json.dumps(redis.worker_options, default=str),
+            "servers": kafka.worker_servers, "group": group,
+            "properties": lines(kafka.worker_properties),
+            "redis": json.dumps(redis.worker_options, default=str), "workers": workers,
             "session_ms": session_ms, "heartbeat_ms": session_ms // 10, "refresh_ms": refresh_ms,
             "checkpoint": checkpoint, "extra": extra, "http": http}
         self.configure(pipelines)

@@ -194,8 +194,8 @@ MUTANTS = [
      "    add_number(checkpoint, kept->position, count);\n", "", simulation(1000)),
     ("sim: what is counted already is not said again",
      ("src/state/shard.c", "src/commit/checkpoint.c"),
-     ("    mark_changed(shard, (struct entity_ref){passage->view, passage->number}, offset);\n"
-      "    return true;", "        if (is_held) {"),
+     ("    mark_changed(shard, (struct entity_ref){passage->view, passage->number}, offset,\n"
+      "                 passage->routed->record_ms);\n    return true;", "        if (is_held) {"),
      ("    return true;", "        if (false) {"), simulation(1000)),
     ("sim: what was applied is not remembered", "src/state/shard.c",
      "    if (entity == NULL || offset > entity->applied)\n", "    if (true)\n", simulation(1000)),
@@ -210,8 +210,8 @@ MUTANTS = [
      "offset > entity->applied)",
      "offset >= entity->applied)", unit("shard_save")),
     ("what comes again is not written again", "src/state/shard.c",
-     "    mark_changed(shard, (struct entity_ref){passage->view, passage->number}, offset);\n"
-     "    return true;",
+     "    mark_changed(shard, (struct entity_ref){passage->view, passage->number}, offset,\n"
+     "                 passage->routed->record_ms);\n    return true;",
      "    return true;", unit("shard_save")),
     ("the last offset is not kept", "src/state/shard.c",
      "    entity->applied = offset;\n",

@@ -17,6 +17,7 @@ struct unit {
 
 struct writer {
     struct catalog *catalog;
+    struct board *board;
     struct tally tally;
     struct tally *tallies[1];
     struct unit units[UNITS];
@@ -44,6 +45,7 @@ static uint64_t draw(void *arg)
 static void writer_open(struct writer *writer, const struct server *server, uint64_t seed)
 {
     *writer = (struct writer){.catalog = kit_catalog(""), .mono_ms = 1000000, .draws = seed};
+    writer->board = board_new(0);
     writer->tallies[0] = &writer->tally;
     for (int i = 0; i < UNITS; i++) {
         struct unit *unit = &writer->units[i];
@@ -59,7 +61,8 @@ static void writer_open(struct writer *writer, const struct server *server, uint
                                 .url = &writer->url,
                                 .group_id = "g",
                                 .random = draw,
-                                .random_arg = &writer->draws};
+                                .random_arg = &writer->draws,
+                                .board = writer->board};
     writer->store = fenced_store_new(&setup);
 }
 
@@ -70,6 +73,7 @@ static void writer_close(struct writer *writer)
         meta_fini(&writer->units[i].fence.found);
     }
     writer->store->ops->close(writer->store);
+    board_free(writer->board);
     redis_url_fini(&writer->url);
     batch_fini(&writer->batch);
     catalog_free(writer->catalog);
@@ -650,8 +654,10 @@ START_TEST(a_batch_that_never_arrived_is_sent_again)
     add(&writer, 0, "x");
     writer.tap->is_held = true;
     send(&writer);
+    ck_assert_int_eq(cell_get(&writer.board->cells[BOARD_RETRIES]), 0);
     writer.tap->is_cut = true;
     until(&writer, is_written);
+    ck_assert_int_eq(cell_get(&writer.board->cells[BOARD_RETRIES]), 1);
     ck_assert(is_broken(&writer) && !is_fence_news(&writer));
     is_answer(&server, "HGET features:user:x amount_10s_sum", "2.5");
     is_answer(&server, "HGET " M0 " seq", "2");

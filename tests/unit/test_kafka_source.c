@@ -5,6 +5,7 @@
 /* --- a worker that does nothing but count --- */
 
 struct worker {
+    struct board *board;
     struct source *source;
     struct unit *units[PARTITIONS]; /* known and not dropped */
     int64_t position[PARTITIONS];   /* -1: no state */
@@ -95,7 +96,9 @@ static void worker_open_until(struct worker *worker, struct cluster *cluster, in
     *worker = (struct worker){0};
     for (int p = 0; p < PARTITIONS; p++)
         worker->position[p] = worker->reached[p] = -1;
+    worker->board = board_new(number);
     struct source_handler handler = {.arg = worker,
+                                     .board = worker->board,
                                      .position = on_position,
                                      .assigned = on_assigned,
                                      .revoked = on_revoked,
@@ -133,6 +136,11 @@ static int worker_poll(struct worker *worker, int64_t timeout_ms)
     return rc;
 }
 
+static int64_t shown(const struct worker *worker, enum board_cell cell)
+{
+    return cell_get(&worker->board->cells[cell]);
+}
+
 static void worker_close(struct worker *worker)
 {
     ck_assert_int_eq(worker->gaps + worker->repeats + worker->strays, 0);
@@ -141,6 +149,8 @@ static void worker_close(struct worker *worker)
     ck_assert_int_lt(clock_mono_ms() - from_ms, CLOSE_MS);
     for (int p = 0; p < PARTITIONS; p++)
         ck_assert_ptr_null(worker->units[p]);
+    ck_assert_int_eq(shown(worker, BOARD_OWNED), -1);
+    board_free(worker->board);
 }
 
 /* What is there at once, and a little more. */
@@ -206,7 +216,12 @@ START_TEST(records_come_in_order_and_commits_are_read_back)
     ck_assert_int_eq(worker.source->ops->end(worker.source, worker.units[2]), 1000);
 
     int64_t from_ms = clock_wall_ms();
+    ck_assert_int_eq(shown(&worker, BOARD_OWNED), PARTITIONS);
+    ck_assert_int_eq(shown(&worker, BOARD_REBALANCES), 1);
+    ck_assert_int_eq(shown(&worker, BOARD_KAFKA_UP), 1);
     commit_positions(&worker, WAIT_MS);
+    ck_assert_int_eq(shown(&worker, BOARD_COMMITS_OK), 1);
+    ck_assert_int_eq(shown(&worker, BOARD_COMMITS_FAILED), 0);
     rd_kafka_topic_partition_list_t *list = committed(cluster);
     for (int p = 0; p < PARTITIONS; p++) {
         const rd_kafka_topic_partition_t *one = &list->elems[p];
@@ -280,6 +295,8 @@ START_TEST(a_commit_that_is_refused_comes_again)
         at = list->elems[1].offset;
         rd_kafka_topic_partition_list_destroy(list);
     }
+    ck_assert_int_eq(shown(&worker, BOARD_COMMITS_FAILED), 1);
+    ck_assert_int_ge(shown(&worker, BOARD_COMMITS_OK), 1);
     worker_close(&worker);
     cluster_close(cluster);
 }
@@ -697,11 +714,13 @@ START_TEST(it_waits_while_kafka_is_away_and_goes_on_by_itself)
     ck_assert_int_eq(rd_kafka_mock_broker_set_down(cluster->mock, -1), 0);
     POLL_UNTIL(worker.retries > 0, &worker);
     ck_assert_uint_gt(strlen(worker.err.text), 0);
+    ck_assert_int_eq(shown(&worker, BOARD_KAFKA_UP), 0);
     ck_assert_int_eq(rd_kafka_mock_broker_set_up(cluster->mock, -1), 0);
     produce_all(cluster, 100, 100);
     POLL_UNTIL(is_at(&worker, 200), &worker);
     POLL_UNTIL(worker_poll(&worker, 10) == 0, &worker);
     ck_assert_int_eq(worker.records, 800);
+    POLL_UNTIL(shown(&worker, BOARD_KAFKA_UP) == 1, &worker);
     worker_close(&worker);
     cluster_close(cluster);
 }

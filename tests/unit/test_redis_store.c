@@ -12,6 +12,7 @@ enum { CHECK_MS = 5000 };
 
 struct writer {
     struct catalog *catalog;
+    struct board *board;
     struct tally tally;
     struct tally *tallies[1];
     struct shard *shard;
@@ -36,6 +37,7 @@ static uint64_t draw(void *arg)
 static void writer_open(struct writer *writer, const char *url)
 {
     *writer = (struct writer){.catalog = kit_catalog(""), .mono_ms = 1000000};
+    writer->board = board_new(0);
     writer->tallies[0] = &writer->tally;
     writer->shard = kit_shard(writer->catalog, writer->tallies);
     shard_go_live(writer->shard);
@@ -44,7 +46,8 @@ static void writer_open(struct writer *writer, const char *url)
                                                           .url = &writer->url,
                                                           .group_id = "group",
                                                           .random = draw,
-                                                          .random_arg = writer});
+                                                          .random_arg = writer,
+                                                          .board = writer->board});
 }
 
 static void writer_open_at(struct writer *writer, const struct server *server)
@@ -57,6 +60,7 @@ static void writer_open_at(struct writer *writer, const struct server *server)
 static void writer_close(struct writer *writer)
 {
     writer->store->ops->close(writer->store);
+    board_free(writer->board);
     redis_url_fini(&writer->url);
     batch_fini(&writer->batch);
     shard_free(writer->shard);
@@ -258,11 +262,13 @@ START_TEST(what_a_restart_has_emptied_is_told_and_the_batch_is_sent_again)
     server_kill(&server);
     batch_begin(&writer.batch);
     add(&writer, "b");
+    ck_assert_int_eq(cell_get(&writer.board->cells[BOARD_RETRIES]), 0);
     send(&writer);
     until(&writer, is_away);
     ck_assert(!is_written(&writer));
     server_start(&server, NO_OPTIONS);
     until(&writer, is_written);
+    ck_assert_int_eq(cell_get(&writer.board->cells[BOARD_RETRIES]), 1);
     ck_assert(is_lost(&writer));
     is_answer(&server, "EXISTS features:user:b", "1");
     is_answer(&server, "EXISTS features:user:a", "0");

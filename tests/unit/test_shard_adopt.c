@@ -264,6 +264,7 @@ static void step(void)
         answer(&sides[1], is_refused);
     } else {
         shard_adopt(sides[1].shard, catalogs[draw(CHOICES)]->topics[0]);
+        shard_bury(sides[1].shard, draw(20));
     }
 }
 
@@ -359,6 +360,10 @@ START_TEST(memory_of_a_view_that_is_gone_is_used_again)
         bytes = round == 2 ? shard_bytes(desk.shard) : bytes;
         adopt(other);
         adopt(desk.catalog);
+        shard_bury(desk.shard, 10); /* bit by bit */
+        ck_assert_uint_eq(desk.shard->buried_count, 1);
+        shard_bury(desk.shard, 100);
+        ck_assert_uint_eq(desk.shard->buried_count, 0);
     }
     ck_assert_uint_le(shard_bytes(desk.shard), bytes);
     shard_free(desk.shard);

@@ -345,7 +345,7 @@ START_TEST(who_has_nothing_alive_is_deleted_from_the_state_and_then_forgotten)
     ck_assert_ptr_nonnull(kit_entity(desk.shard, "a"));
     desk_saved(&desk);
     ck_assert_ptr_null(kit_entity(desk.shard, "a"));
-    ck_assert_uint_eq(desk.shard->gone_count, 0);
+    ck_assert_uint_eq(desk.shard->views[0].gone_count, 0);
     save("");
     desk_close(&desk);
 }

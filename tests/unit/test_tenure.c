@@ -80,6 +80,7 @@ static struct {
     size_t handed;  /* records */
     bool polls_one; /* one record a turn */
     bool is_away;
+    int64_t again;  /* of plans; -1: the log's start */
     int64_t wanted; /* the start that whole windows need; INT64_MAX: the log has it */
 } kafka;
 
@@ -295,6 +296,7 @@ static void start_with(const char *const *views, size_t count)
     kafka.handed = 0;
     kafka.restarts = 0;
     kafka.wanted = INT64_MAX;
+    kafka.again = -1;
     worker_begin(worker, &ends);
 }
 
@@ -358,7 +360,7 @@ static void close_all(void)
 static struct plan plan(void)
 {
     return (struct plan){.start = kafka.log_start,
-                         .again = kafka.log_start,
+                         .again = kafka.again >= 0 ? kafka.again : kafka.log_start,
                          .live_at = kafka.log_end + kafka.ahead,
                          .log_start = kafka.log_start,
                          .wanted = kafka.wanted < kafka.log_start ? kafka.wanted : kafka.log_start,
@@ -1243,6 +1245,29 @@ START_TEST(one_reload_after_the_other_is_as_one)
 }
 END_TEST
 
+/* What is being cleaned away may be written again, by a view of another topic. */
+START_TEST(a_field_that_has_a_new_writer_is_not_cleaned_away)
+{
+    static const char OTHER[] = "view: o\n"
+                                "source: {topic: other}\n"
+                                "entity: {type: user, keys: [{field: id, type: string}]}\n"
+                                "features:\n"
+                                "  - {name: x, value: amount, aggregates: [sum], windows: [1h]}\n";
+    SCENE_THAT_RUNS;
+    reload(TWO(V_LESS, W));
+    loader_tap->is_deaf = true;
+    until(tenure()->cleaning.count == 1);
+    is_now("HEXISTS " M " v:old:1", "1");
+    reload((const char *const[]){V_LESS, W, OTHER}, 3);
+    ck_assert_uint_eq(tenure()->cleaning.count, 1); /* its topic has not changed */
+    (void)ask(&server, "HSET features:user:a x_1h_sum 7");
+    loader_tap->is_deaf = false;
+    until_answer("HEXISTS " M " v:old:1", "0");
+    is_now("HGET features:user:a x_1h_sum", "7");
+    close_all();
+}
+END_TEST
+
 START_TEST(a_drain_does_not_wait_for_a_reload)
 {
     SCENE_THAT_RUNS;
@@ -1732,6 +1757,27 @@ START_TEST(a_view_that_is_behind_only_counts)
 }
 END_TEST
 
+START_TEST(a_new_view_does_not_begin_ahead_of_the_others)
+{
+    SCENE;
+    start_with(TWO(V, W));
+    produce_many("a", 5);
+    assign();
+    settle();
+    crash();
+    options.checkpoint_interval_ms = HOUR_MS;
+    start_with(TWO(V, W_MORE));
+    produce_many("a", 5);
+    kafka.again = 8; /* after a long absence */
+    assign();
+    until_answer("HGET " M " w:gen", "2");
+    is_now("HGET " M " w:prog", "5");
+    until(kafka.reader_begun >= 0);
+    ck_assert_int_eq(kafka.reader_begun, 5);
+    close_all();
+}
+END_TEST
+
 START_TEST(a_poison_event_is_skipped_once_its_letter_is_delivered)
 {
     SCENE_OF_TWO_LIVES(V);
@@ -1918,6 +1964,121 @@ START_TEST(what_decays_while_nobody_runs_is_written_by_who_comes)
 }
 END_TEST
 
+/* ---- what the board shows ---- */
+
+static int64_t unit_cell(enum board_unit_cell cell)
+{
+    return cell_get(&kafka.unit.line->cells[cell]);
+}
+
+static int64_t board_cell(enum board_cell cell)
+{
+    return cell_get(&board->cells[cell]);
+}
+
+/* So that what is shown once a second is shown. */
+static void see(void)
+{
+    pass_ms(1000);
+    turn();
+}
+
+START_TEST(a_unit_shows_its_way_and_its_checkpoints)
+{
+    SCENE;
+    start(V);
+    produce_many("a", 3);
+    assign();
+    ck_assert_int_eq(unit_cell(UNIT_STAGE), STAGE_CLAIMING);
+    ck_assert_int_eq(unit_cell(UNIT_SAVED_MS), -1);
+    settle();
+    int64_t saved_ms = wall_now;
+    ck_assert_int_eq(unit_cell(UNIT_STAGE), STAGE_LIVE);
+    ck_assert_int_ge(board_cell(BOARD_CHECKPOINTS), 1);
+    ck_assert_int_gt(board_cell(BOARD_CHECKPOINT_BYTES), 10);
+    see();
+    ck_assert_int_eq(unit_cell(UNIT_DURABLE), 3);
+    ck_assert_int_eq(unit_cell(UNIT_COMMITTED), 3);
+    ck_assert_int_ge(unit_cell(UNIT_SAVED_MS), saved_ms); /* nothing is to be saved */
+    int64_t checked_ms = unit_cell(UNIT_CHECKED_MS);
+    see();
+    ck_assert_int_eq(unit_cell(UNIT_CHECKED_MS), checked_ms);
+    ck_assert_int_gt(unit_cell(UNIT_SAVED_MS), checked_ms);
+    tenure()->checkpoint_ms = INT64_MAX; /* none any more */
+    produce("a");
+    see();
+    int64_t last_ms = unit_cell(UNIT_SAVED_MS);
+    see();
+    ck_assert_int_eq(unit_cell(UNIT_SAVED_MS),
+                     last_ms); /* so long it is that Redis lacks something */
+    close_all();
+}
+END_TEST
+
+START_TEST(a_unit_that_was_loaded_knows_when_it_was_saved)
+{
+    SCENE;
+    start(V);
+    produce_many("a", 3);
+    assign();
+    settle();
+    crash();
+    int64_t died_ms = wall_now;
+    pass_ms(7000);
+    start(V);
+    assign();
+    until(is_running());
+    ck_assert_int_gt(unit_cell(UNIT_CHECKED_MS), NOW);
+    ck_assert_int_le(unit_cell(UNIT_CHECKED_MS), died_ms);
+    ck_assert_int_gt(unit_cell(UNIT_SAVED_MS), died_ms); /* what was loaded is what Redis has */
+    ck_assert_int_eq(unit_cell(UNIT_START), 3);
+    ck_assert_int_ge(unit_cell(UNIT_RECORD_MS), NOW);
+    ck_assert_int_le(unit_cell(UNIT_RECORD_MS), died_ms);
+    close_all();
+}
+END_TEST
+
+START_TEST(a_unit_with_a_view_that_is_behind_is_not_shown_as_live)
+{
+    SCENE;
+    start_with(TWO(V, W));
+    produce_many("a", 3);
+    assign();
+    settle();
+    crash();
+    start_with(TWO(V, W_MORE));
+    assign();
+    until(is_running());
+    ck_assert(shard()->is_live && shard()->is_behind[1]);
+    ck_assert_int_eq(unit_cell(UNIT_STAGE), STAGE_BEHIND);
+    until(!shard()->is_behind[1]);
+    see();
+    ck_assert_int_eq(unit_cell(UNIT_STAGE), STAGE_LIVE);
+    close_all();
+}
+END_TEST
+
+START_TEST(a_unit_that_was_lost_shows_that_it_rests_and_a_dropped_one_is_away)
+{
+    SCENE;
+    start(V);
+    produce_many("a", 3);
+    assign();
+    settle();
+    claim_theirs();
+    produce("a");
+    until(tenure()->state == TENURE_RESTING);
+    ck_assert_int_eq(unit_cell(UNIT_STAGE), STAGE_RESTING);
+    ck_assert_int_eq(unit_cell(UNIT_POSITION), -1);
+    const struct board_unit *line = kafka.unit.line;
+    take_away(false);
+    kafka.handler.dropped(kafka.handler.arg, &kafka.unit);
+    ck_assert_int_eq(cell_get(&line->cells[UNIT_STAGE]), STAGE_AWAY);
+    assign(); /* and close_all() drops it again */
+    close_all();
+}
+END_TEST
+
 UNIT_MAIN("tenure", a_reload_that_changes_nothing_touches_nothing,
           a_view_that_changes_is_behind_and_the_other_keeps_its_memory,
           a_reload_survives_a_crash_right_behind_it,
@@ -1925,7 +2086,8 @@ UNIT_MAIN("tenure", a_reload_that_changes_nothing_touches_nothing,
           a_topic_that_goes_is_saved_and_its_state_stays,
           a_reload_waits_for_the_batch_but_not_for_ever,
           a_unit_that_is_loading_is_loaded_with_the_new_views, one_reload_after_the_other_is_as_one,
-          a_drain_does_not_wait_for_a_reload, a_fresh_unit_is_reset_durably_and_then_read,
+          a_drain_does_not_wait_for_a_reload, a_field_that_has_a_new_writer_is_not_cleaned_away,
+          a_fresh_unit_is_reset_durably_and_then_read,
           a_unit_that_somebody_waits_for_is_saved_as_soon_as_it_is_published,
           a_restart_loads_and_reads_nothing_twice, what_was_not_saved_is_read_again_and_counts_once,
           a_load_does_not_follow_what_kafka_has_committed,
@@ -1967,11 +2129,15 @@ UNIT_MAIN("tenure", a_reload_that_changes_nothing_touches_nothing,
           another_log_is_noticed_at_the_letter_that_the_state_stops_before,
           revoked_it_waits_for_letters_before_its_last_checkpoint,
           revoked_with_letters_that_do_not_go_it_leaves_progress_before_them,
-          a_view_that_is_behind_only_counts, a_poison_event_is_skipped_once_its_letter_is_delivered,
+          a_view_that_is_behind_only_counts, a_new_view_does_not_begin_ahead_of_the_others,
+          a_poison_event_is_skipped_once_its_letter_is_delivered,
           a_crash_while_the_poison_event_waits_finds_it_again,
           a_stop_at_a_poison_event_stops_every_life_there,
           a_cold_entity_is_fetched_for_its_next_event,
           a_cold_entity_whose_blob_is_gone_builds_the_unit_anew,
           what_was_asked_for_before_it_was_parked_is_asked_for_again,
           a_unit_that_is_lost_goes_on_decaying_while_kafka_is_away,
-          what_decays_while_nobody_runs_is_written_by_who_comes)
+          what_decays_while_nobody_runs_is_written_by_who_comes,
+          a_unit_shows_its_way_and_its_checkpoints, a_unit_that_was_loaded_knows_when_it_was_saved,
+          a_unit_with_a_view_that_is_behind_is_not_shown_as_live,
+          a_unit_that_was_lost_shows_that_it_rests_and_a_dropped_one_is_away)

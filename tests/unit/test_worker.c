@@ -50,7 +50,9 @@ static struct {
     bool is_away;
     bool is_paused;
     int restarts;
-    int64_t alive_ms; /* of the last restart */
+    int64_t alive_ms;      /* of the last restart */
+    int64_t old_ms;        /* so old are records when they come */
+    bool has_no_timestamp; /* they have none */
     bool is_closed;
     const struct catalog *adopted;
     bool fails_to_adopt;
@@ -65,8 +67,10 @@ static int fake_poll(struct source *source, int64_t timeout_ms, struct unit **re
         *ret_unit = &kafka.units[record->unit];
         if (!(*ret_unit)->is_assigned)
             continue;
-        *ret = (struct record){
-            .value = slice_of(record->text), .offset = record->offset, .timestamp_ms = wall_now};
+        *ret =
+            (struct record){.value = slice_of(record->text),
+                            .offset = record->offset,
+                            .timestamp_ms = kafka.has_no_timestamp ? -1 : wall_now - kafka.old_ms};
         return 1;
     }
     pass_ms(timeout_ms);
@@ -1167,6 +1171,255 @@ START_TEST(counters_of_a_view_go_on_through_a_reload)
 }
 END_TEST
 
+/* ---- what the board shows ---- */
+
+static const struct board_view *line_of_view(void)
+{
+    return board_find_view(board, "v");
+}
+
+static int64_t latencies(void)
+{
+    int64_t count = 0;
+    for (size_t i = 0; i <= latency_buckets.count; i++)
+        count += cell_get(&line_of_view()->latency.of[i]);
+    return count;
+}
+
+static int64_t unit_cell(int unit, enum board_unit_cell cell)
+{
+    return cell_get(&kafka.units[unit].line->cells[cell]);
+}
+
+static int64_t board_cell(enum board_cell cell)
+{
+    return cell_get(&board->cells[cell]);
+}
+
+/* So that what is shown once a second is shown. */
+static void see(void)
+{
+    pass_ms(1000);
+    turn();
+}
+
+START_TEST(the_latency_of_a_write_is_that_of_its_oldest_event)
+{
+    open_with("");
+    assign(0, 0);
+    turns(2);
+    redis.answers = false;
+    produce(0, "first");
+    turns(2); /* its batch is on its way: what comes now waits for the next */
+    int64_t from_ms = wall_now;
+    produce(0, "a");
+    turn();
+    pass_ms(2000);
+    produce(0, "a");
+    turn();
+    pass_ms(500);
+    redis.answers = true;
+    ck_assert_int_eq(latencies(), 0);
+    turn();
+    int64_t first_ms = cell_get(&line_of_view()->latency.sum);
+    ck_assert_int_eq(latencies(), 1);
+    turns(2);
+    ck_assert_int_eq(latencies(), 2);
+    int64_t took_ms = cell_get(&line_of_view()->latency.sum) - first_ms;
+    ck_assert_msg(took_ms >= 2500 && took_ms <= wall_now - from_ms, "%lld", (long long)took_ms);
+    close_all();
+}
+END_TEST
+
+START_TEST(the_latency_begins_with_the_records_own_time)
+{
+    open_with("");
+    kafka.old_ms = 7000;
+    assign(0, 0);
+    turns(2);
+    produce(0, "a");
+    turns(5);
+    ck_assert_int_eq(latencies(), 1);
+    ck_assert_int_ge(cell_get(&line_of_view()->latency.sum), 7000);
+    ck_assert_int_lt(cell_get(&line_of_view()->latency.sum), 7200);
+    close_all();
+}
+END_TEST
+
+START_TEST(what_no_arrival_has_caused_has_no_latency)
+{
+    open_with("");
+    for (int i = 0; i < 5; i++)
+        produce(0, i % 2 == 0 ? "a" : "b");
+    assign(0, 0); /* read in silence, and published by the pass */
+    turns(20);
+    ck_assert_int_eq(board_cell(BOARD_WRITES), 2);
+    pass_ms(20000); /* and fallen to nothing */
+    turns(20);
+    ck_assert_int_eq(board_cell(BOARD_WRITES), 4);
+    ck_assert_int_eq(board_cell(BOARD_DECAYS), 4);
+    kafka.has_no_timestamp = true;
+    produce(0, "c");
+    turns(5);
+    ck_assert_int_eq(board_cell(BOARD_WRITES), 5);
+    ck_assert_int_eq(latencies(), 0);
+    close_all();
+}
+END_TEST
+
+START_TEST(freshness_is_shown_when_its_write_is_acknowledged)
+{
+    open_with("");
+    assign(0, 0);
+    turns(2);
+    redis.answers = false;
+    int64_t ts_ms = wall_now;
+    produce(0, "a");
+    turns(5);
+    ck_assert_int_eq(cell_get(&line_of_view()->cells[VIEW_NEWEST_MS]), -1);
+    redis.answers = true;
+    turn();
+    ck_assert_int_eq(cell_get(&line_of_view()->cells[VIEW_NEWEST_MS]), ts_ms);
+    close_all();
+}
+END_TEST
+
+START_TEST(batches_are_counted_sent_and_measured_answered)
+{
+    open_with("");
+    assign(0, 0);
+    turns(2);
+    redis.answers = false;
+    produce(0, "a");
+    produce(0, "b");
+    turns(3);
+    ck_assert_int_eq(board_cell(BOARD_BATCHES), 1);
+    ck_assert_int_eq(board_cell(BOARD_WRITES), 0);
+    ck_assert_int_eq(cell_get(&board->batch_entities.sum), 0);
+    redis.answers = true;
+    turn();
+    ck_assert_int_eq(board_cell(BOARD_WRITES), 2);
+    ck_assert_int_eq(cell_get(&board->batch_entities.sum), 2);
+    int64_t measured = 0;
+    for (size_t i = 0; i <= duration_buckets.count; i++)
+        measured += cell_get(&board->batch_us.of[i]);
+    ck_assert_int_eq(measured, 1);
+    close_all();
+}
+END_TEST
+
+START_TEST(a_unit_shows_where_it_is)
+{
+    open_with("");
+    for (int i = 0; i < 4; i++)
+        produce(1, "a");
+    kafka.is_away = true; /* so that nothing is read yet */
+    assign(1, 0);
+    ck_assert_int_eq(unit_cell(1, UNIT_STAGE), STAGE_SILENT);
+    ck_assert_int_eq(unit_cell(1, UNIT_START), 0);
+    ck_assert_int_eq(unit_cell(1, UNIT_LIVE_AT), 4);
+    kafka.is_away = false;
+    turns(3);
+    ck_assert_int_eq(unit_cell(1, UNIT_STAGE), STAGE_LIVE);
+    see();
+    ck_assert_int_eq(unit_cell(1, UNIT_POSITION), 4);
+    ck_assert_int_eq(unit_cell(1, UNIT_END), 4);
+    ck_assert_int_eq(unit_cell(1, UNIT_ENTITIES), 1);
+    ck_assert_int_gt(unit_cell(1, UNIT_BYTES), 0);
+    ck_assert_int_ge(unit_cell(1, UNIT_RECORD_MS), NOW);
+    turns(200);
+    see();
+    ck_assert_int_eq(unit_cell(1, UNIT_DURABLE), 4);
+    ck_assert_int_eq(unit_cell(1, UNIT_COMMITTED), 4);
+    ck_assert_int_eq(unit_cell(1, UNIT_SAVED_MS), -1); /* the plain form saves nothing */
+    revoke(false);
+    ck_assert_int_eq(unit_cell(1, UNIT_STAGE), STAGE_PARKED);
+    const struct board_unit *line = kafka.units[1].line;
+    drop(1);
+    ck_assert_int_eq(cell_get(&line->cells[UNIT_STAGE]), STAGE_AWAY);
+    ck_assert_int_eq(cell_get(&line->cells[UNIT_POSITION]), -1);
+    assign(1, 0);
+    ck_assert_ptr_eq(kafka.units[1].line, line); /* it comes back to its line */
+    close_all();
+}
+END_TEST
+
+START_TEST(a_change_that_waits_for_redis_lags)
+{
+    open_with("");
+    assign(0, 0);
+    turns(2);
+    produce(0, "a");
+    turns(5);
+    see();
+    ck_assert_int_lt(board_cell(BOARD_DECAY_LAG_MS), 1500);
+    redis.is_away = true;
+    for (int i = 0; i < 15; i++)
+        see(); /* its windows have emptied in the meantime */
+    ck_assert_int_ge(board_cell(BOARD_DECAY_LAG_MS), 10000);
+    redis.is_away = false;
+    turns(5);
+    see();
+    ck_assert_int_lt(board_cell(BOARD_DECAY_LAG_MS), 1500);
+    close_all();
+}
+END_TEST
+
+START_TEST(ups_downs_and_pauses_are_shown)
+{
+    open_with("");
+    turn();
+    ck_assert_int_eq(board_cell(BOARD_REDIS_UP), 1);
+    ck_assert_int_eq(board_cell(BOARD_PHASE), PHASE_RUNNING);
+    ck_assert_int_eq(board_cell(BOARD_TURN_MS), mono_now - 10); /* an idle turn waits for 10 ms */
+    redis.is_away = true;
+    for (int i = 0; i < 3; i++)
+        see();
+    ck_assert_int_eq(board_cell(BOARD_REDIS_UP), 0);
+    ck_assert_int_eq(board_cell(BOARD_PAUSED), 1);
+    redis.is_away = false;
+    turns(2);
+    ck_assert_int_eq(board_cell(BOARD_REDIS_UP), 1);
+    ck_assert_int_eq(board_cell(BOARD_PAUSED), 0);
+    worker_end(worker, 0);
+    ck_assert_int_eq(board_cell(BOARD_PHASE), PHASE_ENDED);
+    close_all();
+}
+END_TEST
+
+START_TEST(a_worker_that_is_made_anew_goes_on_counting_on_its_board)
+{
+    open_with("");
+    assign(0, 0);
+    turns(2);
+    produce(0, "a");
+    turns(5);
+    struct board *kept = board;
+    const struct board_view *line = line_of_view();
+    ck_assert_uint_eq(tally_read(&line->tally, VERDICT_ACCEPTED), 1);
+    worker_end(worker, 0);
+    worker_free(worker);
+    worker = worker_new(&(struct worker_setup){.options = &options,
+                                               .catalog = catalog,
+                                               .seed = 7,
+                                               .stop = &stop,
+                                               .board = kept,
+                                               .wall_ms = tell_wall,
+                                               .mono_ms = tell_mono});
+    kafka.handler = worker_handler(worker);
+    redis.batch = NULL;
+    worker_begin(worker, &ends);
+    assign(0, 1);
+    turns(2);
+    produce(0, "b");
+    turns(5);
+    ck_assert_ptr_eq(line_of_view(), line);
+    ck_assert_uint_eq(tally_read(&line->tally, VERDICT_ACCEPTED), 2);
+    ck_assert_int_eq(board_cell(BOARD_RECORDS), 2);
+    close_all();
+}
+END_TEST
+
 UNIT_MAIN("worker", a_reload_leaves_units_of_a_topic_that_means_the_same_alone,
           a_reload_has_a_changed_topic_read_again,
           a_reload_waits_for_the_answer_and_nothing_is_sent_until_then,
@@ -1198,4 +1451,10 @@ UNIT_MAIN("worker", a_reload_leaves_units_of_a_topic_that_means_the_same_alone,
           a_batch_waits_for_the_interval_unless_it_is_full,
           the_memory_limit_ends_the_worker_with_one_sentence_and_without_a_commit,
           a_worker_that_is_stopped_writes_commits_and_leaves,
-          a_worker_that_is_stopped_leaves_in_time_when_redis_is_away)
+          a_worker_that_is_stopped_leaves_in_time_when_redis_is_away,
+          the_latency_of_a_write_is_that_of_its_oldest_event,
+          the_latency_begins_with_the_records_own_time, what_no_arrival_has_caused_has_no_latency,
+          freshness_is_shown_when_its_write_is_acknowledged,
+          batches_are_counted_sent_and_measured_answered, a_unit_shows_where_it_is,
+          a_change_that_waits_for_redis_lags, ups_downs_and_pauses_are_shown,
+          a_worker_that_is_made_anew_goes_on_counting_on_its_board)
