@@ -46,12 +46,36 @@ void kafka_begin_unit(struct kafka_source *source, struct kafka_unit *unit, int6
 
 /* --- poll --- */
 
+/* Fetches tell where the logs end; in a pause there are none, and lag would stand still. */
+static void ask_ends(struct kafka_source *source)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(16);
+    FOR_EACH_UNIT(unit, source)
+    {
+        if (unit->unit.is_assigned)
+            rd_kafka_topic_partition_list_add(list, unit->unit.topic->name, unit->unit.partition)
+                ->offset = RD_KAFKA_OFFSET_END;
+    }
+    if (list->cnt > 0)
+        (void)rd_kafka_offsets_for_times(source->handle, list, PROBE_TIMEOUT_MS);
+    FOR_EACH_UNIT(unit, source)
+    {
+        const rd_kafka_topic_partition_t *found =
+            rd_kafka_topic_partition_list_find(list, unit->unit.topic->name, unit->unit.partition);
+        if (found != NULL && found->err == RD_KAFKA_RESP_ERR_NO_ERROR && found->offset >= 0)
+            unit->end = found->offset;
+    }
+    rd_kafka_topic_partition_list_destroy(list);
+}
+
 static void probe(struct kafka_source *source)
 {
     int64_t now_ms = clock_mono_ms();
     if (now_ms < source->probe_mono_ms)
         return;
     bool is_answered = kafka_check_counts(source, PROBE_TIMEOUT_MS);
+    if (is_answered && source->is_paused)
+        ask_ends(source);
     source->probe_mono_ms = clock_mono_ms() + (is_answered ? KAFKA_PROBE_MS : PROBE_AWAY_MS);
     if (source->refused_mono_ms >= 0 && now_ms - source->refused_mono_ms > REFUSED_MS_MAX)
         kafka_fail(source, "%s", source->trouble);
@@ -290,6 +314,8 @@ static int64_t kafka_end(struct source *base, const struct unit *unit)
     struct kafka_source *source = kafka_of(base);
     const struct kafka_unit *known = (const struct kafka_unit *)unit;
     int64_t end = kafka_known_end(source, unit);
+    if (source->is_paused && known->end > end)
+        end = known->end;
     return end > known->live_at ? end : known->is_known ? known->live_at : -1;
 }
 

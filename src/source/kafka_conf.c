@@ -189,7 +189,8 @@ static int set_names(rd_kafka_conf_t *conf, const struct options *options,
 static void on_log(const rd_kafka_t *handle, int level, const char *facility, const char *text)
 {
     const struct kafka_source *source = handle != NULL ? rd_kafka_opaque(handle) : NULL;
-    kafka_log(source != NULL ? source->number : -1, NULL, level, facility, text);
+    kafka_log(level, facility, "worker=%d facility=%s text=\"%s\"",
+              source != NULL ? source->number : -1, facility, text);
 }
 
 /* Called inside rd_kafka_consumer_poll(), as on_rebalance() is. */

@@ -73,7 +73,7 @@ struct kafka_unit *kafka_unit_make(struct kafka_topic *topic, int32_t partition)
         unit->unit.topic = topic->topic;
         unit->unit.partition = partition;
         unit->lent = &unit->unit;
-        unit->reset_done = -1;
+        unit->reset_done = unit->end = -1;
         unit->commit_due = -1;
         unit->alive_ms = unit->until = INT64_MAX;
         topic->units[partition] = unit;

@@ -142,7 +142,8 @@ static int set_name(rd_kafka_conf_t *conf, const struct options *options, int nu
 /* Called by librdkafka's threads, perhaps when its owner is gone: the name has the worker's number. */
 static void on_log(const rd_kafka_t *handle, int level, const char *facility, const char *text)
 {
-    kafka_log(-1, handle != NULL ? rd_kafka_name(handle) : "letters", level, facility, text);
+    kafka_log(level, facility, "client=%s facility=%s text=\"%s\"",
+              handle != NULL ? rd_kafka_name(handle) : "letters", facility, text);
 }
 
 int letters_conf_new(const struct options *options, int number, rd_kafka_conf_t **ret,

@@ -20,15 +20,3 @@ struct log_site *kafka_log_site(const char *facility)
         hash = hash * 31 + (unsigned char)*facility;
     return &sites[hash % (sizeof sites / sizeof *sites)];
 }
-
-void kafka_log(int number, const char *client, int level, const char *facility, const char *text)
-{
-    enum log_level ours = kafka_log_level(level);
-    if (ours == LOG_DEBUG)
-        log_debug("kafka", "worker=%d client=%s facility=%s text=\"%s\"", number, client, facility,
-                  text);
-    else
-        log_line_limited(kafka_log_site(facility), ours, "kafka",
-                         "worker=%d client=%s facility=%s text=\"%s\"", number, client, facility,
-                         text);
-}

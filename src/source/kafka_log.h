@@ -13,8 +13,14 @@ enum log_level kafka_log_level(int level);
 /* A limit for each of its facilities (FAIL, CONFWARN, REQTMOUT...): a storm of one hides no other. */
 struct log_site *kafka_log_site(const char *facility);
 
-/* One line at=kafka; debug lines have no limit. number: of the worker, or -1. client: NULL, or who says
- * it where that is not the worker's consumer. */
-void kafka_log(int number, const char *client, int level, const char *facility, const char *text);
+/* One line at=kafka; debug lines have no limit. */
+#define kafka_log(level, facility, ...)                                                            \
+    do {                                                                                           \
+        if (kafka_log_level(level) == LOG_DEBUG)                                                   \
+            log_debug("kafka", __VA_ARGS__);                                                       \
+        else                                                                                       \
+            log_line_limited(kafka_log_site(facility), kafka_log_level(level), "kafka",            \
+                             __VA_ARGS__);                                                         \
+    } while (0)
 
 #endif

@@ -48,6 +48,7 @@ struct kafka_unit {
     struct unit *lent;  /* to the handler: unit; of a reader, the main source's */
     int64_t next;       /* the lowest offset that may come next */
     int64_t live_at;    /* of the last plan */
+    int64_t end;        /* of the log, as asked for in a pause; -1 */
     int64_t until;      /* the first offset that is left alone; INT64_MAX: none is */
     int64_t reset_done; /* the person's offset that the state was read again for; -1 */
     int64_t commit_due; /* not sent yet; -1 */
@@ -158,6 +159,8 @@ rd_kafka_resp_err_t kafka_commit_probe(struct kafka_source *source,
 /* kafka_conf.c */
 int kafka_conf_new(struct kafka_source *source, const struct options *options,
                    struct err *err) MUST_CHECK;
+/* A line of librdkafka's own, from any thread. client: NULL where the number says it all. */
+void kafka_log(int number, const char *client, int level, const char *facility, const char *text);
 int kafka_conf_set(rd_kafka_conf_t *conf, const char *name, const char *value,
                    struct err *err) MUST_CHECK;
 void kafka_error(struct kafka_source *source, rd_kafka_resp_err_t code, const char *reason);

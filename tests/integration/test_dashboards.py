@@ -50,7 +50,7 @@ class Observed:
 
     def __init__(self, scene):
         self.scene = scene
-        self.topic, dead = scene.topic(2), scene.topic(1, name="dead")
+        self.topic, dead = scene.topic(2), scene.topic(1, name="dead", right="write")
         self.redis = scene.redis(flags=("--maxmemory", "1gb"))
         self.address = f"127.0.0.1:{free_port()}"
         self.views = [shop(self.topic, WINDOWS), shop(self.topic, "[10s]", "outlet")]

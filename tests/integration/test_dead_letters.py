@@ -41,7 +41,7 @@ def rejects(topic):
 
 @test(forms=BOTH)
 def every_rejected_event_arrives_as_a_letter_with_its_bytes(scene):
-    topic, letters, redis = scene.topic(2), scene.topic(2, name="letters"), scene.redis()
+    topic, letters, redis = scene.topic(2), scene.topic(2, name="letters", right="write"), scene.redis()
     views = [shop(topic)]
     worker = scene.worker(redis, views, extra=LETTERS.format(letters))
     cases = rejects(topic)
@@ -70,7 +70,7 @@ def every_rejected_event_arrives_as_a_letter_with_its_bytes(scene):
 
 @test
 def what_a_person_drops_is_dropped_and_tombstones_are_letters_only_if_asked_for(scene):
-    topic, letters, redis = scene.topic(), scene.topic(name="letters"), scene.redis()
+    topic, letters, redis = scene.topic(), scene.topic(name="letters", right="write"), scene.redis()
     views = [shop(topic)]
     worker = scene.worker(redis, views, extra=LETTERS.format(letters))
     scene.produce(topic, [Record(None, key=b"gone"), event(1, amount=1)], is_told=False)
@@ -88,7 +88,7 @@ def what_a_person_drops_is_dropped_and_tombstones_are_letters_only_if_asked_for(
 
 @test
 def each_view_that_rejects_an_event_makes_a_letter_and_all_of_them_one_of_what_is_none(scene):
-    topic, letters, redis = scene.topic(), scene.topic(name="letters"), scene.redis()
+    topic, letters, redis = scene.topic(), scene.topic(name="letters", right="write"), scene.redis()
     other = shop(topic, view="other").replace("user_id", "other_id")
     scene.worker(redis, [shop(topic), other], extra=LETTERS.format(letters))
     scene.produce(topic, [bad(), event(1, amount=1), Record({"ts": now_ms()}, key=b"n", partition=0)],
@@ -127,6 +127,7 @@ def stop_ends_the_worker_before_the_event_and_a_restart_there_again(scene):
 def letters_wait_for_a_topic_that_is_missing_and_hold_their_own_offsets_only(scene):
     topic, redis = scene.topic(2), scene.redis()
     letters = f"late-letters-{scene.number}"
+    scene.kafka.allow("topic", letters, "write")
     views = [shop(topic)]
     worker = scene.worker(redis, views, refresh_ms=1000, extra=LETTERS.format(letters))
     until(lambda: worker.live_units() == 2, 60, "it is live")
@@ -149,6 +150,7 @@ def letters_wait_for_a_topic_that_is_missing_and_hold_their_own_offsets_only(sce
 def a_kill_9_with_letters_on_their_way_loses_none(scene):
     topic, redis = scene.topic(2), scene.redis()
     letters = f"late-letters-{scene.number}"
+    scene.kafka.allow("topic", letters, "write")
     views = [shop(topic)]
     extra = LETTERS.format(letters)
     worker = scene.worker(redis, views, refresh_ms=1000, extra=extra)
@@ -171,7 +173,7 @@ def a_kill_9_with_letters_on_their_way_loses_none(scene):
 
 @test(forms=BOTH)
 def sigterm_delivers_what_was_read_and_commits_it(scene):
-    topic, letters, redis = scene.topic(2), scene.topic(name="letters"), scene.redis()
+    topic, letters, redis = scene.topic(2), scene.topic(name="letters", right="write"), scene.redis()
     views = [shop(topic)]
     worker = scene.worker(redis, views, extra=LETTERS.format(letters))
     until(lambda: worker.live_units() == 2, 60, "it is live")
@@ -191,7 +193,7 @@ def sigterm_delivers_what_was_read_and_commits_it(scene):
 
 @test(forms=BOTH)
 def history_that_is_read_again_sends_nothing_again(scene):
-    topic, letters, redis = scene.topic(), scene.topic(name="letters"), scene.redis()
+    topic, letters, redis = scene.topic(), scene.topic(name="letters", right="write"), scene.redis()
     views = [shop(topic)]
     worker = scene.worker(redis, views, extra=LETTERS.format(letters))
     scene.produce(topic, [event(1, amount=2)])
@@ -212,7 +214,7 @@ def history_that_is_read_again_sends_nothing_again(scene):
 
 @test(needs=("growth", "large records"))
 def a_letter_that_the_topic_refuses_holds_its_offset_and_nothing_else(scene):
-    topic, letters, redis = scene.topic(2), scene.topic(name="letters"), scene.redis()
+    topic, letters, redis = scene.topic(2), scene.topic(name="letters", right="write"), scene.redis()
     views = [shop(topic)]
     scene.kafka.topics("configure", letters, "max.message.bytes=20000")
     worker = scene.worker(redis, views, extra=LETTERS.format(letters))

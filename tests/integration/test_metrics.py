@@ -117,7 +117,7 @@ def nothing_that_is_said_names_an_entity(scene):
 def a_frozen_redis_makes_it_unready_and_not_dead(scene):
     topic, redis = scene.topic(2), scene.redis()
     scene.produce(topic, [event(user, amount=1) for user in range(20)])
-    worker = scene.worker(redis, [shop(topic)], http=ANYWHERE)
+    worker = scene.worker(redis, [shop(topic)], http=ANYWHERE, workers=1)
     listen = f"http.listen={worker.address()}"
     check = [binary(), "healthcheck", "-c", worker.config, "-s", listen]
     until_ready(worker)
@@ -132,6 +132,9 @@ def a_frozen_redis_makes_it_unready_and_not_dead(scene):
     asked = subprocess.run([*check, "ready"], check=False, capture_output=True, text=True)
     assert asked.returncode == 69 and "/readyz says 503" in asked.stderr, asked
     assert subprocess.run(check, check=False).returncode == 0
+    scene.produce(topic, [event(user, amount=1) for user in range(30)])
+    until(lambda: worker.metrics().sum("tidewheel_kafka_consumer_lag") >= 30, 30, "the lag grows", every=0.2)
+    assert worker.metrics().sum("tidewheel_kafka_consumer_lag_seconds") > 0
     redis.thaw()
     until_ready(worker)
     assert worker.metrics().value("tidewheel_redis_up") == 1

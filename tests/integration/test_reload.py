@@ -205,7 +205,7 @@ def what_is_wrong_is_refused_as_a_whole_and_the_old_views_go_on(scene):
 @test
 def a_dead_letter_topic_in_force_is_not_to_be_read(scene):
     topic, redis = scene.topic(1), scene.redis()
-    letters = scene.topic(1, name="letters")
+    letters = scene.topic(1, name="letters", right="write")
     worker = scene.worker(redis, [shop(topic)], extra=f"dead_letter: {{topic: {letters}}}")
     until(lambda: worker.live_units() == 1, 60, "its unit is live")
     worker.configure([shop(topic), shop(letters, view="mall")], extra="dead_letter: {topic: elsewhere}")

@@ -2,7 +2,7 @@
 
 import resp
 import rights
-from scene import event, shop, test, until
+from scene import Record, event, shop, test, until
 from test_access import asked
 
 
@@ -133,3 +133,18 @@ def without_any_one_of_its_rights_the_worker_says_so(scene):
         assert redis.refused() == {right}, f"{right}: {redis.refused()}"
         worker.kill()
         redis.set(right, "+")
+
+
+@test(needs={"security"})
+def letters_that_may_not_be_written_are_waited_for_and_said(scene):
+    topic, letters, redis = scene.topic(), scene.topic(name="letters", right=None), scene.redis()
+    worker = scene.worker(redis, [shop(topic)], extra=f"dead_letter: {{topic: {letters}}}")
+    scene.produce(topic, [event(1, amount=1)])
+    scene.until_committed(topic)
+    scene.produce(topic, [Record(b"{oops", key=b"k")], is_told=False)
+    said = until(lambda: worker.lines("dead_letter"), 60, "it says so", every=0.2)
+    assert said[0]["topic"] == letters and "give this user WRITE" in said[0]["why"], said
+    assert not scene.is_committed(topic)
+    scene.kafka.allow("topic", letters, "write")
+    scene.until_committed(topic)
+    worker.drain()

@@ -41,7 +41,8 @@ MODULES = {
     "key": 1, "match": 1, "template": 1, "timestamp": 1, "value": 1, "paths": 1, "verdict": 1,
     "quantity": 1, "redis_url": 1, "assign": 1, "expire": 1, "board": 1, "histogram": 1,
     "address": 1,
-    "batch": 2, "checkpoint": 2, "meta": 2,
+    "batch": 2, "checkpoint": 2, "checkpoint_kept": 2, "meta": 2,
+    "version": 0, "version.c": 5,  # the number, and the command that says it
     "template.c": 2,  # reads templates from a pipeline; its header is about what it has read
 }
 
@@ -201,7 +202,7 @@ def pure(house):
 def logs(house):
     """A log line's format has only conversions that log.h reads."""
     for source in house.sources:
-        for call in re.finditer(r"\blog_(?:error|warn|info|debug|limited|line|line_limited)\(", source.code):
+        for call in re.finditer(r"\b(?:log_(?:error|warn|info|debug|limited|line|line_limited)|kafka_log)\(", source.code):
             end = source.code.find(";", call.end())
             number = source.code.count("\n", 0, call.start()) + 1
             texts = re.findall(r'"((?:\\.|[^"\\\n])*)"', source.text[call.end():end])

@@ -29,7 +29,7 @@ static int count(const char *word)
 
 static void say(int level, const char *facility)
 {
-    kafka_log(1, NULL, level, facility, "what it says");
+    kafka_log(level, facility, "worker=%d facility=%s text=\"%s\"", 1, facility, "what it says");
 }
 
 START_TEST(its_levels_are_ours)

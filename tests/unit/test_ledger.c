@@ -284,10 +284,25 @@ START_TEST(it_agrees_with_a_naive_one_and_durable_never_goes_back)
 }
 END_TEST
 
+START_TEST(what_is_held_keeps_its_records_time_and_grows_with_it)
+{
+    ledger_init(&ledger, 0, -1);
+    for (uint32_t i = 0; i < 200; i++) /* the ring is moved on the way */
+        ledger_hold(&ledger, (struct held){{0, i}, i, 1000 + i});
+    struct held held;
+    for (uint32_t i = 0; i < 200; i++) {
+        ck_assert(ledger_take(&ledger, &held));
+        ck_assert_int_eq(held.record_ms, 1000 + i);
+    }
+    ledger_fini(&ledger);
+}
+END_TEST
+
 UNIT_MAIN("ledger", with_nothing_held_all_that_was_applied_is_durable,
           durable_is_the_smallest_of_unacknowledged_held_and_position,
           an_entity_that_is_held_again_in_flight_waits_with_its_new_offset,
           a_write_of_no_event_holds_offsets_from_where_it_says, one_event_may_hold_several_entities,
+          what_is_held_keeps_its_records_time_and_grows_with_it,
           an_offset_whose_letter_is_not_delivered_does_not_go,
           letters_are_delivered_in_any_order_and_the_oldest_that_is_not_counts,
           a_record_with_two_letters_goes_with_the_second,

@@ -825,6 +825,76 @@ START_TEST(after_random_silences_losses_and_refusals_all_that_was_written_is_rig
 }
 END_TEST
 
+static void see_at(const char *id, int64_t record_ms)
+{
+    struct value values[KIT_VALUES] = {{VALUE_MISSING, false, {NULL, 0}}};
+    struct routed routed = {wall_ms, slice_of(id), record_ms};
+    shard_apply(shard, 0, &routed, values, shard->ledger.position, KNOW_FED);
+    shard->ledger.position++;
+}
+
+START_TEST(an_arrival_tells_the_time_of_the_first_event_since_its_last_write)
+{
+    struct entity_ref ref;
+    int64_t record_ms = 0;
+    open_live();
+    see_at("a", NOW - 50);
+    see_at("a", NOW - 70); /* older by its clock, and yet a later record */
+    see_at("b", -1);
+    ck_assert(shard_take_arrival(shard, &ref, &record_ms));
+    ck_assert_int_eq(record_ms, NOW - 50);
+    ck_assert(shard_take_arrival(shard, &ref, &record_ms));
+    ck_assert_int_eq(record_ms, -1);
+    see_at("a", NOW - 10);
+    ck_assert(shard_take_arrival(shard, &ref, &record_ms));
+    ck_assert_int_eq(record_ms, NOW - 10);
+    close_all();
+}
+END_TEST
+
+START_TEST(those_who_are_aside_are_counted_by_view)
+{
+    int64_t counts[1] = {0};
+    open_live();
+    see("a", "1");
+    see("b", "1");
+    gathers(BATCH_MAX, "a b");
+    refuse_all();
+    shard_count_aside(shard, counts);
+    ck_assert_int_eq(counts[0], 2);
+    pass_ms(30000);
+    writes("a b");
+    counts[0] = 0;
+    shard_count_aside(shard, counts);
+    ck_assert_int_eq(counts[0], 0);
+    close_all();
+}
+END_TEST
+
+START_TEST(decays_lag_from_when_all_was_said)
+{
+    open_live();
+    ck_assert_int_eq(shard_decay_lag_ms(shard), 0); /* nothing was said yet: not known */
+    see("a", "1");
+    writes("a");
+    gathers(BATCH_MAX, ""); /* no timer is due */
+    shard_note_said(shard);
+    ck_assert_int_lt(shard_decay_lag_ms(shard), EXPIRE_TICK_MS);
+    pass_ms(12000);
+    ck_assert_int_ge(shard_decay_lag_ms(shard), 12000);
+    gathers(BATCH_MAX, "a");
+    ck_assert_int_ge(shard_decay_lag_ms(shard), 12000); /* it is not acknowledged */
+    acknowledge();
+    gathers(BATCH_MAX, "");
+    shard_note_said(shard);
+    ck_assert_int_lt(shard_decay_lag_ms(shard), EXPIRE_TICK_MS);
+    pass_ms(12000);
+    shard_go_silent(shard, INT64_MAX);
+    ck_assert_int_eq(shard_decay_lag_ms(shard), 0); /* nothing is published */
+    close_all();
+}
+END_TEST
+
 UNIT_MAIN("shard", a_late_event_makes_no_entity_known_to_a_running_worker,
           a_late_event_makes_its_entity_known_while_the_log_is_read_again,
           a_late_event_changes_nothing_of_a_known_entity, a_silent_unit_has_nothing_to_write,
@@ -857,4 +927,6 @@ UNIT_MAIN("shard", a_late_event_makes_no_entity_known_to_a_running_worker,
           an_entity_refused_while_it_was_held_again_is_forgotten_once,
           an_aside_entity_is_not_taken_from_under_its_retry,
           many_refused_entities_hold_no_offsets_back,
+          an_arrival_tells_the_time_of_the_first_event_since_its_last_write,
+          those_who_are_aside_are_counted_by_view, decays_lag_from_when_all_was_said,
           after_random_silences_losses_and_refusals_all_that_was_written_is_right)
