@@ -159,8 +159,6 @@ rd_kafka_resp_err_t kafka_commit_probe(struct kafka_source *source,
 /* kafka_conf.c */
 int kafka_conf_new(struct kafka_source *source, const struct options *options,
                    struct err *err) MUST_CHECK;
-/* A line of librdkafka's own, from any thread. client: NULL where the number says it all. */
-void kafka_log(int number, const char *client, int level, const char *facility, const char *text);
 int kafka_conf_set(rd_kafka_conf_t *conf, const char *name, const char *value,
                    struct err *err) MUST_CHECK;
 void kafka_error(struct kafka_source *source, rd_kafka_resp_err_t code, const char *reason);
