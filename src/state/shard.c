@@ -37,9 +37,7 @@ void shard_free(struct shard *shard)
         return;
     for (size_t i = 0; i < shard->topic->view_count; i++)
         entities_fini(&shard->views[i]);
-    for (size_t i = 0; i < shard->buried_count; i++)
-        entities_fini(&shard->buried[i]);
-    free(shard->buried);
+    shard_drop_buried(shard);
     ledger_fini(&shard->ledger);
     slab_free(shard->slab);
     free(shard->views);

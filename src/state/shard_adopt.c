@@ -61,6 +61,21 @@ void shard_bury(struct shard *shard, size_t looks)
     }
 }
 
+size_t shard_buried_bytes(const struct shard *shard)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < shard->buried_count; i++)
+        bytes += entities_bytes(&shard->buried[i]);
+    return bytes;
+}
+
+void shard_drop_buried(struct shard *shard)
+{
+    for (size_t i = 0; i < shard->buried_count; i++)
+        entities_fini(&shard->buried[i]);
+    free(shard->buried);
+}
+
 /* An array with an element of each view; those of new views are zero. */
 static void *rearrange(void *array, size_t size, const struct shard *shard,
                        const struct topic *topic, const uint32_t *numbers)

@@ -43,6 +43,10 @@ int64_t entity_next_change(const struct view *view, const struct entity *entity,
 /* A refused entity whose time has come to be tried again. */
 bool shard_take_refused(struct shard *shard, int64_t wall_ms, struct entity_ref *ret);
 
+/* Of views that are gone, and whose memory has not been given back yet. */
+size_t shard_buried_bytes(const struct shard *shard);
+void shard_drop_buried(struct shard *shard); /* with the slab */
+
 /* As ledger_renumber(). */
 void shard_renumber_aside(struct shard *shard, const uint32_t *numbers);
 

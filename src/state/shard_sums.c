@@ -35,7 +35,5 @@ size_t shard_bytes(const struct shard *shard)
         (shard->dirty.cap + shard->saving.cap + shard->wanted.cap) * sizeof(struct entity_ref);
     for (size_t i = 0; i < shard->topic->view_count; i++)
         bytes += entities_bytes(&shard->views[i]);
-    for (size_t i = 0; i < shard->buried_count; i++)
-        bytes += entities_bytes(&shard->buried[i]);
-    return bytes;
+    return bytes + shard_buried_bytes(shard);
 }

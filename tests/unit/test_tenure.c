@@ -1170,6 +1170,26 @@ START_TEST(a_view_that_goes_is_saved_first_and_cleaned_away)
 }
 END_TEST
 
+START_TEST(what_comes_while_a_view_is_saved_that_goes_is_saved_as_well)
+{
+    SCENE;
+    options.checkpoint_interval_ms = HOUR_MS;
+    start_with(TWO(V, W));
+    assign();
+    until(is_live());
+    produce("a");
+    until_answer("HGET features:user:a m_1h_count", "1");
+    offer((const char *const[]){V}, 1);
+    until(tenure()->leaving == LEAVING_SOON && tenure()->checkpoint.phase != CHECKPOINT_IDLE);
+    produce("b");
+    take_offer();
+    until_answer("HEXISTS " M " w:gen", "0");
+    until_answer(B_COUNT, "1");
+    is_now("HEXISTS features:user:b m_1h_count", "0");
+    close_all();
+}
+END_TEST
+
 START_TEST(a_topic_that_goes_is_saved_and_its_state_stays)
 {
     static const char *const other = "view: o\nsource: {topic: other}\n"
@@ -2139,4 +2159,5 @@ UNIT_MAIN(
     what_decays_while_nobody_runs_is_written_by_who_comes, a_unit_shows_its_way_and_its_checkpoints,
     a_unit_that_was_loaded_knows_when_it_was_saved,
     a_unit_with_a_view_that_is_behind_is_not_shown_as_live,
-    a_unit_that_was_lost_shows_that_it_rests_and_a_dropped_one_is_away)
+    a_unit_that_was_lost_shows_that_it_rests_and_a_dropped_one_is_away,
+    what_comes_while_a_view_is_saved_that_goes_is_saved_as_well)

@@ -56,6 +56,7 @@ static struct {
     bool is_closed;
     const struct catalog *adopted;
     bool fails_to_adopt;
+    bool drops; /* a unit, when it adopts */
 } kafka;
 
 static int fake_poll(struct source *source, int64_t timeout_ms, struct unit **ret_unit,
@@ -113,6 +114,8 @@ static int fake_adopt(struct source *source, const struct catalog *next, struct 
     (void)source;
     (void)err;
     kafka.adopted = next;
+    if (kafka.drops)
+        kafka.handler.dropped(kafka.handler.arg, &kafka.units[0]);
     return kafka.fails_to_adopt ? err_set(err, ERR_FATAL, "no") : 0;
 }
 
@@ -1138,6 +1141,24 @@ START_TEST(a_reload_does_not_wait_for_a_redis_that_stays_away)
 }
 END_TEST
 
+/* Only the group's word is worth a call. */
+START_TEST(a_unit_that_a_reload_drops_says_nothing_of_the_group)
+{
+    open_with("");
+    assign(0, 0);
+    assign(1, 0);
+    turns(3);
+    revoke(true);
+    ck_assert_int_eq(redis.calls, 1);
+    kafka.drops = true;
+    struct catalog *next = offer("clock: event\n");
+    turn();
+    take(next);
+    ck_assert_int_eq(redis.calls, 1);
+    close_all();
+}
+END_TEST
+
 START_TEST(a_source_that_cannot_adopt_ends_the_worker)
 {
     open_with("");
@@ -1424,6 +1445,7 @@ UNIT_MAIN("worker", a_reload_leaves_units_of_a_topic_that_means_the_same_alone,
           a_reload_has_a_changed_topic_read_again,
           a_reload_waits_for_the_answer_and_nothing_is_sent_until_then,
           a_reload_does_not_wait_for_a_redis_that_stays_away,
+          a_unit_that_a_reload_drops_says_nothing_of_the_group,
           a_source_that_cannot_adopt_ends_the_worker, counters_of_a_view_go_on_through_a_reload,
           nothing_is_committed_before_the_store_says_written,
           nothing_is_committed_before_what_was_read_again_is_written, a_commit_never_goes_back,
