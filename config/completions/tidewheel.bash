@@ -33,6 +33,15 @@ _tidewheel_option()
         redis.allow_eviction) _tidewheel_words "true false" "$value" ;;
         pipelines) _tidewheel_files "$value" ;;
         checkpoint.interval) _tidewheel_words "off" "$value" ;;
+        on_error.empty) _tidewheel_words "drop dead_letter stop" "$value" ;;
+        on_error.too_big) _tidewheel_words "drop dead_letter stop" "$value" ;;
+        on_error.bad_json) _tidewheel_words "drop dead_letter stop" "$value" ;;
+        on_error.not_object) _tidewheel_words "drop dead_letter stop" "$value" ;;
+        on_error.bad_timestamp) _tidewheel_words "drop dead_letter stop" "$value" ;;
+        on_error.no_key) _tidewheel_words "drop dead_letter stop" "$value" ;;
+        on_error.key_too_long) _tidewheel_words "drop dead_letter stop" "$value" ;;
+        on_error.future) _tidewheel_words "drop dead_letter stop" "$value" ;;
+        on_error.poison) _tidewheel_words "drop dead_letter stop" "$value" ;;
         log.level) _tidewheel_words "error warn info debug" "$value" ;;
         log.format) _tidewheel_words "text json" "$value" ;;
     esac
@@ -57,12 +66,21 @@ _tidewheel_options="kafka.brokers=
     limits.key_bytes=
     limits.memory=
     dead_letter.topic=
+    on_error.empty=
+    on_error.too_big=
+    on_error.bad_json=
+    on_error.not_object=
+    on_error.bad_timestamp=
+    on_error.no_key=
+    on_error.key_too_long=
+    on_error.future=
+    on_error.poison=
     http.listen=
     log.level=
     log.format=
     shutdown_timeout="
 
-_tidewheel_commands="run validate eval test get state stale print-config healthcheck list schema generate version"
+_tidewheel_commands="run validate eval test replay get state stale print-config healthcheck list schema generate version"
 
 _tidewheel()
 {
@@ -96,6 +114,8 @@ _tidewheel()
         --older-than) :; return ;;
         --by) _tidewheel_words "write event" "$current"; return ;;
         --limit) :; return ;;
+        --from) _tidewheel_words "earliest" "$current"; return ;;
+        --until) _tidewheel_words "end" "$current"; return ;;
     esac
     case ${words[0]} in
         run)
@@ -124,6 +144,13 @@ _tidewheel()
                 _tidewheel_words "--help" "$current"
             else
                 _tidewheel_files "$current"
+            fi
+            ;;
+        replay)
+            if [[ $current == -* ]]; then
+                _tidewheel_words "-c --config -s --set -X --property --from --until --help" "$current"
+            else
+                :
             fi
             ;;
         get)

@@ -23,6 +23,42 @@ function __tidewheel_options
     printf '%s\t%s\n' limits.key_bytes= 'An event whose entity has more raw bytes is rejected as key_too_long.'
     printf '%s\t%s\n' limits.memory= 'What the windows of all workers of the process may take together.'
     printf '%s\t%s\n' dead_letter.topic= 'Where rejected events go, with their origin and reason; empty: they are counted and dropped.'
+    printf '%s\t%s\n' on_error.empty= 'What becomes of a record without a value: drop counts it, dead_letter also sends it to dead_letter.topic, if one is named, stop ends the process before it.'
+    printf '%s\n' on_error.empty=drop
+    printf '%s\n' on_error.empty=dead_letter
+    printf '%s\n' on_error.empty=stop
+    printf '%s\t%s\n' on_error.too_big= 'What becomes of an event longer than limits.event_bytes; as on_error.empty.'
+    printf '%s\n' on_error.too_big=drop
+    printf '%s\n' on_error.too_big=dead_letter
+    printf '%s\n' on_error.too_big=stop
+    printf '%s\t%s\n' on_error.bad_json= 'What becomes of a value that is not one JSON text; as on_error.empty.'
+    printf '%s\n' on_error.bad_json=drop
+    printf '%s\n' on_error.bad_json=dead_letter
+    printf '%s\n' on_error.bad_json=stop
+    printf '%s\t%s\n' on_error.not_object= 'What becomes of a value that is JSON, but no object; as on_error.empty.'
+    printf '%s\n' on_error.not_object=drop
+    printf '%s\n' on_error.not_object=dead_letter
+    printf '%s\n' on_error.not_object=stop
+    printf '%s\t%s\n' on_error.bad_timestamp= 'What becomes of an event without a timestamp that can be read; as on_error.empty.'
+    printf '%s\n' on_error.bad_timestamp=drop
+    printf '%s\n' on_error.bad_timestamp=dead_letter
+    printf '%s\n' on_error.bad_timestamp=stop
+    printf '%s\t%s\n' on_error.no_key= 'What becomes of an event that lacks a part of the entity\'s key; as on_error.empty.'
+    printf '%s\n' on_error.no_key=drop
+    printf '%s\n' on_error.no_key=dead_letter
+    printf '%s\n' on_error.no_key=stop
+    printf '%s\t%s\n' on_error.key_too_long= 'What becomes of an event whose key has more bytes than limits.key_bytes; as on_error.empty.'
+    printf '%s\n' on_error.key_too_long=drop
+    printf '%s\n' on_error.key_too_long=dead_letter
+    printf '%s\n' on_error.key_too_long=stop
+    printf '%s\t%s\n' on_error.future= 'What becomes of an event that is dated further ahead than future_max; as on_error.empty.'
+    printf '%s\n' on_error.future=drop
+    printf '%s\n' on_error.future=dead_letter
+    printf '%s\n' on_error.future=stop
+    printf '%s\t%s\n' on_error.poison= 'What becomes of an event that ended the process each time it was tried; as on_error.empty.'
+    printf '%s\n' on_error.poison=drop
+    printf '%s\n' on_error.poison=dead_letter
+    printf '%s\n' on_error.poison=stop
     printf '%s\t%s\n' http.listen= 'host:port of /metrics, /livez and /readyz; empty: none.'
     printf '%s\t%s\n' log.level= 'What is logged to stderr: this and what is worse.'
     printf '%s\n' log.level=error
@@ -61,6 +97,15 @@ complete -c tidewheel -n '__fish_seen_subcommand_from eval' -F
 complete -c tidewheel -n __fish_use_subcommand -f -a test -d 'a pipeline\'s own tests: events in, expected features out'
 complete -c tidewheel -n '__fish_seen_subcommand_from test' -l help -d 'what it does'
 complete -c tidewheel -n '__fish_seen_subcommand_from test' -F
+
+complete -c tidewheel -n __fish_use_subcommand -f -a replay -d 'reads history again, publishes what comes of it, and exits'
+complete -c tidewheel -n '__fish_seen_subcommand_from replay' -s c -l config -rF -d 'the configuration; default: config/tidewheel.yaml if it is there'
+complete -c tidewheel -n '__fish_seen_subcommand_from replay' -s s -l set -x -a '(__tidewheel_options)' -d 'sets one option, like -s workers=4; beats environment and file'
+complete -c tidewheel -n '__fish_seen_subcommand_from replay' -s X -l property -x -d 'sets a property of librdkafka, like -X debug=cgrp'
+complete -c tidewheel -n '__fish_seen_subcommand_from replay' -l from -x -a 'earliest' -d 'where to begin: earliest (the default), Unix ms, or RFC 3339'
+complete -c tidewheel -n '__fish_seen_subcommand_from replay' -l until -x -a 'end' -d 'where to end: end (the default), or before the first record of that time'
+complete -c tidewheel -n '__fish_seen_subcommand_from replay' -l help -d 'what it does'
+complete -c tidewheel -n '__fish_seen_subcommand_from replay' -f
 
 complete -c tidewheel -n __fish_use_subcommand -f -a get -d 'what Redis holds for an entity now, with its age'
 complete -c tidewheel -n '__fish_seen_subcommand_from get' -s c -l config -rF -d 'the configuration; default: config/tidewheel.yaml if it is there'

@@ -24,6 +24,15 @@ _tidewheel_option()
         'limits.key_bytes=:An event whose entity has more raw bytes is rejected as key_too_long.'
         'limits.memory=:What the windows of all workers of the process may take together.'
         'dead_letter.topic=:Where rejected events go, with their origin and reason; empty\: they are counted and dropped.'
+        'on_error.empty=:What becomes of a record without a value\: drop counts it, dead_letter also sends it to dead_letter.topic, if one is named, stop ends the process before it.'
+        'on_error.too_big=:What becomes of an event longer than limits.event_bytes; as on_error.empty.'
+        'on_error.bad_json=:What becomes of a value that is not one JSON text; as on_error.empty.'
+        'on_error.not_object=:What becomes of a value that is JSON, but no object; as on_error.empty.'
+        'on_error.bad_timestamp=:What becomes of an event without a timestamp that can be read; as on_error.empty.'
+        'on_error.no_key=:What becomes of an event that lacks a part of the entity'\''s key; as on_error.empty.'
+        'on_error.key_too_long=:What becomes of an event whose key has more bytes than limits.key_bytes; as on_error.empty.'
+        'on_error.future=:What becomes of an event that is dated further ahead than future_max; as on_error.empty.'
+        'on_error.poison=:What becomes of an event that ended the process each time it was tried; as on_error.empty.'
         'http.listen=:host\:port of /metrics, /livez and /readyz; empty\: none.'
         'log.level=:What is logged to stderr\: this and what is worse.'
         'log.format=:logfmt, or one JSON object a line.'
@@ -38,6 +47,15 @@ _tidewheel_option()
             (redis.allow_eviction|*=redis.allow_eviction) compadd -- true false ;;
             (pipelines|*=pipelines) _files ;;
             (checkpoint.interval|*=checkpoint.interval) compadd -- off ;;
+            (on_error.empty|*=on_error.empty) compadd -- drop dead_letter stop ;;
+            (on_error.too_big|*=on_error.too_big) compadd -- drop dead_letter stop ;;
+            (on_error.bad_json|*=on_error.bad_json) compadd -- drop dead_letter stop ;;
+            (on_error.not_object|*=on_error.not_object) compadd -- drop dead_letter stop ;;
+            (on_error.bad_timestamp|*=on_error.bad_timestamp) compadd -- drop dead_letter stop ;;
+            (on_error.no_key|*=on_error.no_key) compadd -- drop dead_letter stop ;;
+            (on_error.key_too_long|*=on_error.key_too_long) compadd -- drop dead_letter stop ;;
+            (on_error.future|*=on_error.future) compadd -- drop dead_letter stop ;;
+            (on_error.poison|*=on_error.poison) compadd -- drop dead_letter stop ;;
             (log.level|*=log.level) compadd -- error warn info debug ;;
             (log.format|*=log.format) compadd -- text json ;;
         esac
@@ -55,6 +73,7 @@ _tidewheel()
         'validate:all errors at once; prints what would be computed'
         'eval:events in, features out; no Kafka, no Redis'
         'test:a pipeline'\''s own tests\: events in, expected features out'
+        'replay:reads history again, publishes what comes of it, and exits'
         'get:what Redis holds for an entity now, with its age'
         'state:what is saved of each partition\: owner, progress, lag, age'
         'stale:which entities of a view have not been written for a while'
@@ -91,6 +110,13 @@ _tidewheel()
         (test)
             _arguments -S '--help[what it does]' \
                 '*:\[FILE...\]:_files' && ret=0 ;;
+        (replay)
+            _arguments -S '--help[what it does]' \
+                '(-c --config)'{-c+,--config=}'[the configuration; default\: config/tidewheel.yaml if it is there]:FILE:_files' \
+                '*'{-s+,--set=}'[sets one option, like -s workers=4; beats environment and file]:path=value:_tidewheel_option' \
+                '*'{-X+,--property=}'[sets a property of librdkafka, like -X debug=cgrp]:name=value: ' \
+                --from='[where to begin\: earliest (the default), Unix ms, or RFC 3339]:earliest|TIME:(earliest)' \
+                --until='[where to end\: end (the default), or before the first record of that time]:end|TIME:(end)' && ret=0 ;;
         (get)
             _arguments -S '--help[what it does]' \
                 '(-c --config)'{-c+,--config=}'[the configuration; default\: config/tidewheel.yaml if it is there]:FILE:_files' \

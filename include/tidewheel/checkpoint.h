@@ -44,6 +44,10 @@ struct kept {
     char *old_output;   /* ours; NULL where it is not known */
 };
 
+/* What is to be kept of each view, with nothing in it but whose it is. */
+struct kept *kept_new(const struct topic *topic);
+void kept_free(struct kept *kept, size_t view_count);
+
 struct blob;
 
 struct checkpoint {

@@ -35,8 +35,8 @@ struct cli_args {
     const char *older_than;
     const char *by;
     const char *limit;
-    const char *from;   /* --from earliest|TIME */
-    const char *until;  /* --until end|TIME */
+    const char *from;  /* --from earliest|TIME */
+    const char *until; /* --until end|TIME */
     const char **operands;
     size_t operand_count;
 };

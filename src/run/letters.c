@@ -122,7 +122,9 @@ static void go_on(struct worker *worker, struct unit *unit)
                 "worker=%d topic=%s partition=%d state=released position=%lld",
                 worker->setup.number, unit->topic->name, unit->partition,
                 (long long)shard->ledger.position);
-    if (unit->is_assigned && (unit->tenure == NULL || unit->tenure->state == TENURE_RUNNING))
+    bool is_read = unit->tenure == NULL ||
+                   (unit->tenure->state == TENURE_RUNNING && unit->tenure->leaving != LEAVING_NOW);
+    if (unit->is_assigned && is_read)
         worker->source->ops->begin(worker->source, unit, shard->ledger.position);
 }
 

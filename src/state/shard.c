@@ -489,13 +489,3 @@ size_t shard_count(const struct shard *shard)
         count += entities_count(&shard->views[i]) - shard->views[i].gone_count;
     return count;
 }
-
-size_t shard_bytes(const struct shard *shard)
-{
-    size_t bytes =
-        sizeof *shard + slab_bytes(shard->slab) + shard->ledger.cap * sizeof(struct held) +
-        (shard->dirty.cap + shard->saving.cap + shard->wanted.cap) * sizeof(struct entity_ref);
-    for (size_t i = 0; i < shard->topic->view_count; i++)
-        bytes += entities_bytes(&shard->views[i]);
-    return bytes + shard_buried_bytes(shard);
-}

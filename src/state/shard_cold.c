@@ -109,3 +109,15 @@ int shard_warm(struct shard *shard, struct entity_ref ref, const char *definitio
     expire_set(entities->expire, ref.number, is_due ? 0 : next_ms);
     return 0;
 }
+
+/* ---- memory ---- */
+
+size_t shard_bytes(const struct shard *shard)
+{
+    size_t bytes =
+        sizeof *shard + slab_bytes(shard->slab) + shard->ledger.cap * sizeof(struct held) +
+        (shard->dirty.cap + shard->saving.cap + shard->wanted.cap) * sizeof(struct entity_ref);
+    for (size_t i = 0; i < shard->topic->view_count; i++)
+        bytes += entities_bytes(&shard->views[i]);
+    return bytes + shard_buried_bytes(shard);
+}

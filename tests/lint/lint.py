@@ -41,7 +41,7 @@ MODULES = {
     "key": 1, "match": 1, "template": 1, "timestamp": 1, "value": 1, "paths": 1, "verdict": 1,
     "quantity": 1, "redis_url": 1, "assign": 1, "expire": 1, "board": 1, "histogram": 1,
     "address": 1,
-    "batch": 2, "checkpoint": 2, "meta": 2,
+    "batch": 2, "checkpoint": 2, "checkpoint_adopt": 2, "meta": 2,
     "version": 0, "version.c": 5,  # the number, and the command that says it
     "template.c": 2,  # reads templates from a pipeline; its header is about what it has read
 }

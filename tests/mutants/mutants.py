@@ -523,7 +523,7 @@ MUTANTS = [
     ("the last checkpoint not waited for", "src/run/tenure_batch.c",
      "        leave(tenure, LEAVING_NOW, LEAVE_NOW_MS);\n        return false;\n",
      "        leave(tenure, LEAVING_NOW, LEAVE_NOW_MS);\n        return true;\n", unit("tenure")),
-    ("what was kept is lost", "src/commit/checkpoint.c",
+    ("what was kept is lost", "src/commit/checkpoint_adopt.c",
      "                keep(&checkpoint->kept[i], &old[k]);\n",
      "                checkpoint->kept[i].gen = 0;\n", unit("tenure")),
     ("a reload lands", "src/run/units.c",
