@@ -59,7 +59,7 @@ function __tidewheel_options
     printf '%s\n' on_error.poison=drop
     printf '%s\n' on_error.poison=dead_letter
     printf '%s\n' on_error.poison=stop
-    printf '%s\t%s\n' http.listen= 'host:port of /metrics, /livez and /readyz; empty: none.'
+    printf '%s\t%s\n' http.listen= 'host:port of /metrics, /livez and /readyz; empty: none. In use by another: refused, but for the default, which is then done without.'
     printf '%s\t%s\n' log.level= 'What is logged to stderr: this and what is worse.'
     printf '%s\n' log.level=error
     printf '%s\n' log.level=warn

@@ -33,7 +33,7 @@ _tidewheel_option()
         'on_error.key_too_long=:What becomes of an event whose key has more bytes than limits.key_bytes; as on_error.empty.'
         'on_error.future=:What becomes of an event that is dated further ahead than future_max; as on_error.empty.'
         'on_error.poison=:What becomes of an event that ended the process each time it was tried; as on_error.empty.'
-        'http.listen=:host\:port of /metrics, /livez and /readyz; empty\: none.'
+        'http.listen=:host\:port of /metrics, /livez and /readyz; empty\: none. In use by another\: refused, but for the default, which is then done without.'
         'log.level=:What is logged to stderr\: this and what is worse.'
         'log.format=:logfmt, or one JSON object a line.'
         'shutdown_timeout=:How long SIGTERM may take to drain, write and commit.'

@@ -126,7 +126,7 @@ const struct setting option_rows[] = {
     [OPTION_HTTP_LISTEN] = {
         .path = "http.listen", .type = SETTING_TEXT, .preset = "127.0.0.1:4196", .max = 256,
         .offset = offsetof(struct options, http_listen),
-        .help = "host:port of /metrics, /livez and /readyz; empty: none."},
+        .help = "host:port of /metrics, /livez and /readyz; empty: none. In use by another: refused, but for the default, which is then done without."},
     [OPTION_LOG_LEVEL] = {
         .path = "log.level", .type = SETTING_CHOICE, .preset = "info", .choices = LOG_LEVELS,
         .offset = offsetof(struct options, log_level),

@@ -4,9 +4,11 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "config/options_rows.h"
 #include "tidewheel/clock.h"
 #include "tidewheel/entropy.h"
 #include "tidewheel/http.h"
@@ -221,12 +223,19 @@ static void free_boards(struct fleet *fleet)
     free(fleet->boards);
 }
 
-/* An errand is run beside workers, with their configuration perhaps: the address may be theirs. */
+/* The default address is nobody's wish: a second worker on a machine goes on without one. So does an errand,
+ * which is run beside workers with their configuration perhaps. */
+static bool may_go_unasked(const struct fleet *fleet)
+{
+    const char *preset = option_rows[OPTION_HTTP_LISTEN].preset;
+    return fleet->setup.errand != NULL || strcmp(fleet->options->http_listen, preset) == 0;
+}
+
 static int open_http(struct fleet *fleet, struct err *err)
 {
     const char *listen = fleet->options->http_listen;
     int rc = *listen == '\0' ? 0 : http_open(listen, &fleet->display, &fleet->http, err);
-    if (rc != ERR_FATAL || fleet->setup.errand == NULL)
+    if (rc != ERR_FATAL || !may_go_unasked(fleet))
         return rc;
     log_warn("http", "why=\"%s\" then=\"it goes on, and cannot be asked\"", err->text);
     return 0;

@@ -178,6 +178,18 @@ def an_address_in_use_is_said_before_anything_is_taken(scene):
     assert not other.lines("owned") and not other.lines("kafka"), other.tail()
 
 
+@test(alone=True)
+def a_second_worker_does_without_the_default_address(scene):
+    """Both have the configuration of the examples: the first that comes has the port."""
+    topic, redis = scene.topic(2), scene.redis()
+    default = "127.0.0.1:4196"
+    workers = [scene.worker(redis, [shop(topic)], http=default, workers=1) for _ in range(2)]
+    until(lambda: sum(bool(worker.lines("owned")) for worker in workers) == 2, 60, "both have joined", every=0.1)
+    assert any(worker.lines("http", then="it goes on, and cannot be asked") for worker in workers)
+    scene.produce(topic, [event(user, amount=1) for user in range(20)])
+    scene.until_right(redis, [shop(topic)])
+
+
 @test
 def promtool_finds_nothing_to_complain_of(scene):
     if not shutil.which("promtool"):
