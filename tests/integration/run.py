@@ -3,12 +3,13 @@
 
     run.py [--jobs N] [-v] [WORD...]          only tests with one of the words in their names
 
-EVENTS scales the big scenario (200,000), KAFKA=mock chooses the mock cluster, REQUIRE_KAFKA=1 refuses
+SHARE=1/2 runs every second test only, and SHARE=2/2 the others. EVENTS scales the big scenario (200,000), KAFKA=mock chooses the mock cluster, REQUIRE_KAFKA=1 refuses
 it, KAFKA_BROKERS names a broker, TIDEWHEEL_BIN another build, KEEP=1 keeps the temporary folders.
 """
 
 import argparse
 import importlib
+import os
 import pathlib
 import queue
 import sys
@@ -91,6 +92,8 @@ def main():
         importlib.import_module(file.stem)
     chosen = [one for one in scene.TESTS
               if not args.words or any(word in one.name for word in args.words)]
+    share, shares = map(int, os.environ.get("SHARE", "1/1").split("/"))
+    chosen = chosen[share - 1::shares]
     try:
         broker = kafka.start()
     except kafka.Unavailable as reason:
