@@ -3,8 +3,9 @@
 
     run.py [--jobs N] [-v] [WORD...]          only tests with one of the words in their names
 
-SHARE=1/2 runs every second test only, and SHARE=2/2 the others. EVENTS scales the big scenario (200,000), KAFKA=mock chooses the mock cluster, REQUIRE_KAFKA=1 refuses
-it, KAFKA_BROKERS names a broker, TIDEWHEEL_BIN another build, KEEP=1 keeps the temporary folders.
+SHARE=1/2 runs every second test only, SHARE=2/2 the others. EVENTS scales the big scenario (200,000), KAFKA=mock
+chooses the mock cluster, REQUIRE_KAFKA=1 refuses it, KAFKA_BROKERS names a broker, TIDEWHEEL_BIN another build,
+KEEP=1 keeps the temporary folders.
 """
 
 import argparse
