@@ -315,8 +315,8 @@ END_TEST
 
 START_TEST(units_that_are_not_ours_are_not_shown)
 {
-    unit_at(0, "t", 0, STAGE_AWAY);
-    unit_at(0, "t", 1, STAGE_PARKED);
+    cell_set(&unit_at(0, "t", 0, STAGE_AWAY)->cells[UNIT_ENTITIES], 7);
+    cell_set(&unit_at(0, "t", 1, STAGE_PARKED)->cells[UNIT_ENTITIES], 8);
     cell_set(&unit_at(1, "t", 2, STAGE_LOADING)->cells[UNIT_ENTITIES], 9);
     scrape();
     is_value("tidewheel_partitions", "state=\"loading\"", 1);

@@ -340,7 +340,12 @@ START_TEST(the_end_of_the_log_is_known_in_a_pause_too)
     struct kafka_source *source = (struct kafka_source *)worker.source;
     POLL_UNTIL(is_at(&worker, 100), &worker);
     worker.source->ops->pause(worker.source, true);
+    for (int i = 0; i < 75; i++) /* the fetches that wait at the broker are over after 500 ms */
+        ck_assert_int_eq(worker_poll(&worker, 20), 0);
     produce_all(cluster, 100, 50);
+    for (int i = 0; i < 10; i++)
+        ck_assert_int_eq(worker_poll(&worker, 20), 0);
+    ck_assert_int_eq(worker.source->ops->end(worker.source, worker.units[1]), 100);
     source->probe_mono_ms = 0; /* it is time to ask */
     source->polls = 0;
     POLL_UNTIL(worker.source->ops->end(worker.source, worker.units[1]) == 150, &worker);
