@@ -3,7 +3,6 @@
 import contextlib
 import signal
 import socket
-import types
 import urllib.request
 
 from process import folder, free_port
@@ -339,13 +338,9 @@ def systemd_is_told_of_each_step(scene):
 
 @test
 def systemd_hears_ready_though_kafka_and_redis_are_away(scene):
-    nowhere = types.SimpleNamespace(servers=f"127.0.0.1:{free_port()}",
-                                    url=f"redis://127.0.0.1:{free_port()}")
     ear = Ear()
-    scene.kafka, kafka = nowhere, scene.kafka
-    nowhere.session_ms = kafka.session_ms
-    worker = scene.worker(nowhere, [shop("nowhere")], env=ear.env)
-    scene.kafka = kafka
+    worker = scene.worker(scene.redis(), [shop(scene.topic())], env=ear.env, flags=[
+        "-s", f"kafka.brokers=127.0.0.1:{free_port()}", "-s", f"redis.url=redis://127.0.0.1:{free_port()}"])
     at = ear.until("READY=1")
     at = ear.until("STATUS=waiting: ", at)
     ear.until("WATCHDOG=1", at)
