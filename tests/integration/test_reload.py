@@ -339,7 +339,7 @@ def systemd_is_told_of_each_step(scene):
 @test
 def systemd_hears_ready_though_kafka_and_redis_are_away(scene):
     ear = Ear()
-    worker = scene.worker(scene.redis(), [shop("nowhere")], env=ear.env, flags=[
+    worker = scene.worker(scene.redis(), [shop(scene.topic())], env=ear.env, flags=[
         "-s", f"kafka.brokers=127.0.0.1:{free_port()}", "-s", f"redis.url=redis://127.0.0.1:{free_port()}"])
     at = ear.until("READY=1")
     at = ear.until("STATUS=waiting: ", at)
