@@ -251,38 +251,21 @@ static rd_kafka_AdminOptions_t *options_for(struct reset *reset, rd_kafka_admin_
     return options;
 }
 
-static rd_kafka_resp_err_t count_members(struct reset *reset, rd_kafka_event_t *event)
-{
-    size_t count = 0;
-    const rd_kafka_ConsumerGroupDescription_t **groups =
-        rd_kafka_DescribeConsumerGroups_result_groups(
-            rd_kafka_event_DescribeConsumerGroups_result(event), &count);
-    rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
-    for (size_t i = 0; i < count; i++) {
-        const rd_kafka_error_t *error = rd_kafka_ConsumerGroupDescription_error(groups[i]);
-        if (error != NULL && rd_kafka_error_code(error) != RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND)
-            code = rd_kafka_error_code(error);
-        reset->members += rd_kafka_ConsumerGroupDescription_member_count(groups[i]);
-    }
-    return code;
-}
-
+/* By the old call: DescribeConsumerGroups aborts the process when its request cannot be sent, in every
+ * librdkafka so far (#4605, #5397). */
 static rd_kafka_resp_err_t ask_members(struct reset *reset, int wait_ms)
 {
-    rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
-    rd_kafka_queue_t *queue = rd_kafka_queue_new(reset->source->handle);
-    rd_kafka_AdminOptions_t *options =
-        options_for(reset, RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS, wait_ms);
-    const char *groups[] = {reset->group};
+    const struct rd_kafka_group_list *list = NULL;
+    rd_kafka_resp_err_t code =
+        rd_kafka_list_groups(reset->source->handle, reset->group, &list, wait_ms);
     reset->members = 0;
-    rd_kafka_DescribeConsumerGroups(reset->source->handle, groups, 1, options, queue);
-    rd_kafka_event_t *event = answer_on(queue, wait_ms, &code);
-    if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
-        code = count_members(reset, event);
-    if (event != NULL)
-        rd_kafka_event_destroy(event);
-    rd_kafka_AdminOptions_destroy(options);
-    rd_kafka_queue_destroy(queue);
+    for (int i = 0; list != NULL && i < list->group_cnt; i++) {
+        if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
+            code = list->groups[i].err;
+        reset->members += (size_t)list->groups[i].member_cnt;
+    }
+    if (list != NULL)
+        rd_kafka_group_list_destroy(list);
     return code;
 }
 
