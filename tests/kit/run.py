@@ -157,7 +157,7 @@ def sim(suites):
 
 
 def integration(suites):
-    suites.run("integration", [sys.executable, "tests/integration/run.py"], timeout_s=1800,
+    suites.run("integration", [sys.executable, "tests/integration/run.py"], timeout_s=2700,
                is_shown=True)
 
 
