@@ -282,7 +282,7 @@ START_TEST(a_redis_that_is_away_is_69_and_a_wrong_configuration_78)
         return;
     scene_open(&scene, "127.0.0.1:1");
     ck_assert_int_eq(run_state(&scene, "unix:///nonexistent/socket"), EXIT_UNAVAILABLE);
-    ck_assert_int_eq(run_state(&scene, "rediss://h"), EXIT_CONFIG);
+    ck_assert_int_eq(run_state(&scene, "http://h"), EXIT_CONFIG);
     ck_assert_int_eq(run_state(&scene, "nonsense"), EXIT_CONFIG);
     write_file(path_of(&scene, VIEWS[0]), "view: v\n");
     ck_assert_int_eq(run_state(&scene, scene.url), EXIT_CONFIG);
