@@ -26,38 +26,60 @@ static const char *cert(const char *name)
     return path;
 }
 
-/* A port that nobody listens at. */
+/* A port that nobody has, of IPv6 nor of IPv4; 0: of that family there is none here. */
+static int free_port_of(sa_family_t family)
+{
+    struct sockaddr_in6 address = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_ANY_INIT};
+    struct sockaddr_in address4 = {.sin_family = AF_INET, .sin_addr.s_addr = INADDR_ANY};
+    struct sockaddr *any =
+        family == AF_INET6 ? (struct sockaddr *)&address : (struct sockaddr *)&address4;
+    socklen_t len = family == AF_INET6 ? sizeof address : sizeof address4;
+    int fd = socket(family, SOCK_STREAM, 0);
+    bool is_bound = fd >= 0 && bind(fd, any, len) == 0 && getsockname(fd, any, &len) == 0;
+    if (fd >= 0)
+        (void)close(fd);
+    if (!is_bound)
+        return 0;
+    return ntohs(family == AF_INET6 ? address.sin6_port : address4.sin_port);
+}
+
 static int free_port(void)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t len = sizeof address;
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, len), 0);
-    ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&address, &len), 0);
-    (void)close(fd);
-    return ntohs(address.sin_port);
+    int port = free_port_of(AF_INET6);
+    return port != 0 ? port : free_port_of(AF_INET);
 }
 
 struct tls_server {
     struct server server;
     int port;
-    int plain_port;
 };
+
+/* The unix socket, by which the kit knows that it is up, may be there before the port. */
+static void await_port(int port)
+{
+    const char *host = free_port_of(AF_INET6) != 0 ? "::1" : "127.0.0.1"; /* the later one */
+    int64_t deadline_ms = clock_mono_ms() + WAIT_MS;
+    for (bool is_there = false; !is_there;) {
+        redisContext *context = redisConnect(host, port);
+        is_there = context->err == 0;
+        redisFree(context);
+        ck_assert_msg(clock_mono_ms() < deadline_ms, "nobody listens at %d", port);
+        sleep_ms(STEP_MS);
+    }
+}
 
 static bool tls_server_open(struct tls_server *tls, const char *chain, const char *auth_clients)
 {
     char port[8];
-    char plain_port[8];
     if (!has_server("tls"))
         return false;
     tls->port = free_port();
-    tls->plain_port = free_port();
     (void)snprintf(port, sizeof port, "%d", tls->port);
-    (void)snprintf(plain_port, sizeof plain_port, "%d", tls->plain_port);
     server_open(&tls->server,
-                OPTIONS("--port", plain_port, "--tls-port", port, "--tls-cert-file", cert(chain),
-                        "--tls-key-file", cert("server.key"), "--tls-ca-cert-file", cert("ca.pem"),
+                OPTIONS("--tls-port", port, "--tls-cert-file", cert(chain), "--tls-key-file",
+                        cert("server.key"), "--tls-ca-cert-file", cert("ca.pem"),
                         "--tls-auth-clients", auth_clients, "--proto-max-bulk-len", "64mb"));
+    await_port(tls->port);
     return true;
 }
 
@@ -150,11 +172,12 @@ static int ping(const struct redis_url *url, struct err *err)
 START_TEST(a_server_is_spoken_with_by_name_and_by_address)
 {
     static const char *const HOSTS[] = {"localhost", "127.0.0.1", "[::1]"};
+    size_t count = sizeof HOSTS / sizeof *HOSTS - (free_port_of(AF_INET6) == 0);
     struct tls_server tls;
     struct err err = {0, ""};
     if (!tls_server_open(&tls, "server.pem", "no"))
         return;
-    for (size_t i = 0; i < sizeof HOSTS / sizeof *HOSTS; i++) {
+    for (size_t i = 0; i < count; i++) {
         struct redis_url url = tls_url(&tls, HOSTS[i]);
         ck_assert_msg(ping(&url, &err) == 0, "%s: %s", HOSTS[i], err.text);
         redis_url_fini(&url);
@@ -288,19 +311,49 @@ START_TEST(a_port_of_tls_alone_is_suspected)
 }
 END_TEST
 
-START_TEST(a_port_without_tls_is_suspected)
+/* A port of the test's own, where nobody speaks TLS. */
+static int listen_plainly(int *ret_port)
 {
-    struct tls_server tls;
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof address;
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, len), 0);
+    ck_assert_int_eq(listen(fd, 8), 0);
+    ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&address, &len), 0);
+    *ret_port = ntohs(address.sin_port);
+    return fd;
+}
+
+START_TEST(a_port_that_does_not_answer_is_suspected_to_be_without_tls)
+{
     struct peer peer;
-    if (!tls_server_open(&tls, "server.pem", "no"))
-        return;
-    peer_open(&peer, url_of("rediss", "localhost", tls.plain_port));
+    int port = 0;
+    int fd = listen_plainly(&port);
+    peer_open(&peer, url_of("rediss", "127.0.0.1", port));
     until(&peer, LINK_CONNECTING);
     peer.mono_ms += LINK_ANSWER_MS;
     until(&peer, LINK_AWAY);
     peer_close(&peer);
     has_logged(&peer, "no answer in 5 s; is it TLS that is spoken at this port?");
-    tls_server_close(&tls);
+    (void)close(fd);
+}
+END_TEST
+
+START_TEST(a_port_that_answers_otherwise_has_no_tls)
+{
+    static const char ANSWER[] = "-ERR unknown command\r\n";
+    struct peer peer;
+    int port = 0;
+    int fd = listen_plainly(&port);
+    peer_open(&peer, url_of("rediss", "127.0.0.1", port));
+    until(&peer, LINK_CONNECTING);
+    int accepted = accept(fd, NULL, NULL);
+    ck_assert_int_eq(write(accepted, ANSWER, strlen(ANSWER)), (ssize_t)strlen(ANSWER));
+    until(&peer, LINK_AWAY);
+    peer_close(&peer);
+    has_logged(&peer, "TLS with 127.0.0.1: there is no TLS at this port");
+    (void)close(accepted);
+    (void)close(fd);
 }
 END_TEST
 
@@ -530,7 +583,8 @@ int main(void)
                                   a_server_that_wants_to_know_who_we_are_is_shown_it,
                                   a_link_logs_in_over_it,
                                   a_port_of_tls_alone_is_suspected,
-                                  a_port_without_tls_is_suspected,
+                                  a_port_that_does_not_answer_is_suspected_to_be_without_tls,
+                                  a_port_that_answers_otherwise_has_no_tls,
                                   a_refused_certificate_is_tried_again_and_said,
                                   a_question_is_answered_over_it,
                                   much_goes_both_ways_in_pieces_of_any_size,
