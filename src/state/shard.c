@@ -333,13 +333,19 @@ static void forget(struct shard *shard, struct entities *entities, uint32_t numb
     entities_remove(entities, number);
 }
 
+/* Blobs of a view that nobody has said whole do not tell who of it is owed: only the pass tells that. */
+static bool is_unsaid_yet(const struct shard *shard, uint32_t view)
+{
+    return shard->is_passing && shard->drained_ms[view] < 0;
+}
+
 /* No timer is due. But those of cold ones have gone off, too, and are set again when they are back: up to
  * now all is gathered only if none is away; else up to when nobody was asked for who is still away. */
 static void note_drained(struct shard *shard, uint32_t view)
 {
     struct draining *draining = &shard->draining[view];
     int64_t now_ms = floor_to(shard->clock_ms[view], EXPIRE_TICK_MS);
-    if (shard->warmed < draining->asked)
+    if (shard->warmed < draining->asked || is_unsaid_yet(shard, view))
         return;
     int64_t upto_ms = shard->warmed == shard->asked ? now_ms : draining->upto_ms;
     if (shard->drained_ms[view] < upto_ms)
@@ -378,14 +384,23 @@ static bool take_due(struct shard *shard, size_t *looks, struct entity_ref *ret)
     return false;
 }
 
+/* What it has asked for is said when it is back: until then nothing of its view is drained. */
+static void end_pass(struct shard *shard)
+{
+    shard->is_passing = false;
+    for (size_t i = 0; i < shard->topic->view_count; i++)
+        shard->draining[i].asked = shard->asked;
+}
+
 static bool take_unsaid(struct shard *shard, size_t *looks, struct entity_ref *ret)
 {
     for (; shard->is_passing && *looks > 0; --*looks) {
         const struct entities *entities = &shard->views[shard->pass.view];
         if (shard->pass.number == entities->end || shard->is_behind[shard->pass.view]) {
             shard->pass = (struct entity_ref){shard->pass.view + 1, 0};
-            shard->is_passing = shard->pass.view < shard->topic->view_count;
             shard->said_at = shard->ledger.position;
+            if (shard->pass.view == shard->topic->view_count)
+                end_pass(shard);
             continue;
         }
         *ret = shard->pass;

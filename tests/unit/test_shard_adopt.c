@@ -421,6 +421,25 @@ START_TEST(who_waits_for_its_blob_still_waits_for_it)
 }
 END_TEST
 
+START_TEST(said_does_not_move_past_a_change_that_still_waits_for_its_blob)
+{
+    open_desk();
+    desk_see(&desk, "a", "1");
+    desk_writes(&desk, "a");
+    desk_saves(&desk, "a");
+    desk_saved(&desk);
+    int64_t said_ms = desk.wall_ms;
+    ck_assert_uint_eq(shard_cool(desk.shard, 100), 1);
+    desk_pass_ms(&desk, 10100); /* of a feature's window, with its hop */
+    desk_writes(&desk, "");
+    adopt(three);
+    desk_pass_ms(&desk, 100);
+    desk_writes(&desk, "");
+    ck_assert_int_eq(desk.shard->said_ms[number("v")], said_ms);
+    close_desk();
+}
+END_TEST
+
 START_TEST(who_waits_for_a_blob_of_a_view_that_is_gone_is_not_waited_for)
 {
     open_desk();
@@ -452,4 +471,5 @@ UNIT_MAIN("shard_adopt", nothing_shows_of_a_reload_in_views_that_stay,
           memory_of_a_view_that_is_gone_is_used_again,
           what_a_checkpoint_had_still_to_write_is_dirty_again,
           who_waits_for_its_blob_still_waits_for_it,
+          said_does_not_move_past_a_change_that_still_waits_for_its_blob,
           who_waits_for_a_blob_of_a_view_that_is_gone_is_not_waited_for)

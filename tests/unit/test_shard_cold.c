@@ -307,6 +307,36 @@ START_TEST(said_does_not_move_past_a_change_that_waits_for_its_blob)
 }
 END_TEST
 
+START_TEST(said_begins_when_what_a_restart_found_unsaid_is_back_and_said)
+{
+    struct entity_ref first;
+    struct entity_ref second;
+    desk_open(&desk);
+    see_and_write("a");
+    see_and_write("b");
+    save("a b");
+    desk_restart(&desk, -1, 2, true);
+    shard_go_live(desk.shard);
+    desk_writes(&desk, ""); /* the pass goes by, and asks for both */
+    ck_assert(shard_take_wanted(desk.shard, &first));
+    ck_assert(shard_take_wanted(desk.shard, &second));
+    for (int i = 0; i < 3; i++) {
+        desk_pass_ms(&desk, 1000);
+        desk_writes(&desk, "");
+        ck_assert_int_eq(desk.shard->said_ms[0], -1);
+    }
+    warm(first);
+    desk_writes(&desk, "a");
+    ck_assert_int_eq(desk.shard->said_ms[0], -1);
+    warm(second);
+    desk_gathers(&desk, "b");
+    ck_assert_int_eq(desk.shard->said_ms[0], -1);
+    desk_acknowledge(&desk);
+    ck_assert_int_ge(desk.shard->said_ms[0], NOW);
+    desk_close(&desk);
+}
+END_TEST
+
 /* Under lasting pressure some blob is always under way: said follows all the same. */
 START_TEST(said_follows_though_some_blob_is_always_under_way)
 {
@@ -432,5 +462,6 @@ UNIT_MAIN("shard_cold", who_is_clean_is_dropped_and_keeps_its_timer,
           a_checkpoint_waits_for_a_cold_entity_that_is_dirty,
           what_no_window_holds_any_more_when_it_is_back_falls_at_once, what_is_no_blob_warms_nobody,
           said_does_not_move_past_a_change_that_waits_for_its_blob,
+          said_begins_when_what_a_restart_found_unsaid_is_back_and_said,
           said_follows_though_some_blob_is_always_under_way, what_has_not_come_is_asked_for_again,
           a_twin_that_was_never_cold_serves_the_same)

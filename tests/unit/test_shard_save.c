@@ -557,6 +557,30 @@ START_TEST(said_does_not_move_past_what_a_restart_has_to_say)
 }
 END_TEST
 
+/* Their blobs do not say that they are owed: whoever comes next must not take them for written. */
+START_TEST(said_begins_when_all_was_said_that_a_restart_found_unsaid)
+{
+    struct entity_ref ref;
+    size_t looks = 1;
+    desk_open(&desk);
+    see_and_write("a", "1");
+    see_and_write("b", "1");
+    save("a b");
+    desk_pass_ms(&desk, 1000);
+    restart_live(-1, 2);
+    ck_assert(shard_take_decay(desk.shard, desk.wall_ms, &looks, &ref));
+    desk_put(&desk, ref);
+    desk_acknowledge(&desk);
+    ck_assert_int_eq(desk.shard->said_ms[0], -1);
+    desk_gathers(&desk, "b");
+    ck_assert_int_eq(desk.shard->said_ms[0], -1);
+    desk_acknowledge(&desk);
+    desk_writes(&desk, "");
+    ck_assert_int_eq(desk.shard->said_ms[0], desk.wall_ms);
+    desk_close(&desk);
+}
+END_TEST
+
 /* ---- views that are behind, and strangers ---- */
 
 START_TEST(a_view_that_is_behind_says_nothing_until_it_joins)
@@ -631,6 +655,7 @@ UNIT_MAIN("shard_save", an_event_that_is_in_already_changes_nothing_and_is_writt
           who_is_on_two_lists_is_saved_and_forgotten_once, said_moves_only_with_acknowledgements,
           said_stays_where_not_all_that_was_due_was_gathered,
           said_does_not_move_past_what_a_restart_has_to_say,
+          said_begins_when_all_was_said_that_a_restart_found_unsaid,
           a_view_that_is_behind_says_nothing_until_it_joins,
           a_stranger_is_published_as_empty_and_forgotten,
           a_stranger_that_was_not_published_yet_is_owed)
