@@ -212,6 +212,32 @@ def history_that_is_read_again_sends_nothing_again(scene):
     assert [one.at()[1] for one in found] == list(range(1, 7))
 
 
+@test(needs=("growth", "tools"), forms=BOTH)
+def a_replay_sends_letters_again_and_is_over_when_they_have_arrived(scene):
+    topic, first, redis = scene.topic(), scene.topic(name="letters", right="write"), scene.redis()
+    again = f"late-letters-{scene.number}"
+    scene.kafka.allow("topic", again, "write")
+    views = [shop(topic)]
+    scene.produce(topic, [event(1, amount=2)])
+    scene.produce(topic, [bad() for _ in range(5)], is_told=False)
+    scene.produce(topic, [event(1, amount=3)])
+    worker = scene.worker(redis, views, extra=LETTERS.format(first))
+    letters_of(scene, first, 5)
+    scene.until_committed(topic)
+    worker.drain()
+    redis.call("HSET", "features:user:1", "shop_purchase_24h_sum", "-9")
+    replay = scene.worker(redis, views, command="replay", workers=1, refresh_ms=1000,
+                          extra=LETTERS.format(again))
+    until(lambda: replay.lines("dead_letter"), 60, "it says that they do not go", every=0.2)
+    scene.until_right(redis, views)
+    assert replay.is_running() and not scene.is_committed(topic), scene.committed(topic)
+    scene.kafka.create(again, 1)
+    assert replay.wait(90) == 0, replay.tail(40)
+    assert scene.is_committed(topic), scene.committed(topic)
+    assert {one.at()[1] for one in letters_of(scene, again, 5)} == set(range(1, 6))
+    assert len(scene.letters(first)) == 5
+
+
 @test(needs=("growth", "large records"))
 def a_letter_that_the_topic_refuses_holds_its_offset_and_nothing_else(scene):
     topic, letters, redis = scene.topic(2), scene.topic(name="letters", right="write"), scene.redis()
