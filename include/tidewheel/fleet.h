@@ -39,8 +39,10 @@ struct fleet_setup {
     void *arg;
 };
 
-/* Signals wait from here on: a SIGHUP while the configuration is read would end the process. */
-void fleet_block_signals(void);
+/* Before any thread: signals wait from here on (a SIGHUP while the configuration is read would end the
+ * process), and a name server that does not answer is given up after a second (RES_OPTIONS, if not set): with
+ * a cluster's search list a lookup would take minutes, and the worker's turn with it. */
+void fleet_prepare(void);
 
 /* 0, or ERR_FATAL, ERR_INTERNAL with what stopped it. *ret_has_left: as worker_has_left(), of all. */
 int fleet_run(const struct fleet_setup *setup, bool *ret_has_left, struct err *err);

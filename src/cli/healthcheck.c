@@ -145,16 +145,21 @@ static int probe(const char *listen, const char *path)
     return report(listen, path, answer);
 }
 
+/* A running worker goes on with what it has read: a file that is wrong by now does not make it ill. */
 int command_healthcheck(const struct cli_args *args)
 {
     struct options options;
+    struct buf report = {NULL, 0, 0};
     const char *path = find_path(args);
     if (path == NULL)
         return cli_usage_error("healthcheck takes one argument at most: live or ready");
-    int rc = load_options(args, false, &options);
-    if (rc != EXIT_OK)
-        return rc;
-    rc = probe(options.http_listen, path);
+    bool is_right = load_what_is_right(args, &report, &options) == 0;
+    int rc = probe(options.http_listen, path);
+    if (rc != EXIT_OK && !is_right) {
+        print_report(&report);
+        rc = EXIT_CONFIG;
+    }
+    buf_fini(&report);
     options_fini(&options);
     return rc;
 }

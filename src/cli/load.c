@@ -44,18 +44,57 @@ static void hide_login(const char *text)
     free(password);
 }
 
+/* ---- what librdkafka cites of a secret is not always the whole of it ---- */
+
+/* Without its %{name of a property}, which are filled in. */
+static void hide_command(const char *value)
+{
+    for (const char *at = value; *at != '\0';) {
+        const char *hole = strstr(at, "%{");
+        const char *end = hole != NULL ? strchr(hole, '}') : NULL;
+        char *piece = mem_strndup(at, end != NULL ? (size_t)(hole - at) : strlen(at));
+        log_hide(piece);
+        free(piece);
+        at = end != NULL ? end + 1 : at + strlen(at);
+    }
+}
+
+/* From where it is not understood on. */
+static void hide_list(const char *value)
+{
+    for (const char *at = value; *at != '\0'; at++)
+        if (*at == ' ' || *at == ',')
+            log_hide(at + 1);
+}
+
+static const struct {
+    const char *name;
+    void (*hide)(const char *value);
+} CITED_IN_PART[] = {
+    {"sasl.kerberos.kinit.cmd", hide_command},
+    {"sasl.oauthbearer.config", hide_list},
+    {"sasl.oauthbearer.extensions", hide_list},
+};
+
+static void hide_property(const struct property *property)
+{
+    if (!property_is_secret(property->name)) {
+        hide_login(property->value);
+        return;
+    }
+    log_hide(property->value);
+    for (size_t i = 0; i < sizeof CITED_IN_PART / sizeof *CITED_IN_PART; i++)
+        if (strcmp(CITED_IN_PART[i].name, property->name) == 0)
+            CITED_IN_PART[i].hide(property->value);
+}
+
 void hide_secrets(const struct options *options)
 {
     hide_login(options->redis_url);
     if (options->redis.password != NULL)
         log_hide(options->redis.password);
-    for (size_t i = 0; i < options->librdkafka_count; i++) {
-        const struct property *property = &options->librdkafka[i];
-        if (property_is_secret(property->name))
-            log_hide(property->value);
-        else
-            hide_login(property->value);
-    }
+    for (size_t i = 0; i < options->librdkafka_count; i++)
+        hide_property(&options->librdkafka[i]);
 }
 
 static struct options_source source_of(const struct cli_args *args, bool needs_pipelines)
@@ -86,6 +125,16 @@ int load_options(const struct cli_args *args, bool needs_pipelines, struct optio
     *ret = options;
     buf_fini(&report);
     return EXIT_OK;
+}
+
+int load_what_is_right(const struct cli_args *args, struct buf *report, struct options *ret)
+{
+    struct options_source source = source_of(args, false);
+    source.check_property = NULL;
+    source.check_redis = NULL;
+    int rc = options_read(&source, report, ret);
+    hide_secrets(ret);
+    return rc;
 }
 
 int load_catalog(const char *const *files, size_t count, struct catalog **ret)

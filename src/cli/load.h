@@ -11,6 +11,8 @@
 #include "tidewheel/decode.h"
 
 int load_options(const struct cli_args *args, bool needs_pipelines, struct options *ret);
+/* Of the configuration what is right, the defaults for the rest; ERR_CONFIG: what is wrong is in report. */
+int load_what_is_right(const struct cli_args *args, struct buf *report, struct options *ret);
 /* All that `run` needs, at its start and at a reload; says nothing itself. ERR_CONFIG: all that is wrong is in
  * report, and nothing is filled. */
 int load_all(const struct cli_args *args, struct buf *report, struct options *ret_options,

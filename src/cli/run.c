@@ -26,7 +26,7 @@ int run_worker(const struct cli_args *args, work_fn *work)
     struct options options;
     struct catalog *catalog = NULL;
     struct buf report = {NULL, 0, 0};
-    fleet_block_signals();
+    fleet_prepare();
     if (load_all(args, &report, &options, &catalog) < 0)
         return say_report(&report);
     buf_fini(&report);

@@ -23,7 +23,8 @@ struct loader {
     struct yaml *yaml; /* NULL: no file */
     struct setting_value values[OPTIONS];
     struct origin origins[OPTIONS];
-    struct buf problems; /* of all that is not in the file */
+    struct buf problems;   /* of all that is not in the file */
+    bool is_behind_secret; /* in a list of properties: it may be the rest of one */
     struct options *options;
 };
 
@@ -132,19 +133,37 @@ static void read_properties(struct loader *loader)
     }
 }
 
-/* name=value. */
+static const char BEHIND_SECRET[] =
+    "what is behind the ';' of a secret is no property; a value that has one goes into a file, by "
+    "NAME_file";
+
+/* name=value; what may be the rest of a secret is not shown. */
 static void set_property(struct loader *loader, const char *origin, const char *text)
 {
     const char *equals = strchr(text, '=');
+    const char *path = option_rows[OPTION_KAFKA_LIBRDKAFKA].path;
     if (equals == NULL || equals == text) {
-        problem(loader, origin, option_rows[OPTION_KAFKA_LIBRDKAFKA].path,
-                "expected name=value, a property of librdkafka");
+        problem(loader, origin, path,
+                loader->is_behind_secret ? BEHIND_SECRET
+                                         : "expected name=value, a property of librdkafka");
         return;
     }
     struct err err = {0, ""};
     char *name = mem_strndup(text, (size_t)(equals - text));
-    if (take_property(loader, name, equals + 1, NULL, origin, &err) < 0)
+    int rc = take_property(loader, name, equals + 1, NULL, origin, &err);
+    if (rc < 0 && loader->is_behind_secret)
+        problem(loader, origin, path, BEHIND_SECRET);
+    else if (rc < 0)
         buf_printf(&loader->problems, "%s: %s: %s\n", origin, cite_name(name).text, err.text);
+    free(name);
+}
+
+static void set_listed_property(struct loader *loader, const char *origin, const char *piece)
+{
+    size_t len = strcspn(piece, "=");
+    char *name = mem_strndup(piece, len);
+    set_property(loader, origin, piece);
+    loader->is_behind_secret = loader->is_behind_secret || property_is_secret(name);
     free(name);
 }
 
@@ -220,7 +239,8 @@ static void assign(struct loader *loader, enum option option, const char *origin
         forget_pipelines(loader->options);
         for_pieces(loader, origin, text, ",", set_pipeline);
     } else if (option == OPTION_KAFKA_LIBRDKAFKA) {
-        for_pieces(loader, origin, text, ";", set_property);
+        for_pieces(loader, origin, text, ";", set_listed_property);
+        loader->is_behind_secret = false;
     } else if (setting_parse(row, text, &value, &err) != 0) {
         problem(loader, origin, row->path, err.text);
     } else {

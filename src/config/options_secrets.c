@@ -11,7 +11,12 @@
 #define FILE_ENDING "_file"
 
 /* Properties that name a file which nobody else may read. */
-static const char *const PRIVATE_FILES[] = {"ssl.key.location", "ssl.keystore.location"};
+static const char *const PRIVATE_FILES[] = {
+    "ssl.key.location",
+    "ssl.keystore.location",
+    "sasl.kerberos.keytab",
+    "sasl.oauthbearer.assertion.private.key.file",
+};
 
 /* ---- redis ---- */
 

@@ -142,7 +142,7 @@ static bool is_draining(const struct scrape *scrape)
 {
     for (size_t i = 0; i < scrape->display->board_count; i++) {
         const struct board *board = scrape->display->boards[i];
-        if (!is_worker(board) && cell_get(&board->cells[BOARD_PHASE]) != PHASE_RUNNING)
+        if (!is_worker(board) && cell_get(&board->cells[BOARD_PHASE]) > PHASE_RUNNING)
             return true;
     }
     return false;

@@ -138,7 +138,8 @@ int64_t scrape_view_sum(const struct scrape *scrape, const char *view, enum boar
     int64_t sum = 0;
     for (size_t i = 0; i < scrape->display->board_count; i++) {
         const struct board_view *line = board_find_view(scrape->display->boards[i], view);
-        sum += line != NULL ? cell_get(&line->cells[cell]) : 0;
+        if (line != NULL && cell_get(&line->cells[VIEW_IS_CURRENT]) != 0)
+            sum += cell_get(&line->cells[cell]);
     }
     return sum;
 }

@@ -257,12 +257,13 @@ static void all_signals(sigset_t *ret)
     (void)sigaddset(ret, SIGHUP);
 }
 
-void fleet_block_signals(void)
+void fleet_prepare(void)
 {
     sigset_t signals;
     all_signals(&signals);
     (void)pthread_sigmask(SIG_BLOCK, &signals, NULL);
     (void)signal(SIGPIPE, SIG_IGN);
+    (void)setenv("RES_OPTIONS", "timeout:1 attempts:1", 0);
 }
 
 /* 0: none came. */
@@ -368,7 +369,7 @@ int fleet_run(const struct fleet_setup *setup, bool *ret_has_left, struct err *e
         .options = setup->options,
         .catalog = setup->catalog,
     };
-    fleet_block_signals();
+    fleet_prepare();
     notify_open(&fleet.notify);
     log_info("start", "workers=%lld views=%zu topics=%zu group=%s form=%s",
              (long long)fleet.options->workers, fleet.catalog->view_count,

@@ -182,7 +182,8 @@ void show_answers(struct worker *worker)
         writes++;
     }
     add(worker, BOARD_WRITES, writes);
-    histogram_observe(&board->batch_entities, &entities_buckets, writes);
+    if (writes > 0) /* beats and checkpoints have batches, too */
+        histogram_observe(&board->batch_entities, &entities_buckets, writes);
     histogram_observe(&board->batch_us, &duration_buckets,
                       worker->setup.mono_us() - worker->sent_at_us);
 }

@@ -46,8 +46,18 @@ def can_confine():
     return done.returncode == 0 and not any(name in program for name in (b"__asan_init", b"__tsan_init"))
 
 
+@functools.cache
+def can_unshare():
+    """A mount namespace of one's own, and port 53 of a loopback address."""
+    done = subprocess.run([*OWN_MOUNTS, "/dev/null", "true"], capture_output=True, timeout=60, check=False)
+    return done.returncode == 0 and os.geteuid() == 0
+
+
+# Runs the command with the file as its resolv.conf: "sh" FILE COMMAND...
+OWN_MOUNTS = ("unshare", "-m", "sh", "-c", 'mount --bind "$1" /etc/resolv.conf && shift && exec "$@"', "sh")
+
 # What a machine may lack, as a broker may.
-MACHINE = {"prometheus": prometheus.is_installed, "confinement": can_confine}
+MACHINE = {"prometheus": prometheus.is_installed, "confinement": can_confine, "mounts": can_unshare}
 
 
 def lacks(name):

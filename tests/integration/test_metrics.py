@@ -2,9 +2,11 @@
 
 import json
 import shutil
+import socket
 import subprocess
+import time
 
-from scene import BOTH, Record, Skip, event, now_ms, shop, test, until
+from scene import BOTH, OWN_MOUNTS, Record, Skip, event, now_ms, process, shop, test, until
 from worker import binary
 
 ANYWHERE = "127.0.0.1:0"
@@ -139,6 +141,41 @@ def a_frozen_redis_makes_it_unready_and_not_dead(scene):
     until_ready(worker)
     assert worker.metrics().value("tidewheel_redis_up") == 1
     assert worker.metrics().value("tidewheel_intake_paused") == 0
+
+
+@test
+def a_file_that_is_wrong_by_now_makes_nobody_dead(scene):
+    topic, redis = scene.topic(1), scene.redis()
+    worker = scene.worker(redis, [shop(topic)], http=ANYWHERE, workers=1)
+    until_ready(worker)
+    text = worker.config.read_text().replace(ANYWHERE, worker.address())
+    worker.config.write_text(text + "flsh: {}\nredis: {tls: {ca_file: nowhere.pem}}\n")
+    check = [binary(), "healthcheck", "-c", worker.config]
+    asked = subprocess.run(check, check=False, capture_output=True, text=True)
+    assert asked.returncode == 0 and not asked.stderr, asked
+    worker.kill()
+    asked = subprocess.run(check, check=False, capture_output=True, text=True)
+    assert asked.returncode == 78 and "flsh" in asked.stderr and "Connection refused" in asked.stderr, asked
+
+
+@test(needs={"mounts"})
+def a_name_server_that_does_not_answer_makes_nobody_dead(scene):
+    """As in a cluster: each lookup tries the whole search list."""
+    topic, redis = scene.topic(1), scene.redis()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind(("127.0.0.53", 53))
+        names = process.folder("names") / "resolv.conf"
+        names.write_text("nameserver 127.0.0.53\nsearch ns.svc.cluster.local svc.cluster.local cluster.local\n"
+                         "options ndots:5\n")
+        worker = scene.worker(redis, [shop(topic)], http=ANYWHERE, workers=1, launcher=(*OWN_MOUNTS, names),
+                              flags=["-s", "redis.url=redis://redis.shop.svc:6379"])
+        turns = []
+        for _ in range(36):
+            time.sleep(1)
+            turns.append(worker.get("/livez")[0])
+        assert set(turns) == {200}, turns
+        assert worker.lines("redis", state="away"), worker.tail()
+        worker.kill()
 
 
 @test

@@ -176,6 +176,9 @@ SLIPS = [
     ([], None, {"TIDEWHEEL_REDIS_ULR": "CANARY"}),
     ([], None, {"TIDEWHEEL_KAFKA_LIBRDKAFKA": "sasl.password:CANARY"}),
     ([], None, {"TIDEWHEEL_KAFKA_LIBRDKAFKA": "sasl.pasword=CANARY"}),
+    ([], None, {"TIDEWHEEL_KAFKA_LIBRDKAFKA": "sasl.password=a;ENCODED=b"}),
+    ([], None, {"TIDEWHEEL_KAFKA_LIBRDKAFKA": "sasl.password=a;ENCODED"}),
+    (["-s", "kafka.librdkafka=sasl.password=a;ENCODED=b"], None, {}),
     ([], "redis: {url: 'redis://me:CANARY}", {}),
     ([], "redis: {url: \"redis://me:\\qCANARY@host\"}", {}),
     ([], "redis: {url: redis://me:ENCODED}", {}),
@@ -252,6 +255,28 @@ def nor_does_a_worker_that_says_all_it_can(scene):
         worker.drain()
         check(canaries, f"the log as {log_format}", "\n".join(worker.output))
         assert worker.has_said("***"), "what librdkafka shows, we mask"
+
+
+# What librdkafka cites in part: {properties}, and what its log has when it does.
+CITED = [
+    ({"sasl.mechanisms": "GSSAPI",
+      "sasl.kerberos.kinit.cmd": ": CANARY; kinit %{sasl.kerberos.principal}"}, "ticket refresh failed"),
+    ({"sasl.mechanisms": "OAUTHBEARER", "enable.sasl.oauthbearer.unsecure.jwt": "true",
+      "sasl.oauthbearer.config": "principal=admin clientSecret=CANARY"}, "Unrecognized"),
+]
+
+
+@test
+def nor_of_a_secret_that_librdkafka_cites_in_part(scene):
+    topic, redis = scene.topic(), scene.redis()
+    for properties_of_it, sign in CITED:
+        canary = Canary(properties_of_it["sasl.mechanisms"], "-")
+        flags = [word for name, value in {"security.protocol": "SASL_PLAINTEXT", **properties_of_it}.items()
+                 for word in ("-X", f"{name}={value.replace('CANARY', canary.text)}")]
+        worker = scene.worker(redis, [shop(topic)], workers=1, flags=[*flags, "-s", f"kafka.brokers={nobody()}"])
+        until(lambda: worker.has_said(sign), 60, f"librdkafka says {sign}", every=0.1)
+        worker.kill()
+        check([canary], "the log", "\n".join(worker.output))
 
 
 def fetch(address, path):

@@ -272,6 +272,28 @@ START_TEST(each_reason_makes_it_unready)
 }
 END_TEST
 
+START_TEST(what_has_not_begun_does_not_drain)
+{
+    cell_set(&boards[WORKERS]->cells[BOARD_PHASE], PHASE_IDLE);
+    cell_set(&boards[0]->cells[BOARD_PHASE], PHASE_IDLE);
+    get("/readyz?verbose");
+    ck_assert_int_eq(status(), 503);
+    ck_assert_ptr_null(strstr(body(), "shutdown"));
+}
+END_TEST
+
+START_TEST(refused_entities_of_a_view_that_is_gone_are_none)
+{
+    struct board_view *view = board_view(boards[0], "gone");
+    cell_set(&view->cells[VIEW_ASIDE], 3);
+    cell_set(&view->cells[VIEW_IS_CURRENT], 0);
+    get("/readyz?verbose");
+    ck_assert_ptr_nonnull(strstr(body(), "[+]refused entities ok\n"));
+    get("/metrics");
+    ck_assert_ptr_nonnull(strstr(body(), "\ntidewheel_redis_refused_entities 0\n"));
+}
+END_TEST
+
 START_TEST(it_is_ready_when_all_is_well)
 {
     get("/readyz");
@@ -600,6 +622,8 @@ int main(void)
     tcase_add_test(tcase, a_redis_that_is_away_does_not_make_it_dead);
     tcase_add_loop_test(tcase, each_reason_makes_it_unready, 0, sizeof UNREADY / sizeof *UNREADY);
     tcase_add_test(tcase, it_is_ready_when_all_is_well);
+    tcase_add_test(tcase, what_has_not_begun_does_not_drain);
+    tcase_add_test(tcase, refused_entities_of_a_view_that_is_gone_are_none);
     tcase_add_test(tcase, a_unit_that_is_read_again_makes_it_unready);
     tcase_add_test(tcase, refused_entities_are_named_by_view_and_no_reason);
     tcase_add_test(tcase, other_methods_are_405);

@@ -1998,6 +1998,15 @@ static int64_t board_cell(enum board_cell cell)
     return cell_get(&board->cells[cell]);
 }
 
+/* Batches that had features in them. */
+static int64_t measured_batches(void)
+{
+    int64_t count = 0;
+    for (size_t i = 0; i <= entities_buckets.count; i++)
+        count += cell_get(&board->batch_entities.of[i]);
+    return count;
+}
+
 /* So that what is shown once a second is shown. */
 static void see(void)
 {
@@ -2018,6 +2027,8 @@ START_TEST(a_unit_shows_its_way_and_its_checkpoints)
     ck_assert_int_eq(unit_cell(UNIT_STAGE), STAGE_LIVE);
     ck_assert_int_ge(board_cell(BOARD_CHECKPOINTS), 1);
     ck_assert_int_gt(board_cell(BOARD_CHECKPOINT_BYTES), 10);
+    ck_assert_int_eq(measured_batches(), 1);
+    ck_assert_int_gt(board_cell(BOARD_BATCHES), 1);
     see();
     ck_assert_int_eq(unit_cell(UNIT_DURABLE), 3);
     ck_assert_int_eq(unit_cell(UNIT_COMMITTED), 3);
