@@ -148,8 +148,8 @@ void shard_refused(struct shard *shard, struct entity_ref ref, int64_t wall_ms);
 int shard_restore(struct shard *shard, uint32_t view, const char *definition, struct slice identity,
                   struct slice blob, int64_t said_ms, bool stays_cold, struct err *err) MUST_CHECK;
 
-/* Drops the buckets of clean entities, while no checkpoint is writing blobs: looks at so many, and goes
- * on there the next time. Their timers stay, and whoever needs one of them waits for it. Returns how
+/* Drops the buckets of clean entities, whose blobs say all that is known: looks at so many, and goes on
+ * there the next time. Their timers stay, and whoever needs one of them waits for it. Returns how
  * many were dropped. */
 size_t shard_cool(struct shard *shard, size_t looks);
 

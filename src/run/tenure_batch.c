@@ -83,16 +83,14 @@ void tenures_gather(struct worker *worker)
     }
 }
 
-/* While blobs are being written it is not known which of them can be read back. */
+/* What is not clean yet is saved at once. */
 size_t tenure_cool(struct tenure *tenure, size_t looks)
 {
     if (tenure->state != TENURE_RUNNING)
         return 0;
-    enum checkpoint_phase phase = tenure->checkpoint.phase;
-    if (phase == CHECKPOINT_IDLE)
+    if (tenure->checkpoint.phase == CHECKPOINT_IDLE)
         tenure->checkpoint_ms = tenure->worker->mono_ms;
-    bool may_cool = phase == CHECKPOINT_IDLE || phase == CHECKPOINT_FLUSH;
-    return may_cool ? shard_cool(tenure->unit->shard, looks) : 0;
+    return shard_cool(tenure->unit->shard, looks);
 }
 
 bool tenures_are_settled(const struct worker *worker)

@@ -119,7 +119,9 @@ void tenure_fetch(struct tenure *tenure)
     struct shard *shard = tenure->unit->shard;
     struct entity_ref ref;
     struct buf key = {NULL, 0, 0};
-    while (loader_can_fetch(worker->loader) && shard_take_wanted(shard, &ref)) {
+    while (worker->fetches_left > 0 && loader_can_fetch(worker->loader) &&
+           shard_take_wanted(shard, &ref)) {
+        worker->fetches_left--;
         const struct entity *entity = entity_at(&shard->views[ref.view], ref.number);
         struct slice identity = {entity->identity, entity->identity_len};
         buf_reset(&key);

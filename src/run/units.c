@@ -455,6 +455,7 @@ void drain(struct worker *worker, int64_t budget_ms)
         if (worker->is_ending && !worker->is_sent && !units_have_arrivals(worker) &&
             tenures_have_ended(worker))
             break;
+        worker->fetches_left = SIZE_MAX;
         tenures_fetch(worker);
         worker->sent_at_ms = 0; /* it is always time */
         write_changes(worker, 0);

@@ -13,8 +13,7 @@
 
 enum {
     TURN_EVENTS_MAX = 1000,
-    COOL_LOOKS = 1000,   /* entities of a unit, a turn, when memory is short */
-    FULL_MS_MAX = 60000, /* without room, though all that is clean was dropped */
+    TIGHT_EVENTS_MAX = 32, /* a turn, when memory is short */
     BEHIND_MAX = 500,    /* records for views that are behind, of a turn */
     TURN_MS_MAX = 5,
     PUMP_EVERY = 32,       /* events; a pump is one system call */
@@ -252,7 +251,8 @@ static int take_events(struct worker *worker, struct err *err)
 {
     struct source *source = worker->source;
     int64_t wait_ms = wait_for(worker);
-    for (size_t count = 0; count < TURN_EVENTS_MAX; count++, wait_ms = 0) {
+    size_t most = worker->is_tight ? TIGHT_EVENTS_MAX : TURN_EVENTS_MAX;
+    for (size_t count = 0; count < most; count++, wait_ms = 0) {
         struct unit *unit = NULL;
         struct record record;
         int rc = source->ops->poll(source, wait_ms, &unit, &record, err);
@@ -297,63 +297,6 @@ static void watch_intake(struct worker *worker)
     source->ops->pause(source, is_paused);
 }
 
-static size_t memory_limit(const struct worker *worker)
-{
-    const struct options *options = worker->setup.options;
-    return (size_t)(options->limits_memory / options->workers);
-}
-
-bool worker_is_nearly_full(const struct worker *worker)
-{
-    size_t bytes = 0;
-    for (size_t i = 0; i < worker->unit_count; i++)
-        bytes += shard_bytes(worker->units[i]->shard);
-    return bytes > memory_limit(worker) / 10 * 9;
-}
-
-/* What is clean can be read back: it is dropped before the limit is reached. */
-static size_t make_room(struct worker *worker)
-{
-    size_t dropped = 0;
-    for (size_t i = 0; i < worker->tenure_count; i++)
-        dropped += tenure_cool(worker->tenures[i], COOL_LOOKS);
-    return dropped;
-}
-
-static int complain_of_memory(const struct worker *worker, size_t bytes, struct err *err)
-{
-    size_t entities = 0;
-    for (size_t i = 0; i < worker->unit_count; i++)
-        entities += shard_count(worker->units[i]->shard);
-    return err_set(
-        err, ERR_INTERNAL,
-        "limits.memory is reached: %zu entities at %zu bytes each take %zu bytes, and a worker's "
-        "share of %lld is %zu: raise limits.memory, or add workers in other processes",
-        entities, bytes / (entities > 0 ? entities : 1), bytes,
-        (long long)worker->setup.options->limits_memory, memory_limit(worker));
-}
-
-static int check_memory(struct worker *worker, struct err *err)
-{
-    size_t bytes = 0;
-    for (size_t i = 0; i < worker->unit_count; i++)
-        bytes += shard_bytes(worker->units[i]->shard);
-    size_t limit = memory_limit(worker);
-    bool is_moving = worker->store->ops->is_away(worker->store) || !tenures_are_settled(worker);
-    if (worker->is_fenced && bytes > limit / 10 * 9)
-        is_moving = make_room(worker) > 0 || is_moving;
-    if (bytes <= limit) {
-        worker->is_full = false;
-        return 0;
-    }
-    if (worker->is_fenced && (is_moving || !worker->is_full))
-        worker->full_since_ms = worker->mono_ms;
-    worker->is_full = worker->is_fenced;
-    if (worker->is_full && worker->mono_ms - worker->full_since_ms < FULL_MS_MAX)
-        return 0;
-    return complain_of_memory(worker, bytes, err);
-}
-
 static void log_stats(struct worker *worker)
 {
     const struct board *board = worker->board;
@@ -391,7 +334,7 @@ static int look_around(struct worker *worker, struct err *err)
     }
     if (worker->mono_ms >= worker->stats_at_ms)
         log_stats(worker);
-    return check_memory(worker, err);
+    return memory_tend(worker, err);
 }
 
 /* ---- the turn ---- */

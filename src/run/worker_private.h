@@ -64,7 +64,10 @@ struct worker {
     /* The checkpointed form. */
     bool is_fenced;
     bool is_ending;        /* last checkpoints are being written */
+    bool is_tight;         /* memory is nearly full: what is clean is dropped, and little is taken in */
     bool is_full;          /* of memory: intake waits for what can be dropped */
+    size_t fetches_left;   /* of dropped entities, that may come back in this turn */
+    int64_t fetched_ms;    /* when some were last allowed to; monotonic clock */
     int64_t full_since_ms; /* monotonic clock */
     char *who;
     struct tenure **tenures;
@@ -93,8 +96,13 @@ void show_answers(struct worker *worker);
 
 /* ---- */
 
-/* Is its share of limits.memory nearly used up? */
+/* ---- memory.c: a worker's share of limits.memory ---- */
+
 bool worker_is_nearly_full(const struct worker *worker);
+/* Once a turn. ERR_INTERNAL: it is full, and nothing moves that would make room. */
+int memory_tend(struct worker *worker, struct err *err) MUST_CHECK;
+
+/* ---- */
 
 /* Makes what there is of each view for setup.catalog, from what there was for `before`; NULL: nothing. */
 void adopt_views(struct worker *worker, const struct catalog *before);

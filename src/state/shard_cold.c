@@ -4,7 +4,7 @@
 
 enum {
     NOT_CLEAN = ENTITY_HELD | ENTITY_SENT | ENTITY_ASIDE | ENTITY_UNSAID | ENTITY_GONE |
-                ENTITY_DIRTY | ENTITY_COLD
+                ENTITY_DIRTY | ENTITY_SAVING | ENTITY_COLD
 };
 
 /* ---- away ---- */

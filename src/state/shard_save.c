@@ -71,7 +71,7 @@ bool shard_take_saving(struct shard *shard, struct entity_ref *ret, bool *ret_is
             shard->saving_next--;
             return false;
         }
-        entity->flags &= (uint16_t)~ENTITY_DIRTY;
+        entity->flags = (uint16_t)((entity->flags & ~ENTITY_DIRTY) | ENTITY_SAVING);
         *ret_is_held = (entity->flags & (ENTITY_HELD | ENTITY_ASIDE)) == ENTITY_HELD;
         if (*ret_is_held)
             shard_mark_sent(shard, *ret);
@@ -109,7 +109,8 @@ void shard_write_blob(const struct shard *shard, struct entity_ref ref, const ch
 
 void shard_saved(struct shard *shard, struct entity_ref ref)
 {
-    const struct entity *entity = entity_of(shard, ref);
+    struct entity *entity = entity_of(shard, ref);
+    entity->flags &= (uint16_t)~ENTITY_SAVING;
     if (!is_nothing(shard, entity) || (entity->flags & ENTITY_DIRTY) != 0)
         return;
     shard->views[ref.view].gone_count--;

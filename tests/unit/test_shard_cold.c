@@ -125,6 +125,19 @@ START_TEST(who_waits_to_be_written_again_is_not_dropped)
 }
 END_TEST
 
+START_TEST(whose_blob_is_on_its_way_is_not_dropped)
+{
+    desk_open(&desk);
+    see_and_write("a");
+    see_and_write("b");
+    desk_saves(&desk, "a b");
+    ck_assert_uint_eq(shard_cool(desk.shard, 10), 0);
+    desk_saved(&desk);
+    ck_assert_uint_eq(shard_cool(desk.shard, 10), 2);
+    desk_close(&desk);
+}
+END_TEST
+
 START_TEST(who_is_gone_is_not_dropped)
 {
     desk_open(&desk);
@@ -453,7 +466,8 @@ END_TEST
 
 UNIT_MAIN("shard_cold", who_is_clean_is_dropped_and_keeps_its_timer,
           nothing_dirty_held_sent_aside_unsaid_or_gone_is_dropped,
-          who_waits_to_be_written_again_is_not_dropped, who_is_gone_is_not_dropped,
+          who_waits_to_be_written_again_is_not_dropped,
+          whose_blob_is_on_its_way_is_not_dropped, who_is_gone_is_not_dropped,
           a_view_that_is_behind_is_not_dropped, dropping_goes_on_where_it_ended,
           with_little_memory_a_load_leaves_the_buckets_where_they_are,
           an_event_on_a_cold_entity_waits_for_its_blob_and_then_reads_right,

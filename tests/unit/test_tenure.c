@@ -5,7 +5,7 @@
 #include "run/tenure.h"
 #include "tap_kit.h"
 
-enum { RECORDS_MAX = 256, TEXT_MAX = 96, STEP_US = 100, HOUR_MS = 3600000 };
+enum { RECORDS_MAX = 512, TEXT_MAX = 96, STEP_US = 100, HOUR_MS = 3600000 };
 
 #define M      "{tw:g:t:0}:m"
 #define BLOBS  "{tw:g:t:0}:s:v:"
@@ -1912,6 +1912,52 @@ START_TEST(a_cold_entity_is_fetched_for_its_next_event)
 }
 END_TEST
 
+enum { CROWD = 200 };
+
+static void produce_crowd(void)
+{
+    for (int i = 0; i < CROWD; i++) {
+        char id[16];
+        (void)snprintf(id, sizeof id, "u%d", i);
+        produce(id);
+    }
+}
+
+static int count_hot(void)
+{
+    int hot = 0;
+    for (int i = 0; i < CROWD; i++) {
+        char id[16];
+        (void)snprintf(id, sizeof id, "u%d", i);
+        hot += !is_cold(id);
+    }
+    return hot;
+}
+
+START_TEST(short_of_memory_no_more_blobs_come_back_than_go)
+{
+    int most = 0;
+    SCENE;
+    start(V);
+    produce_crowd();
+    assign();
+    settle();
+    until(tenure()->checkpoint.phase == CHECKPOINT_IDLE && shard()->dirty.count == 0);
+    ck_assert_uint_eq(shard_cool(shard(), 2 * CROWD), CROWD);
+    options.limits_memory = (int64_t)shard_bytes(shard()) / 9 * 10;
+    produce_crowd();
+    while (kafka.committed < kafka.log_end) {
+        pass_ms(1);
+        turn();
+        most = count_hot() > most ? count_hot() : most;
+    }
+    ck_assert_int_lt(most, CROWD * 3 / 4);
+    is_now("HGET features:user:u0 n_1h_count", "2");
+    is_now("HGET features:user:u199 n_1h_count", "2");
+    close_all();
+}
+END_TEST
+
 START_TEST(a_cold_entity_whose_blob_is_gone_builds_the_unit_anew)
 {
     char command[128];
@@ -2164,6 +2210,7 @@ UNIT_MAIN(
     a_poison_event_is_skipped_once_its_letter_is_delivered,
     a_crash_while_the_poison_event_waits_finds_it_again,
     a_stop_at_a_poison_event_stops_every_life_there, a_cold_entity_is_fetched_for_its_next_event,
+    short_of_memory_no_more_blobs_come_back_than_go,
     a_cold_entity_whose_blob_is_gone_builds_the_unit_anew,
     what_was_asked_for_before_it_was_parked_is_asked_for_again,
     a_unit_that_is_lost_goes_on_decaying_while_kafka_is_away,
