@@ -14,7 +14,7 @@
 enum {
     TURN_EVENTS_MAX = 1000,
     TIGHT_EVENTS_MAX = 32, /* a turn, when memory is short */
-    BEHIND_MAX = 500,    /* records for views that are behind, of a turn */
+    BEHIND_MAX = 500,      /* records for views that are behind, of a turn */
     TURN_MS_MAX = 5,
     PUMP_EVERY = 32,       /* events; a pump is one system call */
     IDLE_WAIT_MS = 10,     /* decays are due on multiples of 10 ms */

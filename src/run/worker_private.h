@@ -63,9 +63,9 @@ struct worker {
     int64_t adopt_by_ms;                   /* and then at any rate; monotonic clock */
     /* The checkpointed form. */
     bool is_fenced;
-    bool is_ending;        /* last checkpoints are being written */
-    bool is_tight;         /* memory is nearly full: what is clean is dropped, and little is taken in */
-    bool is_full;          /* of memory: intake waits for what can be dropped */
+    bool is_ending; /* last checkpoints are being written */
+    bool is_tight;  /* memory is nearly full: what is clean is dropped, and little is taken in */
+    bool is_full;   /* of memory: intake waits for what can be dropped */
     size_t fetches_left;   /* of dropped entities, that may come back in this turn */
     int64_t fetched_ms;    /* when some were last allowed to; monotonic clock */
     int64_t full_since_ms; /* monotonic clock */

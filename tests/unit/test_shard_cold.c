@@ -466,9 +466,9 @@ END_TEST
 
 UNIT_MAIN("shard_cold", who_is_clean_is_dropped_and_keeps_its_timer,
           nothing_dirty_held_sent_aside_unsaid_or_gone_is_dropped,
-          who_waits_to_be_written_again_is_not_dropped,
-          whose_blob_is_on_its_way_is_not_dropped, who_is_gone_is_not_dropped,
-          a_view_that_is_behind_is_not_dropped, dropping_goes_on_where_it_ended,
+          who_waits_to_be_written_again_is_not_dropped, whose_blob_is_on_its_way_is_not_dropped,
+          who_is_gone_is_not_dropped, a_view_that_is_behind_is_not_dropped,
+          dropping_goes_on_where_it_ended,
           with_little_memory_a_load_leaves_the_buckets_where_they_are,
           an_event_on_a_cold_entity_waits_for_its_blob_and_then_reads_right,
           an_event_that_a_cold_entity_has_already_changes_nothing, a_blob_is_asked_for_once,
