@@ -60,6 +60,7 @@ struct checkpoint {
     int64_t progress; /* as acknowledged; -1: none yet */
     uint64_t count;   /* of those that are over */
     int64_t bytes;    /* of the blobs of the last one */
+    bool is_farewell; /* others may write the same fields next: whoever comes back says all again */
     struct buf text;  /* scratch, as all that follows */
     struct buf key;
     struct slice *words;

@@ -12,16 +12,8 @@
 #define TIDEWHEEL_CLI_H
 
 #include "tidewheel/buf.h"
+#include "tidewheel/exit_code.h"
 #include "tidewheel/options.h"
-
-enum exit_code {
-    EXIT_OK = 0,
-    EXIT_TEST_FAILED = 1,
-    EXIT_USAGE = 64,
-    EXIT_UNAVAILABLE = 69,
-    EXIT_INTERNAL = 70,
-    EXIT_CONFIG = 78,
-};
 
 /* What every command is given: the common flags, taken out of the arguments, and the rest. */
 struct cli_args {

@@ -25,7 +25,7 @@ struct errand {
     /* Twice a second: what each worker's board says. True: it is done, and all drain. */
     bool (*look)(void *arg, const struct board *const *boards, size_t count);
     int64_t until_ms; /* as source_handler's */
-    int late_exit;    /* the exit code if draining takes longer than shutdown_timeout */
+    int late_rc;      /* 0, or the ERR_* that it is if draining takes longer than shutdown_timeout */
 };
 
 struct fleet_setup {
@@ -43,6 +43,9 @@ struct fleet_setup {
  * process), and a name server that does not answer is given up after a second (RES_OPTIONS, if not set): with
  * a cluster's search list a lookup would take minutes, and the worker's turn with it. */
 void fleet_prepare(void);
+
+/* A SIGTERM or SIGINT is waiting: for what is done before fleet_run(). */
+bool fleet_is_told_to_stop(void);
 
 /* 0, or ERR_FATAL, ERR_INTERNAL with what stopped it. *ret_has_left: as worker_has_left(), of all. */
 int fleet_run(const struct fleet_setup *setup, bool *ret_has_left, struct err *err);

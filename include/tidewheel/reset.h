@@ -35,7 +35,8 @@ struct reset;
 /* A client of Kafka that has not asked anything yet. ERR_CONFIG for a refused property. */
 int reset_open(const struct options *options, const struct catalog *catalog, struct reset **ret,
                struct err *err) MUST_CHECK;
-void reset_close(struct reset *reset);
+/* False: librdkafka is not gone yet, and the process must leave by _exit(). */
+bool reset_close(struct reset *reset);
 
 /* Every partition of every topic: what lies from the first record at or after from_ms up to the first one
  * at or after until_ms. from_ms 0: from the beginning; until_ms 0: to the end, which is read first. The

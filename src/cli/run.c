@@ -7,20 +7,6 @@
 #include "tidewheel/fleet.h"
 #include "tidewheel/log.h"
 
-static int exit_code_of(int rc)
-{
-    switch (rc) {
-    case 0:
-        return EXIT_OK;
-    case ERR_CONFIG:
-        return EXIT_CONFIG;
-    case ERR_INTERNAL:
-        return EXIT_INTERNAL;
-    default:
-        return EXIT_UNAVAILABLE;
-    }
-}
-
 int run_worker(const struct cli_args *args, work_fn *work)
 {
     struct options options;

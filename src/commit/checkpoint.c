@@ -256,7 +256,8 @@ static void add_view_progress(struct checkpoint *checkpoint, size_t view, size_t
     add_number(checkpoint, shard->clock_ms[view], count);
     add_field(checkpoint, name, "cover", count);
     add_number(checkpoint, kept->cover_ms, count);
-    if (!shard->is_live || shard->is_behind[view] || shard->said_ms[view] < 0)
+    if (!shard->is_live || shard->is_behind[view] || shard->said_ms[view] < 0 ||
+        checkpoint->is_farewell)
         return;
     add_field(checkpoint, name, "said", count);
     add_number(checkpoint, shard->said_ms[view], count);
@@ -288,6 +289,8 @@ static void add_progress(struct checkpoint *checkpoint, struct batch *batch, int
     add_word(checkpoint, "HDEL", &count);
     add_word(checkpoint, checkpoint->fence->meta_key, &count);
     add_word(checkpoint, "trying", &count);
+    for (size_t i = 0; i < shard->topic->view_count && checkpoint->is_farewell; i++)
+        add_field(checkpoint, shard->topic->views[i]->name, "said", &count);
     end_words(checkpoint, batch, count);
     close_item(checkpoint, batch, ITEM_UNIT, (struct entity_ref){0, 0}, UNIT_PROGRESS);
 }

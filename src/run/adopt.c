@@ -127,6 +127,7 @@ static bool have_left(struct worker *worker, const struct catalog *offer)
     for (size_t i = 0; i < worker->tenure_count; i++) {
         struct tenure *tenure = worker->tenures[i];
         const struct topic *topic = next_topic(offer, tenure->unit);
+        tenure->checkpoint.is_farewell = topic == NULL;
         if (topic != tenure->unit->topic && loses_views(tenure->unit->topic, topic))
             ret = tenure_leave(tenure) && ret;
     }

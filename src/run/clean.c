@@ -296,11 +296,22 @@ static bool is_kept(const struct tenure *tenure)
            (checkpoint->phase == CHECKPOINT_IDLE && !checkpoint_is_due(checkpoint));
 }
 
+/* Whoever has the view again, half cleaned, must not take what is deleted for published. */
+static void unsay(struct tenure *tenure)
+{
+    const struct leftover *leftover = &tenure->cleaning.list[0];
+    char name[NAME_MAX_LEN];
+    (void)snprintf(name, sizeof name, "%s:said", leftover->view);
+    if (leftover->is_removed)
+        add_hdel(&tenure->worker->batch, slice_of(tenure->fence.meta_key), (char *[]){name}, 1);
+}
+
 /* A hash has been read: its entities, and then the next hash. */
 static void gather_hash(struct tenure *tenure)
 {
     struct cleaning *cleaning = &tenure->cleaning;
     if (add_entities(tenure)) {
+        unsay(tenure);
         close_item(tenure);
         return;
     }

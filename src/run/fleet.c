@@ -11,6 +11,7 @@
 #include "config/options_rows.h"
 #include "tidewheel/clock.h"
 #include "tidewheel/entropy.h"
+#include "tidewheel/exit_code.h"
 #include "tidewheel/http.h"
 #include "tidewheel/loader.h"
 #include "tidewheel/log.h"
@@ -266,6 +267,13 @@ void fleet_prepare(void)
     (void)setenv("RES_OPTIONS", "timeout:1 attempts:1", 0);
 }
 
+bool fleet_is_told_to_stop(void)
+{
+    sigset_t pending;
+    (void)sigpending(&pending);
+    return sigismember(&pending, SIGTERM) == 1 || sigismember(&pending, SIGINT) == 1;
+}
+
 /* 0: none came. */
 static int wait_signal(int64_t wait_ms)
 {
@@ -318,7 +326,34 @@ static void watch(struct fleet *fleet)
     notify_stopping(&fleet->notify, fleet->options->shutdown_timeout_ms + STOP_EXTRA_MS);
 }
 
-/* Past its time the process leaves at once: what was not committed is read again. */
+/* Of those that have ended. */
+static int first_error(struct fleet *fleet, struct err *err)
+{
+    for (size_t i = 0; i < fleet->member_count; i++) {
+        if (fleet->members[i].is_done && fleet->members[i].rc < 0) {
+            *err = fleet->members[i].err;
+            return fleet->members[i].rc;
+        }
+    }
+    return 0;
+}
+
+/* Past its time the process leaves at once: what was not committed is read again. Why it ends may be that a
+ * worker has failed. */
+static _Noreturn void leave_late(struct fleet *fleet)
+{
+    struct err err;
+    int rc = first_error(fleet, &err);
+    log_warn("stop",
+             "why=\"the drain took too long\" then=\"what was not committed is read again\"");
+    if (rc < 0)
+        log_error("exit", "code=%d why=\"%s\"", exit_code_of(rc), err.text);
+    else if (fleet->setup.errand != NULL)
+        rc = fleet->setup.errand->late_rc;
+    log_flush();
+    _exit(exit_code_of(rc));
+}
+
 static void wait_for_all(struct fleet *fleet)
 {
     int64_t deadline_ms = clock_mono_ms() + fleet->options->shutdown_timeout_ms;
@@ -327,23 +362,9 @@ static void wait_for_all(struct fleet *fleet)
         if (signal > 0 && signal != SIGHUP)
             _exit(EXIT_SECOND_SIGNAL);
         tell_systemd(fleet);
-        if (clock_mono_ms() < deadline_ms)
-            continue;
-        log_warn("stop",
-                 "why=\"the drain took too long\" then=\"what was not committed is read again\"");
-        _exit(fleet->setup.errand != NULL ? fleet->setup.errand->late_exit : 0);
+        if (clock_mono_ms() >= deadline_ms)
+            leave_late(fleet);
     }
-}
-
-static int first_error(struct fleet *fleet, struct err *err)
-{
-    for (size_t i = 0; i < fleet->member_count; i++) {
-        if (fleet->members[i].rc < 0) {
-            *err = fleet->members[i].err;
-            return fleet->members[i].rc;
-        }
-    }
-    return 0;
 }
 
 static void free_all(struct fleet *fleet, bool *ret_has_left)

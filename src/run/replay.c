@@ -17,7 +17,6 @@ enum {
     FIRST_MS = 2000, /* what takes no longer needs no progress */
     LOG_EVERY_MS = 10000,
     STRANGER_MS = 10000, /* longer than a rebalance among ourselves takes */
-    STOPPED = 69,        /* the exit code of a replay that is not over */
 };
 
 /* What the boards have said of a span. What is not known any more, in a rebalance, stays as it was. */
@@ -221,7 +220,7 @@ static bool look(void *arg, const struct board *const *boards, size_t count)
     look_for_strangers(replay, boards, count, now_ms);
     replay->is_over = is_all_done(replay);
     if (replay->is_over)
-        replay->errand.late_exit = 0;
+        replay->errand.late_rc = 0;
     return replay->is_over;
 }
 
@@ -251,6 +250,8 @@ static int begin(struct replay *replay, const struct catalog *catalog, struct er
         rc = check_members(replay, err);
     if (rc == 0)
         rc = beside_check(replay->options, catalog, replay->reset, err);
+    if (rc == 0 && fleet_is_told_to_stop())
+        rc = err_set(err, ERR_FATAL, "stopped before anything was changed");
     if (rc < 0)
         return rc;
     replay->tracks = mem_zalloc((replay->count + 1) * sizeof *replay->tracks);
@@ -281,7 +282,7 @@ int replay_run(const struct options *options, struct catalog *catalog,
 {
     struct replay replay = {.options = options, .wish = wish, .strangers_since_ms = -1};
     replay.errand = (struct errand){
-        .arg = &replay, .look = look, .until_ms = wish->until_ms, .late_exit = STOPPED};
+        .arg = &replay, .look = look, .until_ms = wish->until_ms, .late_rc = ERR_FATAL};
     progress_begin(&replay.progress, clock_mono_ms());
     replay.log_at_ms = replay.progress.begun_ms + LOG_EVERY_MS;
     int rc = begin(&replay, catalog, err);
@@ -295,7 +296,8 @@ int replay_run(const struct options *options, struct catalog *catalog,
         if (rc == 0 && !replay.is_over)
             rc = not_over(&replay, err);
     }
-    reset_close(replay.reset);
+    if (!reset_close(replay.reset))
+        *ret_has_left = false;
     free(replay.tracks);
     return rc;
 }

@@ -366,20 +366,22 @@ int reset_open(const struct options *options, const struct catalog *catalog, str
     if (rc == 0)
         rc = kafka_connect(reset->source, err);
     if (rc < 0)
-        reset_close(reset);
+        (void)reset_close(reset); /* nothing was asked yet */
     else
         *ret = reset;
     return rc;
 }
 
-void reset_close(struct reset *reset)
+bool reset_close(struct reset *reset)
 {
+    bool has_left = true;
     if (reset == NULL)
-        return;
+        return true;
     if (reset->list != NULL)
         rd_kafka_topic_partition_list_destroy(reset->list);
     if (reset->source != NULL)
-        (void)kafka_free(reset->source, clock_mono_ms() + LEAVE_MS);
+        has_left = kafka_free(reset->source, clock_mono_ms() + LEAVE_MS);
     free(reset->spans);
     free(reset);
+    return has_left;
 }

@@ -123,6 +123,21 @@ def stop_ends_the_worker_before_the_event_and_a_restart_there_again(scene):
     assert redis.call("HGET", "features:user:1", "shop_purchase_1h_sum") == b"15"
 
 
+@test
+def stop_ends_with_its_code_though_others_take_too_long_to_drain(scene):
+    topic, redis = scene.topic(2), scene.redis()
+    worker = scene.worker(redis, [shop(topic)], workers=2,
+                          extra="on_error: {bad_json: stop}\nshutdown_timeout: 10s\n")
+    until(lambda: worker.live_units() == 2, 60, "it is live")
+    redis.call("CLIENT", "PAUSE", "60000", "WRITE")
+    scene.produce(topic, [event(1, amount=2, partition=0), event(2, amount=2, partition=1), bad()],
+                  is_told=False)
+    assert worker.wait(60) == FATAL, worker.tail()
+    exits = worker.lines("exit", code=FATAL)
+    assert exits and "rejected as bad_json" in exits[0]["why"], worker.tail()
+    redis.call("CLIENT", "UNPAUSE")
+
+
 @test(needs=("growth",), forms=BOTH)
 def letters_wait_for_a_topic_that_is_missing_and_hold_their_own_offsets_only(scene):
     topic, redis = scene.topic(2), scene.redis()

@@ -135,6 +135,42 @@ def a_view_that_was_written_a_moment_ago_is_cleaned_away_as_well(scene):
     scene.until_right(redis, [outlet(topic)])
 
 
+@test
+def a_view_that_comes_back_half_cleaned_is_written_again(scene):
+    """Whoever has it then, after a crash or a rebalance, finds its state, and not its fields."""
+    users = 6000
+    topic, redis = scene.topic(1), scene.redis()
+    views = [shop(topic), outlet(topic)]
+    worker = scene.worker(redis, views, workers=1)
+    scene.produce(topic, [event(user, amount=1) for user in range(users)])
+    settled(scene, redis, views, topic)
+
+    def missing():
+        with redis.client() as client:
+            return sum(client.call("HEXISTS", f"features:user:{user}", "shop_purchase_24h_count") == 0
+                       for user in range(0, users, 20))
+    worker.configure([outlet(topic)])
+    worker.reload()
+    until(lambda: missing() > 10, 60, "a part of it is gone", every=0.01)
+    worker.kill()
+    assert missing() < users // 20, "all of it is gone already"
+    scene.worker(redis, views, workers=1)
+    scene.until_right(redis, views)
+
+
+@test
+def a_topic_that_comes_back_finds_what_others_have_written(scene):
+    first, other, redis = scene.topic(1), scene.topic(1, name="other"), scene.redis()
+    worker = scene.worker(redis, [shop(first)], workers=1)
+    scene.produce(first, [event(user, amount=1) for user in range(100)])
+    settled(scene, redis, [shop(first)], first)
+    scene.produce(other, [event(user, amount=5) for user in range(100)])
+    for topic in (other, first):
+        worker.configure([shop(topic)])
+        assert worker.reload()["state"] == "done"
+        settled(scene, redis, [shop(topic)], topic)
+
+
 @test(forms=BOTH)
 def an_expiry_that_is_changed_reads_nothing_again(scene):
     stage = Stage(scene, lambda topic: [shop(topic), outlet(topic)])

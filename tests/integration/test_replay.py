@@ -5,12 +5,18 @@ import pty
 import random
 import signal
 import subprocess
+import sys
 import threading
 
 from scene import BOTH, event, field, now_ms, process, shop, test, until
 
 USERS = 300
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
+
+
+# Becomes the command, with a SIGTERM that waits to be delivered.
+SIGNALLED = ("import os, signal, sys; signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM]); "
+             "os.kill(os.getpid(), signal.SIGTERM); os.execv(sys.argv[1], sys.argv[1:])")
 
 
 def purchases(count, amount=1, **more):
@@ -127,6 +133,18 @@ def one_that_is_killed_half_way_is_gone_on_with_by_run(scene):
     scene.until_right(redis, views)
     scene.until_committed(topic)
     assert not any(is_wish(metadata) for _, metadata in scene.committed(topic).values())
+
+
+@test(needs={"tools"})
+def one_that_is_told_to_stop_at_once_changes_nothing(scene):
+    topic, redis = scene.topic(2), scene.redis()
+    views = [shop(topic)]
+    filled(scene, redis, views, topic, purchases(300))
+    before = scene.committed(topic)
+    again = replay(scene, redis, views, launcher=(sys.executable, "-c", SIGNALLED))
+    has_ended(again, code=69)
+    assert again.has_said("stopped before anything was changed"), again.tail()
+    assert scene.committed(topic) == before
 
 
 @test(needs={"tools"})
