@@ -15,6 +15,6 @@ enum exit_code {
 };
 
 /* Of 0 or an ERR_*. */
-enum exit_code exit_code_of(int rc);
+int exit_code_of(int rc);
 
 #endif

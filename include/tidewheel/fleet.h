@@ -25,7 +25,7 @@ struct errand {
     /* Twice a second: what each worker's board says. True: it is done, and all drain. */
     bool (*look)(void *arg, const struct board *const *boards, size_t count);
     int64_t until_ms; /* as source_handler's */
-    int late_rc;      /* 0, or the ERR_* that it is if draining takes longer than shutdown_timeout */
+    int late_rc; /* 0, or the ERR_* that it is if draining takes longer than shutdown_timeout */
 };
 
 struct fleet_setup {

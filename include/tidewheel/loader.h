@@ -64,6 +64,7 @@ void loader_cancel(struct loader *loader, const struct load *load);
 /* Asks for one blob; answers come in the order of asking, also over broken connections. A fence that is
  * not HELD any more, or that a server does not know, gets no answer. At most LOADER_FETCHES_MAX wait. */
 enum { LOADER_FETCHES_MAX = 1024 };
+size_t loader_fetching(const struct loader *loader); /* how many wait */
 bool loader_can_fetch(const struct loader *loader);
 void loader_fetch(struct loader *loader, const struct fence *fence, struct slice key,
                   struct slice identity, uint64_t tag, fetched_fn *fetched, void *arg);

@@ -2,7 +2,7 @@
 
 #include "tidewheel/err.h"
 
-enum exit_code exit_code_of(int rc)
+int exit_code_of(int rc)
 {
     switch (rc) {
     case 0:

@@ -13,8 +13,7 @@
 
 enum {
     TURN_EVENTS_MAX = 1000,
-    TIGHT_EVENTS_MAX = 32, /* a turn, when memory is short */
-    BEHIND_MAX = 500,      /* records for views that are behind, of a turn */
+    BEHIND_MAX = 500, /* records for views that are behind, of a turn */
     TURN_MS_MAX = 5,
     PUMP_EVERY = 32,       /* events; a pump is one system call */
     IDLE_WAIT_MS = 10,     /* decays are due on multiples of 10 ms */
@@ -205,7 +204,8 @@ static void take_record(struct worker *worker, struct unit *unit, const struct r
 static int take_behind(struct worker *worker, struct err *err)
 {
     struct source *reader = worker->reader;
-    for (size_t count = 0; reader != NULL && count < BEHIND_MAX; count++) {
+    size_t most = memory_events(worker, BEHIND_MAX);
+    for (size_t count = 0; reader != NULL && count < most; count++) {
         struct unit *unit = NULL;
         struct record record;
         int rc = reader->ops->poll(reader, 0, &unit, &record, err);
@@ -251,7 +251,7 @@ static int take_events(struct worker *worker, struct err *err)
 {
     struct source *source = worker->source;
     int64_t wait_ms = wait_for(worker);
-    size_t most = worker->is_tight ? TIGHT_EVENTS_MAX : TURN_EVENTS_MAX;
+    size_t most = memory_events(worker, TURN_EVENTS_MAX);
     for (size_t count = 0; count < most; count++, wait_ms = 0) {
         struct unit *unit = NULL;
         struct record record;

@@ -66,8 +66,9 @@ struct worker {
     bool is_ending; /* last checkpoints are being written */
     bool is_tight;  /* memory is nearly full: what is clean is dropped, and little is taken in */
     bool is_full;   /* of memory: intake waits for what can be dropped */
+    size_t room;    /* of memory, in entities, before it is tight */
     size_t fetches_left;   /* of dropped entities, that may come back in this turn */
-    int64_t fetched_ms;    /* when some were last allowed to; monotonic clock */
+    int64_t moved_ms;      /* when any last went or were allowed to; monotonic clock */
     int64_t full_since_ms; /* monotonic clock */
     char *who;
     struct tenure **tenures;
@@ -99,6 +100,8 @@ void show_answers(struct worker *worker);
 /* ---- memory.c: a worker's share of limits.memory ---- */
 
 bool worker_is_nearly_full(const struct worker *worker);
+/* How many of so many events a turn may take. */
+size_t memory_events(const struct worker *worker, size_t most);
 /* Once a turn. ERR_INTERNAL: it is full, and nothing moves that would make room. */
 int memory_tend(struct worker *worker, struct err *err) MUST_CHECK;
 

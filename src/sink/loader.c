@@ -61,6 +61,11 @@ static struct question next_question(struct loader *loader)
 
 /* ---- fetches ---- */
 
+size_t loader_fetching(const struct loader *loader)
+{
+    return loader->fetch_count;
+}
+
 bool loader_can_fetch(const struct loader *loader)
 {
     return loader->fetch_count < LOADER_FETCHES_MAX;
