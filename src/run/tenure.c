@@ -77,6 +77,7 @@ static int64_t skip_what_is_lost(struct tenure *tenure, int64_t position)
         "were not read yet\" then=\"windows lack them\"",
         tenure->worker->setup.number, tenure->unit->topic->name, tenure->unit->partition,
         (long long)position, (long long)tenure->plan.log_start);
+    cell_add(&tenure->unit->line->missing, tenure->plan.log_start - position);
     return tenure->plan.log_start;
 }
 

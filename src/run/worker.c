@@ -303,12 +303,17 @@ static size_t memory_limit(const struct worker *worker)
     return (size_t)(options->limits_memory / options->workers);
 }
 
-bool worker_is_nearly_full(const struct worker *worker)
+size_t worker_bytes(const struct worker *worker)
 {
     size_t bytes = 0;
     for (size_t i = 0; i < worker->unit_count; i++)
         bytes += shard_bytes(worker->units[i]->shard);
-    return bytes > memory_limit(worker) / 10 * 9;
+    return bytes;
+}
+
+bool worker_is_nearly_full(const struct worker *worker)
+{
+    return worker_bytes(worker) > memory_limit(worker) / 10 * 9;
 }
 
 /* What is clean can be read back: it is dropped before the limit is reached. */
@@ -335,9 +340,7 @@ static int complain_of_memory(const struct worker *worker, size_t bytes, struct 
 
 static int check_memory(struct worker *worker, struct err *err)
 {
-    size_t bytes = 0;
-    for (size_t i = 0; i < worker->unit_count; i++)
-        bytes += shard_bytes(worker->units[i]->shard);
+    size_t bytes = worker_bytes(worker);
     size_t limit = memory_limit(worker);
     bool is_moving = worker->store->ops->is_away(worker->store) || !tenures_are_settled(worker);
     if (worker->is_fenced && bytes > limit / 10 * 9)
@@ -361,21 +364,19 @@ static void log_stats(struct worker *worker)
     int64_t since_ms = worker->mono_ms - worker->stats_at_ms + STATS_MS + 1; /* never 0 */
     int64_t lag = 0;
     size_t entities = 0;
-    size_t bytes = 0;
     for (size_t i = 0; i < worker->unit_count; i++) {
         const struct unit *unit = worker->units[i];
         const struct shard *shard = unit->shard;
         int64_t end = worker->source->ops->end(worker->source, unit);
         lag += end > shard->ledger.position ? end - shard->ledger.position : 0;
         entities += shard_count(shard);
-        bytes += shard_bytes(shard);
     }
     log_info("stats",
              "worker=%d units=%zu records=%lld records_s=%.0f lag=%lld entities=%zu bytes=%zu "
              "batches=%lld writes=%lld decays=%lld",
              worker->setup.number, worker->unit_count, (long long)records,
              (double)(records - worker->stats_records) * 1000.0 / (double)since_ms, (long long)lag,
-             entities, bytes, (long long)cell_get(&board->cells[BOARD_BATCHES]),
+             entities, worker_bytes(worker), (long long)cell_get(&board->cells[BOARD_BATCHES]),
              (long long)cell_get(&board->cells[BOARD_WRITES]),
              (long long)cell_get(&board->cells[BOARD_DECAYS]));
     worker->stats_records = records;

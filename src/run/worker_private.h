@@ -93,7 +93,8 @@ void show_answers(struct worker *worker);
 
 /* ---- */
 
-/* Is its share of limits.memory nearly used up? */
+/* Of memory, that its units take; is its share of limits.memory nearly used up? */
+size_t worker_bytes(const struct worker *worker);
 bool worker_is_nearly_full(const struct worker *worker);
 
 /* Makes what there is of each view for setup.catalog, from what there was for `before`; NULL: nothing. */

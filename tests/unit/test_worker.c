@@ -1347,6 +1347,7 @@ START_TEST(a_unit_shows_where_it_is)
     ck_assert_int_eq(unit_cell(1, UNIT_END), 4);
     ck_assert_int_eq(unit_cell(1, UNIT_ENTITIES), 1);
     ck_assert_int_gt(unit_cell(1, UNIT_BYTES), 0);
+    ck_assert_int_eq(board_cell(BOARD_BYTES), unit_cell(1, UNIT_BYTES));
     ck_assert_int_ge(unit_cell(1, UNIT_RECORD_MS), NOW);
     turns(200);
     see();
