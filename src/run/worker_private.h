@@ -78,6 +78,8 @@ void unit_remove(struct worker *worker, struct unit *unit);
 void unit_drop(struct worker *worker, struct unit *unit); /* and says so */
 /* A window that reaches behind the start of the log is published with what the log holds (promise P). */
 void warn_of_gaps(const struct unit *unit, const struct plan *plan);
+/* Records that were not read yet, and that the log has lost: an error, and counted. */
+void say_missing(const struct worker *worker, const struct unit *unit, int64_t from, int64_t to);
 
 /* ---- show.c: what the board says ---- */
 
