@@ -21,7 +21,7 @@ function __tidewheel_options
     printf '%s\t%s\n' limits.event_bytes= 'A larger event is rejected as too_big.'
     printf '%s\t%s\n' limits.nesting= 'An event that is nested more deeply is rejected as bad_json.'
     printf '%s\t%s\n' limits.key_bytes= 'An event whose entity has more raw bytes is rejected as key_too_long.'
-    printf '%s\t%s\n' limits.memory= 'What the windows of all workers of the process may take together.'
+    printf '%s\t%s\n' limits.memory= 'What the windows of all workers of the process may take together, shared equally among them.'
     printf '%s\t%s\n' dead_letter.topic= 'Where rejected events go, with their origin and reason; empty: they are counted and dropped.'
     printf '%s\t%s\n' on_error.empty= 'What becomes of a record without a value: drop counts it, dead_letter also sends it to dead_letter.topic, if one is named, stop ends the process before it.'
     printf '%s\n' on_error.empty=drop

@@ -22,7 +22,7 @@ _tidewheel_option()
         'limits.event_bytes=:A larger event is rejected as too_big.'
         'limits.nesting=:An event that is nested more deeply is rejected as bad_json.'
         'limits.key_bytes=:An event whose entity has more raw bytes is rejected as key_too_long.'
-        'limits.memory=:What the windows of all workers of the process may take together.'
+        'limits.memory=:What the windows of all workers of the process may take together, shared equally among them.'
         'dead_letter.topic=:Where rejected events go, with their origin and reason; empty\: they are counted and dropped.'
         'on_error.empty=:What becomes of a record without a value\: drop counts it, dead_letter also sends it to dead_letter.topic, if one is named, stop ends the process before it.'
         'on_error.too_big=:What becomes of an event longer than limits.event_bytes; as on_error.empty.'

@@ -46,6 +46,7 @@ enum board_cell {
     BOARD_REDIS_UP,        /* 0 or 1 */
     BOARD_PAUSED,          /* 0 or 1: of intake */
     BOARD_DECAY_LAG_MS,    /* how long the oldest change by time alone has been waiting */
+    BOARD_BYTES,           /* of memory, that its units take */
     BOARD_LETTERS_PENDING, /* dead letters that are not acknowledged */
     BOARD_LETTERS_FAIL,    /* 0 or 1: the last attempts to write them have failed */
     BOARD_RELOADED_MS,     /* wall clock: the last reload that was taken; 0: none was */
@@ -106,6 +107,7 @@ enum board_unit_cell {
 struct board_unit {
     char *topic;
     int32_t partition;
+    _Atomic int64_t missing; /* a counter: records that the log lost before they were read */
     _Atomic int64_t cells[UNIT_CELLS];
     struct board_unit *_Atomic next;
 };

@@ -75,6 +75,7 @@ static const struct command COMMANDS[] = {
      "  tidewheel replay -s kafka.group_id=tidewheel-v2 -s pipelines=pipelines/user_activity_v2.yaml\n"},
     {"get", command_get, "csX", "VIEW key=value...",
      "what Redis holds for an entity now, with its age",
+     "Exit code 1 if Redis has no features of it.\n\n"
      "  tidewheel get user_activity user_id=42\n"},
     {"state", command_state, "csX", "",
      "what is saved of each partition: owner, progress, lag, age",
@@ -123,7 +124,7 @@ static const struct command COMMANDS[] = {
 
 static const struct exit_row EXITS[] = {
     {EXIT_OK, "", "All went well, or a signal has ended it."},
-    {EXIT_TEST_FAILED, "a failed test", "A test of a pipeline failed."},
+    {EXIT_TEST_FAILED, "a failed test, or no features", "A test of a pipeline failed, or get found no features of the entity."},
     {EXIT_USAGE, "usage", "The arguments are wrong."},
     {EXIT_UNAVAILABLE, "unavailable", "Kafka or Redis refuses to work with it, and waiting does not help."},
     {EXIT_INTERNAL, "internal", "An error of its own."},

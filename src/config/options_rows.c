@@ -99,7 +99,7 @@ const struct setting option_rows[] = {
     [OPTION_LIMITS_MEMORY] = {
         .path = "limits.memory", .type = SETTING_SIZE, .preset = "4GiB", .min = 16 * MIB, .max = 16 * 1024 * GIB,
         .offset = offsetof(struct options, limits_memory),
-        .help = "What the windows of all workers of the process may take together."},
+        .help = "What the windows of all workers of the process may take together, shared equally among them."},
     [OPTION_DEAD_LETTER_TOPIC] = {
         .path = "dead_letter.topic", .type = SETTING_TOPIC, .preset = "",
         .offset = offsetof(struct options, dead_letter_topic),

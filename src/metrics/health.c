@@ -153,11 +153,11 @@ static void add_refused(const struct scrape *scrape, struct buf *text)
 {
     size_t shown = 0;
     buf_add_text(text, "[+]refused entities ok");
-    for (size_t i = 0; i < scrape->view_count; i++) {
-        int64_t count = scrape_view_sum(scrape, scrape->views[i], VIEW_ASIDE);
+    for (size_t i = 0; i < scrape->views.count; i++) {
+        int64_t count = scrape_view_sum(scrape, scrape->views.of[i], VIEW_ASIDE);
         if (count > 0)
             buf_printf(text, "%s view %s has %lld whose keys have another type",
-                       shown++ == 0 ? ":" : ",", scrape->views[i], (long long)count);
+                       shown++ == 0 ? ":" : ",", scrape->views.of[i], (long long)count);
     }
     buf_add_char(text, '\n');
 }

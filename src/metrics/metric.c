@@ -70,6 +70,11 @@ static void add_limit(const struct scrape *scrape, const struct metric *metric, 
     add_plain(metric, (double)scrape->display->memory_limit, text);
 }
 
+static void add_fullest(const struct scrape *scrape, const struct metric *metric, struct buf *text)
+{
+    add_plain(metric, scrape_fullest(scrape), text);
+}
+
 static void add_process(const struct scrape *scrape, const struct metric *metric, struct buf *text)
 {
     double value = scrape->process.values[metric->of];
@@ -126,12 +131,33 @@ static void add_histogram(const struct scrape *scrape, const struct metric *metr
     expose_histogram(metric->name, NULL, 0, metric->buckets, counts.of, counts.sum, text);
 }
 
+/* ---- of each topic ---- */
+
+static void add_missing(const struct scrape *scrape, const struct metric *metric, struct buf *text)
+{
+    for (size_t i = 0; i < scrape->topics.count; i++) {
+        struct label label = {metric->labels, scrape->topics.of[i]};
+        int64_t count = scrape_missing(scrape, label.value);
+        expose_sample(metric->name, "", &label, 1, (double)count, text);
+    }
+}
+
 /* ---- of each view ---- */
+
+static void add_views(const struct scrape *scrape, const struct metric *metric, struct buf *text)
+{
+    for (size_t i = 0; i < scrape->views.count; i++) {
+        struct label label = {metric->labels, scrape->views.of[i]};
+        int64_t one = 0;
+        if (scrape_view_max(scrape, label.value, VIEW_IS_CURRENT, &one))
+            expose_sample(metric->name, "", &label, 1, (double)one, text);
+    }
+}
 
 static void add_latency(const struct scrape *scrape, const struct metric *metric, struct buf *text)
 {
-    for (size_t i = 0; i < scrape->view_count; i++) {
-        struct label label = {metric->labels, scrape->views[i]};
+    for (size_t i = 0; i < scrape->views.count; i++) {
+        struct label label = {metric->labels, scrape->views.of[i]};
         struct counts counts = {.sum = 0};
         for (size_t k = 0; k < scrape->display->board_count; k++) {
             const struct board_view *view =
@@ -145,16 +171,16 @@ static void add_latency(const struct scrape *scrape, const struct metric *metric
 
 static void add_events(const struct scrape *scrape, const struct metric *metric, struct buf *text)
 {
-    for (size_t i = 0; i < scrape->view_count; i++) {
+    for (size_t i = 0; i < scrape->views.count; i++) {
         uint64_t counts[VERDICT_COUNT] = {0};
         for (size_t k = 0; k < scrape->display->board_count; k++) {
             const struct board_view *view =
-                board_find_view(scrape->display->boards[k], scrape->views[i]);
+                board_find_view(scrape->display->boards[k], scrape->views.of[i]);
             for (int verdict = 0; view != NULL && verdict < VERDICT_COUNT; verdict++)
                 counts[verdict] += tally_read(&view->tally, (enum verdict)verdict);
         }
         for (int verdict = 0; verdict < VERDICT_COUNT; verdict++) {
-            const struct label labels[] = {{"view", scrape->views[i]},
+            const struct label labels[] = {{"view", scrape->views.of[i]},
                                            {"result", verdict_rows[verdict].name}};
             expose_sample(metric->name, "", labels, 2, (double)counts[verdict], text);
         }
@@ -164,8 +190,8 @@ static void add_events(const struct scrape *scrape, const struct metric *metric,
 static void add_freshness(const struct scrape *scrape, const struct metric *metric,
                           struct buf *text)
 {
-    for (size_t i = 0; i < scrape->view_count; i++) {
-        struct label label = {metric->labels, scrape->views[i]};
+    for (size_t i = 0; i < scrape->views.count; i++) {
+        struct label label = {metric->labels, scrape->views.of[i]};
         int64_t newest_ms = -1;
         if (!scrape_view_max(scrape, label.value, (enum board_view_cell)metric->of, &newest_ms) ||
             newest_ms < 0)
@@ -178,8 +204,8 @@ static void add_freshness(const struct scrape *scrape, const struct metric *metr
 static void add_aside(const struct scrape *scrape, const struct metric *metric, struct buf *text)
 {
     int64_t sum = 0;
-    for (size_t i = 0; i < scrape->view_count; i++)
-        sum += scrape_view_sum(scrape, scrape->views[i], (enum board_view_cell)metric->of);
+    for (size_t i = 0; i < scrape->views.count; i++)
+        sum += scrape_view_sum(scrape, scrape->views.of[i], (enum board_view_cell)metric->of);
     add_plain(metric, (double)sum, text);
 }
 
@@ -257,6 +283,8 @@ enum { MS = 1000 };
 const struct metric metric_rows[] = {
     {"tidewheel_build_info", METRIC_GAUGE, "version,librdkafka,hiredis",
      "Always 1; the labels are the versions.", .add = add_build},
+    {"tidewheel_view_info", METRIC_GAUGE, "view",
+     "Always 1, for each view of the pipelines that run; one that a reload has taken out has its counters only.", .add = add_views},
     {"tidewheel_events_total", METRIC_COUNTER, "view,result",
      "Events by what became of them in a view; an accepted one is counted as accepted and under what its features said.", .add = add_events},
     {"tidewheel_records_total", METRIC_COUNTER, "",
@@ -271,10 +299,12 @@ const struct metric metric_rows[] = {
      "Records between our position and the end of the log, as far as it is known; absent while it is not.", .add = add_lag},
     {"tidewheel_kafka_consumer_lag_seconds", METRIC_GAUGE, "topic,partition",
      "0 at the end of the log, else the age of the last record applied by its Kafka timestamp; absent while it is not known.", .add = add_lag_seconds},
+    {"tidewheel_kafka_records_missing_total", METRIC_COUNTER, "topic",
+     "Records that Kafka's log lost before they were read; again for each view that is read by itself and lacks them.", .add = add_missing},
     {"tidewheel_kafka_commits_total", METRIC_COUNTER, "result",
      "Commits that Kafka has answered.", .add = add_results, .of = BOARD_COMMITS_OK, .values = OK_OR_FAILED},
     {"tidewheel_kafka_rebalances_total", METRIC_COUNTER, "",
-     "Assignments that the group has given to the workers.", .add = add_sum, .of = BOARD_REBALANCES},
+     "Rebalances that the process has seen: assignments given to the worker that was given most.", .add = add_max, .of = BOARD_REBALANCES},
     {"tidewheel_partitions", METRIC_GAUGE, "state",
      "Partitions that are ours, by how far they are.", .add = add_stages},
     {"tidewheel_intake_paused", METRIC_GAUGE, "",
@@ -313,6 +343,8 @@ const struct metric metric_rows[] = {
      "Memory of the windows.", .add = add_units, .of = UNIT_BYTES},
     {"tidewheel_state_limit_bytes", METRIC_GAUGE, "",
      "limits.memory, of all workers of the process together.", .add = add_limit},
+    {"tidewheel_state_fullest_worker_ratio", METRIC_GAUGE, "",
+     "Memory of the fullest worker's windows, of its share of limits.memory: every worker has the same.", .add = add_fullest},
     {"tidewheel_dead_letters_total", METRIC_COUNTER, "reason",
      "Events that were written to the dead letter topic.", .add = add_reasons},
     {"tidewheel_dead_letters_pending", METRIC_GAUGE, "",

@@ -53,22 +53,26 @@ static void gather_units(struct scrape *scrape)
     scrape->unit_count = kept;
 }
 
-static void add_view(struct scrape *scrape, const char *name)
+static void add_name(struct names *names, const char *name)
 {
-    for (size_t i = 0; i < scrape->view_count; i++)
-        if (strcmp(scrape->views[i], name) == 0)
+    for (size_t i = 0; i < names->count; i++)
+        if (strcmp(names->of[i], name) == 0)
             return;
-    scrape->views = mem_grow((void *)scrape->views, scrape->view_count, &scrape->view_cap,
-                             sizeof *scrape->views);
-    scrape->views[scrape->view_count++] = name;
+    names->of = mem_grow((void *)names->of, names->count, &names->cap, sizeof *names->of);
+    names->of[names->count++] = name;
 }
 
-static void gather_views(struct scrape *scrape)
+static void gather_names(struct scrape *scrape)
 {
-    for (size_t i = 0; i < scrape->display->board_count; i++)
-        for (const struct board_view *view = board_views(scrape->display->boards[i]); view != NULL;
+    for (size_t i = 0; i < scrape->display->board_count; i++) {
+        const struct board *board = scrape->display->boards[i];
+        for (const struct board_view *view = board_views(board); view != NULL;
              view = view_next(view))
-            add_view(scrape, view->name);
+            add_name(&scrape->views, view->name);
+        for (const struct board_unit *unit = board_units(board); unit != NULL;
+             unit = unit_next(unit))
+            add_name(&scrape->topics, unit->topic);
+    }
 }
 
 void scrape_init(struct scrape *scrape, const struct display *display, int64_t wall_ms,
@@ -76,13 +80,14 @@ void scrape_init(struct scrape *scrape, const struct display *display, int64_t w
 {
     *scrape = (struct scrape){.display = display, .wall_ms = wall_ms, .mono_ms = mono_ms};
     gather_units(scrape);
-    gather_views(scrape);
+    gather_names(scrape);
 }
 
 void scrape_fini(struct scrape *scrape)
 {
     free(scrape->units);
-    free((void *)scrape->views);
+    free((void *)scrape->views.of);
+    free((void *)scrape->topics.of);
 }
 
 int64_t scrape_sum(const struct scrape *scrape, enum board_cell cell)
@@ -113,6 +118,26 @@ int64_t scrape_min(const struct scrape *scrape, enum board_cell cell)
             min = value;
     }
     return min == INT64_MAX ? 0 : min;
+}
+
+double scrape_fullest(const struct scrape *scrape)
+{
+    int64_t workers = 0;
+    for (size_t i = 0; i < scrape->display->board_count; i++)
+        workers += is_worker(scrape->display->boards[i]);
+    return (double)scrape_max(scrape, BOARD_BYTES) * (double)workers /
+           (double)scrape->display->memory_limit;
+}
+
+int64_t scrape_missing(const struct scrape *scrape, const char *topic)
+{
+    int64_t sum = 0;
+    for (size_t i = 0; i < scrape->display->board_count; i++)
+        for (const struct board_unit *unit = board_units(scrape->display->boards[i]); unit != NULL;
+             unit = unit_next(unit))
+            if (strcmp(unit->topic, topic) == 0)
+                sum += cell_get(&unit->missing);
+    return sum;
 }
 
 bool scrape_view_max(const struct scrape *scrape, const char *view, enum board_view_cell cell,

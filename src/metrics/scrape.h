@@ -18,6 +18,12 @@ struct shown_unit {
     const struct board_unit *unit;
 };
 
+struct names { /* in the order of their appearance */
+    const char **of;
+    size_t count;
+    size_t cap;
+};
+
 struct scrape {
     const struct display *display;
     int64_t wall_ms;
@@ -25,9 +31,8 @@ struct scrape {
     struct shown_unit *units; /* those that are ours; parked ones are not */
     size_t unit_count;
     size_t unit_cap;
-    const char **views; /* names, in the order of their appearance */
-    size_t view_count;
-    size_t view_cap;
+    struct names views;
+    struct names topics;
     struct process process; /* read by who needs it */
 };
 
@@ -41,6 +46,12 @@ int64_t scrape_max(const struct scrape *scrape, enum board_cell cell);
 
 /* Of the workers' boards; 0 without a worker. */
 int64_t scrape_min(const struct scrape *scrape, enum board_cell cell);
+
+/* How much of its share of limits.memory the fullest worker has used up: 0 to 1, and a little above. */
+double scrape_fullest(const struct scrape *scrape);
+
+/* Of all units of the topic that there were: they go on counting when they are not ours. */
+int64_t scrape_missing(const struct scrape *scrape, const char *topic);
 
 /* The largest of a view, on the boards where it is current; false: on none. */
 bool scrape_view_max(const struct scrape *scrape, const char *view, enum board_view_cell cell,

@@ -14,7 +14,7 @@ static size_t memory_limit(const struct worker *worker)
     return (size_t)(options->limits_memory / options->workers);
 }
 
-static size_t bytes_of(const struct worker *worker)
+size_t worker_bytes(const struct worker *worker)
 {
     size_t bytes = 0;
     for (size_t i = 0; i < worker->unit_count; i++)
@@ -38,7 +38,7 @@ static size_t tight_limit(const struct worker *worker)
 
 bool worker_is_nearly_full(const struct worker *worker)
 {
-    return bytes_of(worker) > tight_limit(worker);
+    return worker_bytes(worker) > tight_limit(worker);
 }
 
 /* For how many entities there is room, going by those that are here. */
@@ -95,7 +95,7 @@ static int complain(const struct worker *worker, size_t bytes, struct err *err)
 
 int memory_tend(struct worker *worker, struct err *err)
 {
-    size_t bytes = bytes_of(worker);
+    size_t bytes = worker_bytes(worker);
     bool is_moving = worker->store->ops->is_away(worker->store) || !tenures_are_settled(worker);
     worker->is_tight = worker->is_fenced && bytes > tight_limit(worker);
     worker->room = room_of(worker, bytes);

@@ -136,6 +136,7 @@ void show_all(struct worker *worker)
             show_unit(worker, worker->units[i]);
     }
     set(worker, BOARD_DECAY_LAG_MS, lag_ms);
+    set(worker, BOARD_BYTES, (int64_t)worker_bytes(worker));
     show_aside(worker);
 }
 

@@ -71,12 +71,7 @@ static void open_cover(const struct tenure *tenure, struct kept *kept)
 
 static int64_t skip_what_is_lost(struct tenure *tenure, int64_t position)
 {
-    log_error(
-        "missing",
-        "worker=%d topic=%s partition=%d from=%lld to=%lld why=\"the log has lost records that "
-        "were not read yet\" then=\"windows lack them\"",
-        tenure->worker->setup.number, tenure->unit->topic->name, tenure->unit->partition,
-        (long long)position, (long long)tenure->plan.log_start);
+    say_missing(tenure->worker, tenure->unit, position, tenure->plan.log_start);
     return tenure->plan.log_start;
 }
 

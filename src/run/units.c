@@ -65,6 +65,16 @@ void warn_of_gaps(const struct unit *unit, const struct plan *plan)
     }
 }
 
+void say_missing(const struct worker *worker, const struct unit *unit, int64_t from, int64_t to)
+{
+    log_error(
+        "missing",
+        "worker=%d topic=%s partition=%d from=%lld to=%lld why=\"the log has lost records that "
+        "were not read yet\" then=\"windows lack them\"",
+        worker->setup.number, unit->topic->name, unit->partition, (long long)from, (long long)to);
+    cell_add(&unit->line->missing, to - from);
+}
+
 struct shard *unit_add(struct worker *worker, struct unit *unit)
 {
     struct shard *shard =
@@ -100,9 +110,11 @@ static void begin_shard(struct worker *worker, struct unit *unit, const struct p
     shard->started_at = plan->start;
     if (plan->wanted < plan->log_start)
         warn_of_gaps(unit, plan);
+    if (!plan->is_reset && plan->commit_at_least > 0 && plan->commit_at_least < plan->log_start)
+        say_missing(worker, unit, plan->commit_at_least, plan->log_start);
 }
 
-static void go_on(struct unit *unit, const struct plan *plan)
+static void go_on(const struct worker *worker, struct unit *unit, const struct plan *plan)
 {
     struct ledger *ledger = &((struct shard *)unit->shard)->ledger;
     if (plan->is_reset)
@@ -110,7 +122,8 @@ static void go_on(struct unit *unit, const struct plan *plan)
     else if (ledger->committed < plan->commit_at_least)
         ledger->committed = plan->commit_at_least; /* by who had it while we had lost it */
     if (plan->start > ledger->position) {
-        warn_of_gaps(unit, plan); /* the log has lost records that we have not read */
+        warn_of_gaps(unit, plan);
+        say_missing(worker, unit, ledger->position, plan->start);
         ledger->position = plan->start;
     }
 }
@@ -142,7 +155,7 @@ static void on_assigned(void *arg, struct unit *unit, const struct plan *plan)
         begin_shard(worker, unit, plan);
         shard = unit->shard;
     } else {
-        go_on(unit, plan);
+        go_on(worker, unit, plan);
     }
     shard_go_silent(shard, plan->live_at);
     shard->letters_from = plan->commit_at_least;

@@ -304,21 +304,19 @@ static void log_stats(struct worker *worker)
     int64_t since_ms = worker->mono_ms - worker->stats_at_ms + STATS_MS + 1; /* never 0 */
     int64_t lag = 0;
     size_t entities = 0;
-    size_t bytes = 0;
     for (size_t i = 0; i < worker->unit_count; i++) {
         const struct unit *unit = worker->units[i];
         const struct shard *shard = unit->shard;
         int64_t end = worker->source->ops->end(worker->source, unit);
         lag += end > shard->ledger.position ? end - shard->ledger.position : 0;
         entities += shard_count(shard);
-        bytes += shard_bytes(shard);
     }
     log_info("stats",
              "worker=%d units=%zu records=%lld records_s=%.0f lag=%lld entities=%zu bytes=%zu "
              "batches=%lld writes=%lld decays=%lld",
              worker->setup.number, worker->unit_count, (long long)records,
              (double)(records - worker->stats_records) * 1000.0 / (double)since_ms, (long long)lag,
-             entities, bytes, (long long)cell_get(&board->cells[BOARD_BATCHES]),
+             entities, worker_bytes(worker), (long long)cell_get(&board->cells[BOARD_BATCHES]),
              (long long)cell_get(&board->cells[BOARD_WRITES]),
              (long long)cell_get(&board->cells[BOARD_DECAYS]));
     worker->stats_records = records;

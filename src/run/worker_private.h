@@ -82,6 +82,8 @@ void unit_remove(struct worker *worker, struct unit *unit);
 void unit_drop(struct worker *worker, struct unit *unit); /* and says so */
 /* A window that reaches behind the start of the log is published with what the log holds (promise P). */
 void warn_of_gaps(const struct unit *unit, const struct plan *plan);
+/* Records that were not read yet, and that the log has lost: an error, and counted. */
+void say_missing(const struct worker *worker, const struct unit *unit, int64_t from, int64_t to);
 
 /* ---- show.c: what the board says ---- */
 
@@ -95,10 +97,9 @@ void show_sent(struct worker *worker);   /* the batch is on its way */
 /* It is acknowledged: before its items are told. */
 void show_answers(struct worker *worker);
 
-/* ---- */
-
 /* ---- memory.c: a worker's share of limits.memory ---- */
 
+size_t worker_bytes(const struct worker *worker); /* what its units take */
 bool worker_is_nearly_full(const struct worker *worker);
 /* How many of so many events a turn may take. */
 size_t memory_events(const struct worker *worker, size_t most);

@@ -15,8 +15,8 @@ from process import TREE
 PROMETHEUS = TREE / "config" / "prometheus"
 DASHBOARD = TREE / "config" / "grafana" / "dashboards" / "tidewheel.json"
 
-WORDS = {"by", "without", "on", "ignoring", "group_left", "group_right", "and", "or", "unless", "bool",
-         "offset", "inf", "nan"}
+LABELLED = {"by", "without", "on", "ignoring", "group_left", "group_right"}  # a list of labels comes after them
+WORDS = LABELLED | {"and", "or", "unless", "bool", "offset", "inf", "nan"}
 TARGET_LABELS = {"job", "instance"}  # that Prometheus itself adds to each series
 TOKEN = re.compile(r"""
     (?P<text>"(?:[^"\\]|\\.)*")
@@ -70,7 +70,7 @@ def _selectors(words):
     while at < len(words):
         kind, text = words[at]
         after = words[at + 1][1] if at + 1 < len(words) else ""
-        if kind == "name" and text in WORDS and after == "(":
+        if kind == "name" and text in LABELLED and after == "(":
             at = closing(words, at + 1)  # labels
         elif kind == "name" and text not in WORDS and after not in ("(", "by"):
             one = Selector(text)

@@ -263,21 +263,31 @@ def unit_verified():
 # ---- Kubernetes
 
 
+OWN_CA = re.compile(r"^( *)# (?=.*(?:tidewheel-ca|tidewheel/ca))(?=[-\w.]+[: ] *\{|[\w.]+: */)", re.M)
+
+
 class Manifests:
+    """has_ca: with the lines for a CA of one's own, which are comments as they are shipped."""
     folder = CONFIG / "kubernetes"
 
-    def __init__(self):
-        self.kustomization = load("config/kubernetes/kustomization.yaml")
+    def __init__(self, has_ca=False):
+        self.has_ca = has_ca
+        self.kustomization = yaml.safe_load(self.read("kustomization.yaml"))
         self.all = {}
         for file in self.kustomization["resources"]:
-            for one in yaml.safe_load_all((self.folder / file).read_text(encoding="utf-8")):
+            for one in yaml.safe_load_all(self.read(file)):
                 self.all[one["kind"]] = one
         self.deployment = self.all["Deployment"]["spec"]
         self.pod = self.deployment["template"]["spec"]
         self.container = self.pod["containers"][0]
         self.labels = self.deployment["template"]["metadata"]["labels"]
         self.generated = {one["name"]: one["files"] for one in self.kustomization["configMapGenerator"]}
-        self.config = load("config/kubernetes/tidewheel.yaml")
+        self.config = yaml.safe_load(self.read("tidewheel.yaml"))
+        self.env = {one["name"]: one["value"] for one in self.container["env"]}
+
+    def read(self, file):
+        text = (self.folder / file).read_text(encoding="utf-8")
+        return OWN_CA.sub(r"\1", text) if self.has_ca else text
 
 
 def kubernetes_build():
@@ -334,6 +344,19 @@ def kubernetes_ports():
 PROBES = ("startupProbe", "livenessProbe", "readinessProbe")
 
 
+def kubernetes_addresses():
+    """Kafka and Redis are reached over TLS, on ports that the policy lets through, and it lets no others but names'."""
+    manifests = Manifests()
+    if not manifests.env["REDIS_URL"].startswith("rediss://"):
+        yield "REDIS_URL is no rediss://"
+    if not manifests.config["kafka"]["librdkafka"]["security.protocol"].endswith("SSL"):
+        yield "security.protocol is without TLS"
+    allowed = {port["port"] for rule in manifests.all["NetworkPolicy"]["spec"]["egress"] for port in rule["ports"]}
+    wanted = {int(port) for value in manifests.env.values() for port in re.findall(r":(\d+)", value)}
+    if allowed != wanted | {53}:
+        yield f"the network policy lets {sorted(allowed)} through, the addresses are {sorted(wanted)}"
+
+
 def kubernetes_limits():
     """The worker drains within its grace period, and its windows fit into the container's memory."""
     manifests = Manifests()
@@ -372,7 +395,23 @@ def kubernetes_security():
 
 def kubernetes_mounts():
     """What the configuration and the arguments name is mounted there; and the configuration is one."""
-    manifests = Manifests()
+    yield from wrong_mounts(Manifests())
+
+
+def kubernetes_own_ca():
+    """With the lines for a CA of one's own, both Kafka and Redis are asked for it, and it is mounted."""
+    manifests = Manifests(has_ca=True)
+    path = "/etc/tidewheel/ca/ca.pem"
+    named = (manifests.config["kafka"]["librdkafka"].get("ssl.ca.location"),
+             manifests.config["redis"].get("tls", {}).get("ca_file"))
+    if named != (path, path):
+        yield f"ssl.ca.location and redis.tls.ca_file are {named}, not {path}"
+    if manifests.generated.get("tidewheel-ca") != ["ca.pem"]:
+        yield "kustomization.yaml makes no ConfigMap of ca.pem"
+    yield from wrong_mounts(manifests)
+
+
+def wrong_mounts(manifests):
     volumes = {volume["name"]: volume for volume in manifests.pod["volumes"]}
     mounts = {mount["mountPath"]: volumes[mount["name"]] for mount in manifests.container["volumeMounts"]}
     for volume in volumes.values():
@@ -386,20 +425,24 @@ def kubernetes_mounts():
     for path in re.findall(r'"(/[^"]+/secrets)/[^"]+"', text):
         if "secret" not in mounts.get(path, {}):
             yield f"{path} is no mounted secret"
+    for path, name in re.findall(r'"(/[^"]+/ca)/([^"]+)"', text):
+        if name not in manifests.generated.get(mounts.get(path, {}).get("configMap", {}).get("name"), []):
+            yield f"{path}/{name} is mounted from nowhere"
     with tempfile.TemporaryDirectory() as folder:
         root = pathlib.Path(folder)
-        for name in ("config", "pipelines", "secrets"):
+        for name in ("config", "pipelines", "secrets", "ca"):
             (root / name).mkdir()
+        if manifests.has_ca:
+            yield from lines_of(run("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=ca",
+                                    "-keyout", root / "key.pem", "-out", root / "ca" / "ca.pem"))
         for path in set(re.findall(r'"/etc/tidewheel/(secrets/[^"]+)"', text)):
             (root / path).write_text("secret\n", encoding="utf-8")
             (root / path).chmod(0o440)
-        for files in manifests.generated.values():
-            for one in files:
-                shutil.copy(manifests.folder / one, root / ("config" if "/" not in one else one))
+        for one in manifests.generated["tidewheel-pipelines"]:
+            shutil.copy(manifests.folder / one, root / one)
         copied = root / "config" / file.name
-        copied.write_text(copied.read_text(encoding="utf-8").replace("/etc/tidewheel", folder), encoding="utf-8")
-        env = {**os.environ, **{one["name"]: one["value"] for one in manifests.container["env"]}}
-        yield from lines_of(run(BINARY, "validate", "-c", copied, env=env))
+        copied.write_text(manifests.read(file.name).replace("/etc/tidewheel", folder), encoding="utf-8")
+        yield from lines_of(run(BINARY, "validate", "-c", copied, env={**os.environ, **manifests.env}))
 
 
 def kubernetes_pipelines():
@@ -412,8 +455,8 @@ def kubernetes_pipelines():
 
 CHECKS = [prometheus_files, alert_tests, alert_texts, dashboard_panels, dashboard_grid, dashboard_variables,
           provisioning, compose_config, compose_services, compose_targets, unit_contract, unit_verified,
-          kubernetes_build, kubernetes_files, kubernetes_selectors, kubernetes_ports, kubernetes_limits, kubernetes_security,
-          kubernetes_mounts, kubernetes_pipelines]
+          kubernetes_build, kubernetes_files, kubernetes_selectors, kubernetes_ports, kubernetes_addresses,
+          kubernetes_limits, kubernetes_security, kubernetes_mounts, kubernetes_own_ca, kubernetes_pipelines]
 
 
 def main():

@@ -218,6 +218,8 @@ START_TEST(counters_are_the_sums_of_the_workers)
 {
     set(0, BOARD_RECORDS, 5);
     set(1, BOARD_RECORDS, 7);
+    set(0, BOARD_REBALANCES, 6); /* each worker is given one at every rebalance of the group */
+    set(1, BOARD_REBALANCES, 7);
     set(0, BOARD_COMMITS_OK, 3);
     set(1, BOARD_COMMITS_FAILED, 2);
     set(WORKERS, BOARD_RELOADS_REFUSED, 1);
@@ -228,6 +230,7 @@ START_TEST(counters_are_the_sums_of_the_workers)
     tally_add(&board_view(boards[1], "v")->tally, VERDICT_LATE, 3);
     scrape();
     is_value("tidewheel_records_total", "", 12);
+    is_value("tidewheel_kafka_rebalances_total", "", 7);
     is_value("tidewheel_kafka_commits_total", "result=\"ok\"", 3);
     is_value("tidewheel_kafka_commits_total", "result=\"failed\"", 2);
     is_value("tidewheel_config_reloads_total", "result=\"refused\"", 1);
@@ -238,6 +241,28 @@ START_TEST(counters_are_the_sums_of_the_workers)
     is_value("tidewheel_dead_letters_total", "reason=\"bad_json\"", 0);
     ck_assert(!prom_has("tidewheel_dead_letters_total", "reason=\"accepted\""));
     is_value("tidewheel_events_total", "view=\"v\",result=\"late\"", 5);
+}
+END_TEST
+
+START_TEST(records_that_are_missing_stay_counted_when_the_unit_is_not_ours)
+{
+    cell_add(&unit_at(0, "t", 0, STAGE_AWAY)->missing, 5);
+    cell_add(&unit_at(1, "t", 0, STAGE_LIVE)->missing, 2);
+    cell_add(&unit_at(1, "t", 1, STAGE_PARKED)->missing, 3);
+    (void)unit_at(0, "u", 0, STAGE_LIVE);
+    scrape();
+    is_value("tidewheel_kafka_records_missing_total", "topic=\"t\"", 10);
+    is_value("tidewheel_kafka_records_missing_total", "topic=\"u\"", 0);
+}
+END_TEST
+
+START_TEST(the_fullest_worker_is_measured_by_its_own_share)
+{
+    display.memory_limit = 1000;
+    set(0, BOARD_BYTES, 100);
+    set(1, BOARD_BYTES, 480);
+    scrape();
+    is_value("tidewheel_state_fullest_worker_ratio", "", 0.96);
 }
 END_TEST
 
@@ -359,8 +384,11 @@ START_TEST(a_view_that_is_gone_keeps_its_counters_and_loses_its_freshness)
     struct board_view *view = board_view(boards[0], "v");
     cell_set(&view->cells[VIEW_NEWEST_MS], NOW - 9000);
     tally_add(&view->tally, VERDICT_ACCEPTED, 3);
+    scrape();
+    is_value("tidewheel_view_info", "view=\"v\"", 1);
     board_retire_views(boards[0]);
     scrape();
+    ck_assert(!prom_has("tidewheel_view_info", "view=\"v\""));
     is_value("tidewheel_events_total", "view=\"v\",result=\"accepted\"", 3);
     ck_assert(!prom_has("tidewheel_feature_freshness_seconds", "view=\"v\""));
 }
@@ -394,6 +422,8 @@ int main(void)
     tcase_add_test(tcase, buckets_hold_all_below_them);
     tcase_add_test(tcase, the_latencies_of_all_workers_are_added_up);
     tcase_add_test(tcase, counters_are_the_sums_of_the_workers);
+    tcase_add_test(tcase, records_that_are_missing_stay_counted_when_the_unit_is_not_ours);
+    tcase_add_test(tcase, the_fullest_worker_is_measured_by_its_own_share);
     tcase_add_test(tcase, every_verdict_of_every_view_is_there);
     tcase_add_test(tcase, up_means_every_worker_and_paused_means_any);
     tcase_add_loop_test(tcase, lag_is_told_where_it_is_known, 0, sizeof LAGS / sizeof *LAGS);

@@ -796,6 +796,7 @@ START_TEST(a_log_that_begins_behind_the_progress_goes_on_and_marks_the_coverage)
     is_now("HGET " M " v:gen", "1");
     is_now("HGET " M " v:cover", covered);
     is_now(A_COUNT, "4"); /* that of offset 5 is lost */
+    ck_assert_int_eq(cell_get(&kafka.unit.line->missing), 1);
     crash();
     start(V);
     assign();
@@ -2150,10 +2151,12 @@ START_TEST(a_unit_that_was_lost_shows_that_it_rests_and_a_dropped_one_is_away)
     ck_assert_int_eq(unit_cell(UNIT_STAGE), STAGE_RESTING);
     ck_assert_int_eq(unit_cell(UNIT_POSITION), -1);
     const struct board_unit *line = kafka.unit.line;
+    cell_add(&kafka.unit.line->missing, 1);
     take_away(false);
     kafka.handler.dropped(kafka.handler.arg, &kafka.unit);
     ck_assert_int_eq(cell_get(&line->cells[UNIT_STAGE]), STAGE_AWAY);
-    assign(); /* and close_all() drops it again */
+    ck_assert_int_eq(cell_get(&line->missing), 1); /* a counter goes on */
+    assign();                                      /* and close_all() drops it again */
     close_all();
 }
 END_TEST

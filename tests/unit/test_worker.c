@@ -647,7 +647,37 @@ START_TEST(a_parked_unit_goes_on_where_the_log_goes_on)
     turns(150);
     ck_assert(shard_of(0)->is_live);
     ck_assert_int_eq(last_commit(0), 9);
+    ck_assert_int_eq(cell_get(&kafka.units[0].line->missing), 8);
     close_all();
+}
+END_TEST
+
+static const struct {
+    int64_t commit_at_least;
+    int64_t log_start;
+    bool is_reset;
+    int64_t missing;
+} LOSSES[] = {
+    {4, 9, false, 5}, {9, 9, false, 0}, {20, 9, false, 0},
+    {0, 9, false, 0}, /* nothing was committed: nothing is known to have been there for us */
+    {4, 9, true, 0},  /* a person has said where to begin */
+};
+
+START_TEST(what_the_log_has_lost_behind_the_commit_is_counted)
+{
+    for (size_t i = 0; i < sizeof LOSSES / sizeof *LOSSES; i++) {
+        open_with("");
+        kafka.ends[0] = 30;
+        kafka.is_away = true;
+        assign_plan(0, &(struct plan){.start = LOSSES[i].log_start,
+                                      .live_at = 30,
+                                      .log_start = LOSSES[i].log_start,
+                                      .wanted = LOSSES[i].log_start,
+                                      .commit_at_least = LOSSES[i].commit_at_least,
+                                      .is_reset = LOSSES[i].is_reset});
+        ck_assert_int_eq(cell_get(&kafka.units[0].line->missing), LOSSES[i].missing);
+        close_all();
+    }
 }
 END_TEST
 
@@ -1347,6 +1377,7 @@ START_TEST(a_unit_shows_where_it_is)
     ck_assert_int_eq(unit_cell(1, UNIT_END), 4);
     ck_assert_int_eq(unit_cell(1, UNIT_ENTITIES), 1);
     ck_assert_int_gt(unit_cell(1, UNIT_BYTES), 0);
+    ck_assert_int_eq(board_cell(BOARD_BYTES), unit_cell(1, UNIT_BYTES));
     ck_assert_int_ge(unit_cell(1, UNIT_RECORD_MS), NOW);
     turns(200);
     see();
@@ -1459,6 +1490,7 @@ UNIT_MAIN("worker", a_reload_leaves_units_of_a_topic_that_means_the_same_alone,
           a_parked_unit_whose_log_was_made_anew_is_read_again,
           a_unit_that_is_assigned_and_read_again_is_kept_once,
           a_parked_unit_goes_on_where_the_log_goes_on,
+          what_the_log_has_lost_behind_the_commit_is_counted,
           the_answer_to_a_dropped_units_batch_does_no_harm,
           a_wall_clock_that_steps_has_every_unit_read_again,
           intake_pauses_when_the_store_is_away_for_a_second, values_fall_while_kafka_is_away,
