@@ -2,6 +2,7 @@
  *
  *     [+]group joined ok
  *     [-]redis failed: worker 1 has no answer
+ *     [-]topics failed: worker 0 has not found orders
  *     [+]refused entities ok: view cards has 3, whose keys have another type
  *     readyz check failed
  *

@@ -53,14 +53,13 @@ static void gather_units(struct scrape *scrape)
     scrape->unit_count = kept;
 }
 
-static void add_view(struct scrape *scrape, const char *name)
+static void add_once(const char ***names, size_t *count, size_t *cap, const char *name)
 {
-    for (size_t i = 0; i < scrape->view_count; i++)
-        if (strcmp(scrape->views[i], name) == 0)
+    for (size_t i = 0; i < *count; i++)
+        if (strcmp((*names)[i], name) == 0)
             return;
-    scrape->views = mem_grow((void *)scrape->views, scrape->view_count, &scrape->view_cap,
-                             sizeof *scrape->views);
-    scrape->views[scrape->view_count++] = name;
+    *names = mem_grow((void *)*names, *count, cap, sizeof **names);
+    (*names)[(*count)++] = name;
 }
 
 static void gather_views(struct scrape *scrape)
@@ -68,7 +67,17 @@ static void gather_views(struct scrape *scrape)
     for (size_t i = 0; i < scrape->display->board_count; i++)
         for (const struct board_view *view = board_views(scrape->display->boards[i]); view != NULL;
              view = view_next(view))
-            add_view(scrape, view->name);
+            add_once(&scrape->views, &scrape->view_count, &scrape->view_cap, view->name);
+}
+
+static void gather_missing(struct scrape *scrape)
+{
+    for (size_t i = 0; i < scrape->display->board_count; i++)
+        for (const struct board_topic *topic = board_topics(scrape->display->boards[i]);
+             topic != NULL; topic = topic_next(topic))
+            if (cell_get(&topic->state) == TOPIC_MISSING)
+                add_once(&scrape->missing, &scrape->missing_count, &scrape->missing_cap,
+                         topic->name);
 }
 
 void scrape_init(struct scrape *scrape, const struct display *display, int64_t wall_ms,
@@ -77,12 +86,14 @@ void scrape_init(struct scrape *scrape, const struct display *display, int64_t w
     *scrape = (struct scrape){.display = display, .wall_ms = wall_ms, .mono_ms = mono_ms};
     gather_units(scrape);
     gather_views(scrape);
+    gather_missing(scrape);
 }
 
 void scrape_fini(struct scrape *scrape)
 {
     free(scrape->units);
     free((void *)scrape->views);
+    free((void *)scrape->missing);
 }
 
 int64_t scrape_sum(const struct scrape *scrape, enum board_cell cell)

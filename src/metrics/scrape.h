@@ -28,6 +28,9 @@ struct scrape {
     const char **views; /* names, in the order of their appearance */
     size_t view_count;
     size_t view_cap;
+    const char **missing; /* topics, each once */
+    size_t missing_count;
+    size_t missing_cap;
     struct process process; /* read by who needs it */
 };
 
