@@ -169,7 +169,7 @@ static void add_refused(const struct scrape *scrape, struct buf *text)
             buf_printf(text, "%s view %s has %lld whose keys have another type",
                        shown++ == 0 ? ":" : ",", scrape->views[i], (long long)count);
     }
-    buf_add_char(text, '\n');
+    buf_add_text(text, shown > 0 ? "; the log names one (at=refused)\n" : "\n");
 }
 
 bool health_is_ready(const struct scrape *scrape, struct buf *text)
