@@ -13,7 +13,8 @@
  *
  * Every write says all fields of the view: it is absolute, so it may be sent twice, and it repairs
  * what somebody else has deleted. A key may turn out to be of another type, which refuses HSET but
- * not EXPIRE: the answer of PTTL is what the store needs to give such a key its own expiry back.
+ * neither EXPIRE nor the freshness: the answer of PTTL is what the store needs to give such a key its
+ * own expiry back, and what was said to be fresh is taken back (promise F).
  *
  * The bytes stay until the answer is in (hiredis loses what it was given when a connection breaks).
  *
@@ -97,6 +98,13 @@ void batch_refuse(struct batch *batch, size_t command);
 /* The key of that command has refused our fields, but not our expiry: the next batch gives it back what
  * the PTTL in front had answered, unless the unit has been forgotten. */
 void batch_undo(struct batch *batch, size_t command, int64_t pttl_ms);
+
+/* The HSET of an entity's freshness, by the item's number. */
+size_t batch_freshness(const struct batch *batch, size_t i);
+
+/* Nothing of the entity was written, but its freshness was, as all of a transaction is: the next batch
+ * takes the view's two fields out again, unless the unit has been forgotten. */
+void batch_undo_freshness(struct batch *batch, size_t i);
 
 /* Before it is sent again: what has been forgotten is left out. Somebody else may own it by now, and
  * have written something newer. */

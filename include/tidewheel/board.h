@@ -2,7 +2,8 @@
  *
  *     worker --writes--> board [ cells ]                                <--reads-- /metrics /readyz
  *                          |-- views [ name | tally | cells | latency ] ...          a replay's progress
- *                          \-- units [ topic, partition | cells ] ...                the log's summary
+ *                          |-- topics [ name | state ] ...                           the log's summary
+ *                          \-- units [ topic, partition | cells ] ...
  *
  * One thread writes a board, any number read it at any time. A view's line is found by its name, a unit's
  * by topic and partition; lines are only ever added, and stay where they are until board_free(), which is
@@ -68,6 +69,20 @@ struct board_view {
     struct board_view *_Atomic next;
 };
 
+/* Of a topic of the pipelines, as Kafka has answered last. */
+enum topic_state {
+    TOPIC_UNSEEN, /* Kafka has not answered yet */
+    TOPIC_THERE,
+    TOPIC_MISSING,
+    TOPIC_GONE, /* from the pipelines: nobody asks any more */
+};
+
+struct board_topic {
+    char *name;
+    _Atomic int64_t state;
+    struct board_topic *_Atomic next;
+};
+
 /* Where a unit is between here and there. The names of the rows are those of the log. */
 enum stage {
     STAGE_AWAY, /* not ours */
@@ -122,6 +137,7 @@ struct board {
     struct histogram batch_us;             /* duration_buckets */
     struct histogram batch_entities;       /* entities_buckets */
     struct board_view *_Atomic views;
+    struct board_topic *_Atomic topics;
     struct board_unit *_Atomic units;
 };
 
@@ -159,6 +175,7 @@ void board_free(struct board *board); /* nobody reads it any more */
 
 /* For the writer: the line, made if there is none. */
 struct board_view *board_view(struct board *board, const char *name);
+struct board_topic *board_topic(struct board *board, const char *name);
 struct board_unit *board_unit(struct board *board, const char *topic, int32_t partition);
 
 /* Of every view: not in the catalog any more, until board_view() is asked for it again. */
@@ -177,6 +194,16 @@ static inline const struct board_view *board_views(const struct board *board)
 static inline const struct board_view *view_next(const struct board_view *view)
 {
     return atomic_load_explicit(&view->next, memory_order_acquire);
+}
+
+static inline const struct board_topic *board_topics(const struct board *board)
+{
+    return atomic_load_explicit(&board->topics, memory_order_acquire);
+}
+
+static inline const struct board_topic *topic_next(const struct board_topic *topic)
+{
+    return atomic_load_explicit(&topic->next, memory_order_acquire);
 }
 
 static inline const struct board_unit *board_units(const struct board *board)

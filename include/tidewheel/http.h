@@ -4,7 +4,8 @@
  *     /livez             200, or 503 and which thread hangs
  *     /readyz[?verbose]  200, or 503 and why
  *     /version           JSON
- *     /debug/state       JSON: offsets, lag, memory and state of each partition; never an entity
+ *     /debug/state       JSON: offsets, lag, memory and state of each partition, and topics that are
+ *                        missing; never an entity
  *
  * GET and HEAD. A connection carries one request and lives for 5 s in all, however busily it trickles;
  * a request's head may have 8 KiB. Of more than 64 connections the oldest goes. Where it listens on

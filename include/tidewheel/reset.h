@@ -26,6 +26,7 @@ struct span {
     int64_t log_end;
     int64_t from;  /* the first offset */
     int64_t until; /* the first one that is not: the end of the log, unless time has bounded it */
+    int64_t first; /* of its records; -1: it holds none, or no time was asked for */
     int64_t committed; /* as asked last; -1: nothing */
     bool is_ours;      /* with our metadata: by a worker, not by a person */
 };

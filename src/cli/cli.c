@@ -67,9 +67,10 @@ static const struct command COMMANDS[] = {
      "the pipeline another version, with {version} in output.key and output.freshness_key, and the\n"
      "group another id; then run workers under that id, and switch the readers over.\n\n"
      "Windows are never left incomplete: a --from later than what they need begins earlier. TIME is the\n"
-     "time of Kafka's records. With --until, values are as of now, from the events before that time;\n"
-     "`tidewheel run` then goes on with those after it. Stopped half-way it has to be begun again, or\n"
-     "`tidewheel run` goes on with it. Dead letters are written again.\n\n"
+     "time of Kafka's records. With --until, values are as of now, from the events before that time (if\n"
+     "Kafka holds none, nothing is begun); `tidewheel run` then goes on with those after it. Stopped\n"
+     "half-way it has to be begun again, or `tidewheel run` goes on with it. Dead letters are written\n"
+     "again.\n\n"
      "  tidewheel replay -c config/tidewheel.yaml\n"
      "  tidewheel replay --from 2026-01-01T00:00:00Z -s workers=4\n"
      "  tidewheel replay -s kafka.group_id=tidewheel-v2 -s pipelines=pipelines/user_activity_v2.yaml\n"},

@@ -7,23 +7,33 @@
 #include "cli/run.h"
 #include "tidewheel/log.h"
 
-/* False: the word is none of its own, and no time. NULL is the word. */
-static bool read_moment(const char *text, const char *word, int64_t *ret_ms)
+/* No log is that old: a smaller number was meant as seconds, or as a year. */
+#define MOMENT_MS_MIN INT64_C(100000000000)
+
+/* NULL is the word, and so 0. */
+static int read_moment(const char *flag, const char *text, const char *word, int64_t *ret_ms)
 {
     *ret_ms = 0;
-    return text == NULL || strcmp(text, word) == 0 || (parse_time(text, ret_ms) && *ret_ms > 0);
+    if (text == NULL || strcmp(text, word) == 0)
+        return EXIT_OK;
+    if (!parse_time(text, ret_ms) || *ret_ms <= 0)
+        return cli_usage_error("%s takes %s, Unix ms, or a time like 2023-11-14T22:13:20Z, and "
+                               "found %s",
+                               flag, word, text);
+    if (*ret_ms < MOMENT_MS_MIN)
+        return cli_usage_error("%s takes Unix ms like 1700000000000, or a time like "
+                               "2023-11-14T22:13:20Z, and %s looks like seconds or a year",
+                               flag, text);
+    return EXIT_OK;
 }
 
 static int read_wish(const struct cli_args *args, struct replay_wish *ret)
 {
-    if (!read_moment(args->from, "earliest", &ret->from_ms))
-        return cli_usage_error("--from takes earliest, Unix ms, or a time like "
-                               "2023-11-14T22:13:20Z, and found %s",
-                               args->from);
-    if (!read_moment(args->until, "end", &ret->until_ms))
-        return cli_usage_error("--until takes end, Unix ms, or a time like "
-                               "2023-11-14T22:13:20Z, and found %s",
-                               args->until);
+    int rc = read_moment("--from", args->from, "earliest", &ret->from_ms);
+    if (rc == EXIT_OK)
+        rc = read_moment("--until", args->until, "end", &ret->until_ms);
+    if (rc != EXIT_OK)
+        return rc;
     if (ret->until_ms > 0 && ret->until_ms <= ret->from_ms)
         return cli_usage_error("--until %s is not after --from %s: nothing would be read",
                                args->until, args->from);

@@ -96,7 +96,12 @@ static unsigned write_state(const struct question *question, struct buf *body)
 {
     struct scrape scrape;
     scrape_init(&scrape, question->display, question->wall_ms, question->mono_ms);
-    buf_printf(body, "{\"now_ms\":%lld,\"partitions\":[", (long long)question->wall_ms);
+    buf_printf(body, "{\"now_ms\":%lld,\"topics_missing\":[", (long long)question->wall_ms);
+    for (size_t i = 0; i < scrape.missing.count; i++) {
+        buf_add_text(body, i == 0 ? "" : ",");
+        json_text_add(body, slice_of(scrape.missing.of[i]));
+    }
+    buf_add_text(body, "],\"partitions\":[");
     for (size_t i = 0; i < scrape.unit_count; i++) {
         buf_add_text(body, i == 0 ? "\n" : ",\n");
         add_unit(body, &scrape.units[i]);

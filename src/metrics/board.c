@@ -30,6 +30,16 @@ static void free_views(struct board_view *view)
     }
 }
 
+static void free_topics(struct board_topic *topic)
+{
+    while (topic != NULL) {
+        struct board_topic *next = topic->next;
+        free(topic->name);
+        free(topic);
+        topic = next;
+    }
+}
+
 static void free_units(struct board_unit *unit)
 {
     while (unit != NULL) {
@@ -45,6 +55,7 @@ void board_free(struct board *board)
     if (board == NULL)
         return;
     free_views(board->views);
+    free_topics(board->topics);
     free_units(board->units);
     free(board);
 }
@@ -71,6 +82,20 @@ struct board_view *board_view(struct board *board, const char *name)
     }
     cell_set(&view->cells[VIEW_IS_CURRENT], 1);
     return view;
+}
+
+struct board_topic *board_topic(struct board *board, const char *name)
+{
+    struct board_topic *_Atomic *at = &board->topics;
+    struct board_topic *topic = *at;
+    for (; topic != NULL && strcmp(topic->name, name) != 0; topic = *at)
+        at = &topic->next;
+    if (topic == NULL) {
+        topic = mem_zalloc(sizeof *topic);
+        topic->name = mem_strdup(name);
+        atomic_store_explicit(at, topic, memory_order_release);
+    }
+    return topic;
 }
 
 static struct board_unit *make_unit(const char *topic, int32_t partition)

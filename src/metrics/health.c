@@ -80,6 +80,20 @@ static bool has_redis(const struct scrape *scrape, const struct board *board, st
     return has(board, BOARD_REDIS_UP, 1);
 }
 
+static bool has_topics(const struct scrape *scrape, const struct board *board, struct buf *why)
+{
+    size_t sought = 0;
+    (void)scrape;
+    buf_add_text(why, "has not found");
+    for (const struct board_topic *topic = board_topics(board); topic != NULL;
+         topic = topic_next(topic)) {
+        int64_t state = cell_get(&topic->state);
+        if (state == TOPIC_UNSEEN || state == TOPIC_MISSING)
+            buf_printf(why, "%s %s", sought++ == 0 ? "" : ",", topic->name);
+    }
+    return sought == 0;
+}
+
 static bool takes_in(const struct scrape *scrape, const struct board *board, struct buf *why)
 {
     (void)scrape;
@@ -114,13 +128,9 @@ static const struct {
     const char *name;
     worker_check_fn *is_ok;
 } CHECKS[] = {
-    {"running", is_running},
-    {"group joined", has_joined},
-    {"kafka", has_kafka},
-    {"redis", has_redis},
-    {"caught up", has_caught_up},
-    {"intake", takes_in},
-    {"dead_letters", writes_letters},
+    {"running", is_running}, {"group joined", has_joined},     {"kafka", has_kafka},
+    {"redis", has_redis},    {"topics", has_topics},           {"caught up", has_caught_up},
+    {"intake", takes_in},    {"dead_letters", writes_letters},
 };
 
 /* Of all workers: false with the first that is not well. */
@@ -159,7 +169,7 @@ static void add_refused(const struct scrape *scrape, struct buf *text)
             buf_printf(text, "%s view %s has %lld whose keys have another type",
                        shown++ == 0 ? ":" : ",", scrape->views.of[i], (long long)count);
     }
-    buf_add_char(text, '\n');
+    buf_add_text(text, shown > 0 ? "; the log names one (at=refused)\n" : "\n");
 }
 
 bool health_is_ready(const struct scrape *scrape, struct buf *text)

@@ -2,7 +2,8 @@
  *
  *     [+]group joined ok
  *     [-]redis failed: worker 1 has no answer
- *     [+]refused entities ok: view cards has 3, whose keys have another type
+ *     [-]topics failed: worker 0 has not found orders
+ *     [+]refused entities ok: view cards has 3 whose keys have another type; the log names one (at=refused)
  *     readyz check failed
  *
  * Alive: every thread has begun a turn in the last 30 s; nothing else, so that a Redis or Kafka that is

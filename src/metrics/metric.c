@@ -82,6 +82,12 @@ static void add_process(const struct scrape *scrape, const struct metric *metric
         add_plain(metric, value, text);
 }
 
+static void add_topics_missing(const struct scrape *scrape, const struct metric *metric,
+                               struct buf *text)
+{
+    add_plain(metric, (double)scrape->missing.count, text);
+}
+
 static void add_reasons(const struct scrape *scrape, const struct metric *metric, struct buf *text)
 {
     for (int reason = 0; reason < REASON_COUNT; reason++) {
@@ -293,6 +299,8 @@ const struct metric metric_rows[] = {
      "1 if /readyz says so: in the group, Redis and Kafka answer, all partitions are live, intake runs.", .add = add_ready},
     {"tidewheel_kafka_up", METRIC_GAUGE, "",
      "1 if Kafka answers every worker.", .add = add_min, .of = BOARD_KAFKA_UP},
+    {"tidewheel_kafka_topics_missing", METRIC_GAUGE, "",
+     "Topics of the pipelines that Kafka does not have, by its last answer.", .add = add_topics_missing},
     {"tidewheel_redis_up", METRIC_GAUGE, "",
      "1 if Redis answers every worker.", .add = add_min, .of = BOARD_REDIS_UP},
     {"tidewheel_kafka_consumer_lag", METRIC_GAUGE, "topic,partition",

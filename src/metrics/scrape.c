@@ -72,6 +72,10 @@ static void gather_names(struct scrape *scrape)
         for (const struct board_unit *unit = board_units(board); unit != NULL;
              unit = unit_next(unit))
             add_name(&scrape->topics, unit->topic);
+        for (const struct board_topic *topic = board_topics(board); topic != NULL;
+             topic = topic_next(topic))
+            if (cell_get(&topic->state) == TOPIC_MISSING)
+                add_name(&scrape->missing, topic->name);
     }
 }
 
@@ -88,6 +92,7 @@ void scrape_fini(struct scrape *scrape)
     free(scrape->units);
     free((void *)scrape->views.of);
     free((void *)scrape->topics.of);
+    free((void *)scrape->missing.of);
 }
 
 int64_t scrape_sum(const struct scrape *scrape, enum board_cell cell)

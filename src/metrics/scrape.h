@@ -33,6 +33,7 @@ struct scrape {
     size_t unit_cap;
     struct names views;
     struct names topics;
+    struct names missing;   /* topics that Kafka does not have */
     struct process process; /* read by who needs it */
 };
 

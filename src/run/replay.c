@@ -11,6 +11,7 @@
 #include "tidewheel/log.h"
 #include "tidewheel/mem.h"
 #include "tidewheel/reset.h"
+#include "tidewheel/timestamp.h"
 
 enum {
     ASK_MS = 1000,   /* for what is committed */
@@ -240,12 +241,28 @@ static int check_members(struct replay *replay, struct err *err)
     return rc;
 }
 
+/* Of partitions that hold nothing from before --until some others may hold all of it. */
+static int check_until(const struct replay *replay, struct err *err)
+{
+    char until[32];
+    for (size_t i = 0; i < replay->count; i++)
+        if (replay->spans[i].first >= 0 && replay->spans[i].first < replay->spans[i].until)
+            return 0;
+    timestamp_format(replay->wish->until_ms, until);
+    return err_set(err, ERR_FATAL,
+                   "no partition holds a record from before --until %s: every feature would become "
+                   "empty, and nothing was begun; give a later time, or none",
+                   until);
+}
+
 static int begin(struct replay *replay, const struct catalog *catalog, struct err *err)
 {
     int rc = reset_open(replay->options, catalog, &replay->reset, err);
     if (rc == 0)
         rc = reset_look(replay->reset, replay->wish->from_ms, replay->wish->until_ms,
                         &replay->spans, &replay->count, err);
+    if (rc == 0 && replay->wish->until_ms > 0)
+        rc = check_until(replay, err);
     if (rc == 0)
         rc = check_members(replay, err);
     if (rc == 0)

@@ -6,8 +6,7 @@
 #include "tidewheel/num.h"
 
 struct undo {
-    char *key;
-    int64_t pttl_ms;
+    struct buf command;
     struct shard *shard;
     struct fence *fence;
 };
@@ -20,7 +19,7 @@ void batch_fini(struct batch *batch)
     buf_fini(&batch->key);
     free(batch->items);
     for (size_t i = 0; i < batch->undo_count; i++)
-        free(batch->undos[i].key);
+        buf_fini(&batch->undos[i].command);
     free(batch->undos);
 }
 
@@ -194,29 +193,45 @@ struct item *batch_add(struct batch *batch, struct shard *shard, struct fence *f
 
 /* ---- the whole ---- */
 
+/* Without a shard: whoever has the unit now will ask anew. */
+static void add_undo(struct batch *batch, const struct item *item, const struct slice *words,
+                     size_t count)
+{
+    if (item->shard == NULL)
+        return;
+    batch->undos =
+        mem_grow(batch->undos, batch->undo_count, &batch->undo_cap, sizeof *batch->undos);
+    struct undo *undo = &batch->undos[batch->undo_count++];
+    *undo = (struct undo){{NULL, 0, 0}, item->shard, item->fence};
+    resp_words(&undo->command, words, count);
+}
+
 void batch_undo(struct batch *batch, size_t command, int64_t pttl_ms)
 {
     const struct item *item = batch->items;
     while (item->command_end <= command)
         item++;
-    if (item->shard == NULL) /* whoever has the unit now will ask anew */
-        return;
-    struct slice key = batch_word(batch, command, 1);
-    batch->undos =
-        mem_grow(batch->undos, batch->undo_count, &batch->undo_cap, sizeof *batch->undos);
-    batch->undos[batch->undo_count++] =
-        (struct undo){mem_strndup(key.ptr, key.len), pttl_ms, item->shard, item->fence};
+    char left_ms[NUM_TEXT_MAX];
+    size_t len = num_format_int64(pttl_ms > 0 ? pttl_ms : 1, left_ms);
+    bool has_expiry = pttl_ms >= 0;
+    const struct slice words[] = {slice_of(has_expiry ? "PEXPIRE" : "PERSIST"),
+                                  batch_word(batch, command, 1),
+                                  {left_ms, len}};
+    add_undo(batch, item, words, has_expiry ? 3 : 2);
 }
 
-static void add_undo(struct batch *batch, const struct undo *undo)
+void batch_undo_freshness(struct batch *batch, size_t i)
 {
-    char left_ms[NUM_TEXT_MAX];
-    size_t len = num_format_int64(undo->pttl_ms > 0 ? undo->pttl_ms : 1, left_ms);
-    bool has_expiry = undo->pttl_ms >= 0;
-    const struct slice words[] = {
-        slice_of(has_expiry ? "PEXPIRE" : "PERSIST"), slice_of(undo->key), {left_ms, len}};
-    batch_command(batch, words, has_expiry ? 3 : 2);
-    (void)batch_close(batch, ITEM_UNIT, undo->shard, undo->fence);
+    const struct item *item = &batch->items[i];
+    size_t command = batch_freshness(batch, i);
+    struct slice name = batch_word(batch, command, 2);
+    struct buf event = {NULL, 0, 0};
+    buf_add(&event, name.ptr, name.len);
+    buf_add_text(&event, ":event");
+    const struct slice words[] = {slice_of("HDEL"), batch_word(batch, command, 1), name,
+                                  buf_slice(&event)};
+    add_undo(batch, item, words, sizeof words / sizeof *words);
+    buf_fini(&event);
 }
 
 void batch_begin(struct batch *batch)
@@ -227,8 +242,11 @@ void batch_begin(struct batch *batch)
     batch->entity_count = 0;
     buf_add(&batch->bytes, MULTI, sizeof MULTI - 1);
     for (size_t i = 0; i < batch->undo_count; i++) {
-        add_undo(batch, &batch->undos[i]);
-        free(batch->undos[i].key);
+        struct undo *undo = &batch->undos[i];
+        buf_add(&batch->bytes, undo->command.ptr, undo->command.len);
+        batch->command_count++;
+        (void)batch_close(batch, ITEM_UNIT, undo->shard, undo->fence);
+        buf_fini(&undo->command);
     }
     batch->undo_count = 0;
 }
@@ -240,7 +258,7 @@ static void forget_undos(struct batch *batch, const struct shard *shard, const s
     for (size_t i = 0; i < batch->undo_count; i++) {
         struct undo undo = batch->undos[i];
         if ((shard != NULL && undo.shard == shard) || (fence != NULL && undo.fence == fence))
-            free(undo.key);
+            buf_fini(&undo.command);
         else
             batch->undos[kept++] = undo;
     }
@@ -261,6 +279,13 @@ void batch_forget_fence(struct batch *batch, const struct fence *fence)
         if (batch->items[i].fence == fence)
             batch->items[i].shard = NULL;
     forget_undos(batch, NULL, fence);
+}
+
+/* The last commands of an entity are those of batch_add(): HSET and EXPIRE. */
+size_t batch_freshness(const struct batch *batch, size_t i)
+{
+    CHECK(batch->items[i].kind == ITEM_FEATURES);
+    return batch->items[i].command_end - 2;
 }
 
 void batch_refuse(struct batch *batch, size_t command)

@@ -14,6 +14,7 @@ static bool is_in(const struct catalog *catalog, const char *name)
 /* Until the group has heard of it librdkafka may hand out records of them, which are nobody's. */
 static void drop_topic(struct kafka_source *source, struct kafka_topic *topic)
 {
+    kafka_show_topic(source, topic->topic->name, TOPIC_GONE);
     for (int32_t i = 0; i < topic->unit_cap; i++) {
         struct kafka_unit *unit = topic->units[i];
         if (unit == NULL)
@@ -75,6 +76,7 @@ static int add_topic(struct kafka_source *source, const struct topic *topic, str
     struct kafka_topic *added = &source->topics[source->topic_count++];
     *added = (struct kafka_topic){.topic = NULL};
     kafka_topic_init(added, topic);
+    kafka_show_topic(source, topic->name, TOPIC_UNSEEN);
     return source->handle != NULL ? kafka_topic_open(source, added, err) : 0;
 }
 
@@ -100,6 +102,8 @@ int kafka_adopt(struct source *base, const struct catalog *catalog, struct err *
     }
     stop_idle_lookup(source);
     source->polls = 0;
+    if (has_more)
+        source->probe_mono_ms = 0;
     if (rc == 0 && (has_lost || has_more) && !source->is_reader)
         rc = kafka_subscribe(source, err);
     if (rc < 0)

@@ -295,6 +295,13 @@ void kafka_error(struct kafka_source *source, rd_kafka_resp_err_t code, const ch
         kafka_fail(source, "Kafka gave up on this member: %s", reason);
 }
 
+/* A reader has the topics of the source beside it, which asks for all of them. */
+void kafka_show_topic(const struct kafka_source *source, const char *name, enum topic_state state)
+{
+    if (source->handler.board != NULL && !source->is_reader)
+        cell_set(&board_topic(source->handler.board, name)->state, state);
+}
+
 void kafka_answers(struct kafka_source *source)
 {
     if (source->is_away)

@@ -40,11 +40,21 @@ static void grown(struct kafka_source *source, const struct kafka_topic *topic, 
         (int)topic->partition_count, (int)count);
 }
 
+/* One that is there may have no leader for a while. */
+static void show(const struct kafka_source *source, const rd_kafka_metadata_topic_t *found)
+{
+    if (found->err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART)
+        kafka_show_topic(source, found->topic, TOPIC_MISSING);
+    else if (found->err == RD_KAFKA_RESP_ERR_NO_ERROR && found->partition_cnt > 0)
+        kafka_show_topic(source, found->topic, TOPIC_THERE);
+}
+
 static void check_count(struct kafka_source *source, const rd_kafka_metadata_topic_t *found)
 {
     struct kafka_topic *topic = kafka_topic_named(source, found->topic);
     if (topic == NULL)
         return;
+    show(source, found);
     if (found->err == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED)
         kafka_error(source, found->err, found->topic);
     else if (found->err != RD_KAFKA_RESP_ERR_NO_ERROR || found->partition_cnt == 0)

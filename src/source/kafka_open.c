@@ -150,8 +150,10 @@ static void topics_init(struct kafka_source *source, const struct catalog *catal
 {
     source->topics = mem_zalloc(catalog->topic_count * sizeof *source->topics);
     source->topic_count = catalog->topic_count;
-    for (size_t i = 0; i < catalog->topic_count; i++)
+    for (size_t i = 0; i < catalog->topic_count; i++) {
         kafka_topic_init(&source->topics[i], catalog->topics[i]);
+        kafka_show_topic(source, catalog->topics[i]->name, TOPIC_UNSEEN);
+    }
     source->last_topic = source->topics;
 }
 
@@ -164,7 +166,6 @@ int kafka_new(const struct options *options, const struct catalog *catalog, int 
     source->handler = *handler;
     source->is_reader = is_reader;
     source->refused_mono_ms = -1;
-    source->probe_mono_ms = clock_mono_ms() + KAFKA_PROBE_MS;
     topics_init(source, catalog);
     int rc = kafka_conf_new(source, options, err);
     if (rc < 0) {

@@ -164,6 +164,8 @@ int kafka_conf_set(rd_kafka_conf_t *conf, const char *name, const char *value,
 void kafka_error(struct kafka_source *source, rd_kafka_resp_err_t code, const char *reason);
 void kafka_fail(struct kafka_source *source, const char *format, ...) PRINTF_LIKE(2, 3);
 void kafka_away(struct kafka_source *source, const char *advice, const char *reason);
+/* On the board of who has one: what is known of a topic. */
+void kafka_show_topic(const struct kafka_source *source, const char *name, enum topic_state state);
 void kafka_answers(struct kafka_source *source); /* Kafka has answered: it is not away */
 
 /* kafka_property.c */

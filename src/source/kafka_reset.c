@@ -163,8 +163,8 @@ static void make_spans(struct reset *reset)
     reset->span_count = 0;
     for (size_t i = 0; i < source->topic_count; i++)
         for (int32_t p = 0; p < source->topics[i].partition_count; p++)
-            reset->spans[reset->span_count++] =
-                (struct span){.topic = source->topics[i].topic, .partition = p, .committed = -1};
+            reset->spans[reset->span_count++] = (struct span){
+                .topic = source->topics[i].topic, .partition = p, .first = -1, .committed = -1};
 }
 
 static int find_ends(struct reset *reset, struct err *err)
@@ -183,10 +183,13 @@ static int find_ends(struct reset *reset, struct err *err)
 static int check_timestamps(struct reset *reset, struct err *err)
 {
     int rc = find(reset, 0, err);
-    for (size_t i = 0; i < reset->span_count && rc == 0; i++)
-        if (found(reset, i) < 0 && reset->spans[i].log_end > reset->spans[i].log_start)
+    for (size_t i = 0; i < reset->span_count && rc == 0; i++) {
+        struct span *span = &reset->spans[i];
+        span->first = found(reset, i);
+        if (span->first < 0 && span->log_end > span->log_start)
             rc = err_set(err, ERR_FATAL,
                          "this Kafka looks up no timestamps: only from the beginning to the end");
+    }
     return rc;
 }
 

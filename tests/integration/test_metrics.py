@@ -115,6 +115,25 @@ def nothing_that_is_said_names_an_entity(scene):
                       json.loads(worker.get("/debug/state")[1])["partitions"]), 30, "offsets agree", every=0.2)
 
 
+@test(needs={"growth"}, forms=BOTH)
+def a_topic_that_is_missing_makes_it_unready_until_it_is_there(scene):
+    topic, redis, later = scene.topic(1), scene.redis(), f"no_such_topic-{scene.number}"
+    scene.kafka.allow("topic", later, "read")
+    views = [shop(topic), shop(later, view="later")]
+    worker = scene.worker(redis, views, http=ANYWHERE, refresh_ms=1000)
+    scene.produce(topic, [event(1, amount=1)])
+    scene.until_right(redis, views[:1], seconds=60)  # what is there is served
+    until(lambda: worker.metrics().value("tidewheel_kafka_topics_missing") == 1, 30, "it is counted", every=0.2)
+    status, text = worker.get("/readyz")
+    assert status == 503 and f"[-]topics failed: worker 0 has not found {later}\n" in text, text
+    assert json.loads(worker.get("/debug/state")[1])["topics_missing"] == [later]
+    assert text.count("[-]") == 1, text
+    scene.kafka.create(later, 1)
+    until_ready(worker)
+    assert worker.metrics().value("tidewheel_kafka_topics_missing") == 0
+    assert json.loads(worker.get("/debug/state")[1])["topics_missing"] == []
+
+
 @test(forms=BOTH)
 def a_frozen_redis_makes_it_unready_and_not_dead(scene):
     topic, redis = scene.topic(2), scene.redis()

@@ -223,6 +223,37 @@ def events_from_until_on_are_left_to_run(scene):
         assert later <= records_read(worker) <= later + 3, worker.counters()
 
 
+@test(needs={"timestamps", "tools"}, forms=BOTH)
+def an_until_from_before_every_record_is_refused_and_nothing_is_touched(scene):
+    topic, empty, redis = scene.topic(2), scene.topic(1, "quiet"), scene.redis()
+    views = [shop(topic), shop(empty, view="quiet")]
+    filled(scene, redis, views, topic, purchases(500))
+    committed, before = scene.committed(topic), generations(redis)
+    again = replay(scene, redis, views, "--until", "2020-01-01T00:00:00Z")
+    has_ended(again, 69)
+    said = [line for line in again.output if "level=error" in line]
+    assert len(said) == 1 and "no partition holds a record from before --until 2020-01-01T00:00:00.000Z" in said[0]
+    assert scene.committed(topic) == committed and generations(redis) == before
+    assert not scene.problems(redis, views)
+    # To the end the same is a replay, of the topic without a record too.
+    has_ended(replay(scene, redis, views))
+    assert not scene.problems(redis, views)
+
+
+@test(needs={"timestamps", "tools"}, forms=BOTH)
+def partitions_with_nothing_from_before_until_hold_up_no_others(scene):
+    topic, redis = scene.topic(3), scene.redis()
+    views = [shop(topic)]
+    now = now_ms()
+    old, new = now - 3 * HOUR, now - HOUR // 2
+    scene.produce(topic, [event(user, amount=1, ts=old, record_ms=old, partition=0) for user in range(50)])
+    before = list(scene.records)
+    scene.produce(topic, [event(user, amount=1, ts=new, record_ms=new, partition=1) for user in range(50, 80)])
+    has_ended(replay(scene, redis, views, "--until", str(now - 2 * HOUR)))
+    assert not scene.problems(redis, views, scene.expected(views, before))
+    assert {p: offset for p, (offset, _) in scene.committed(topic).items()} == {0: 50, 1: 0, 2: 0}
+
+
 @test(needs={"timestamps", "tools"})
 def from_a_time_reads_from_there_and_never_leaves_a_window_incomplete(scene):
     topic, redis = scene.topic(2), scene.redis()

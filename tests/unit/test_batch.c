@@ -289,6 +289,26 @@ START_TEST(an_undo_is_the_first_thing_of_the_next_batch)
 }
 END_TEST
 
+START_TEST(an_entity_that_was_not_written_is_not_fresh)
+{
+    open_all("");
+    add("a", "1");
+    add("b", "1");
+    batch_refuse(&batch, 1);
+    batch_undo_freshness(&batch, 0);
+    batch_begin(&batch);
+    says("HDEL freshness:user:a v v:event\n");
+    ck_assert(batch.items[0].kind == ITEM_UNIT && batch.items[0].shard == shard);
+    batch_begin(&batch);
+    add("a", "1");
+    batch_undo_freshness(&batch, 0);
+    batch_forget(&batch, shard);
+    batch_begin(&batch);
+    says(""); /* whoever has the unit now tries by himself */
+    close_all();
+}
+END_TEST
+
 START_TEST(an_undo_of_a_unit_that_was_dropped_is_left_to_its_next_owner)
 {
     open_all("");
@@ -415,7 +435,7 @@ UNIT_MAIN("batch", a_batch_is_these_very_bytes,
           a_refusal_is_its_entitys_whichever_command_was_refused,
           a_batch_is_full_by_entities_or_by_bytes,
           what_is_forgotten_is_told_nothing_and_is_left_out_when_it_is_sent_again,
-          an_undo_is_the_first_thing_of_the_next_batch,
+          an_undo_is_the_first_thing_of_the_next_batch, an_entity_that_was_not_written_is_not_fresh,
           an_undo_of_a_unit_that_was_dropped_is_left_to_its_next_owner,
           a_batch_carries_features_blobs_and_units_together,
           what_a_lost_fence_covers_is_left_out_and_the_rest_stays_as_it_was,

@@ -25,6 +25,7 @@ START_TEST(a_new_board_shows_nothing)
         ck_assert_int_eq(cell_get(&board->cells[cell]), cell == BOARD_OWNED ? -1 : 0);
     ck_assert_ptr_null(board_views(board));
     ck_assert_ptr_null(board_units(board));
+    ck_assert_ptr_null(board_topics(board));
 }
 END_TEST
 
@@ -80,6 +81,19 @@ START_TEST(units_are_told_apart_by_topic_and_partition)
     ck_assert_ptr_eq(unit_next(board_units(board)), other);
     ck_assert_ptr_eq(unit_next(other), stranger);
     ck_assert_ptr_null(unit_next(stranger));
+}
+END_TEST
+
+START_TEST(a_topic_has_one_line)
+{
+    struct board_topic *topic = board_topic(board, "t");
+    ck_assert_int_eq(cell_get(&topic->state), TOPIC_UNSEEN);
+    struct board_topic *other = board_topic(board, "u");
+    ck_assert_ptr_eq(board_topic(board, "t"), topic);
+    ck_assert_ptr_eq(board_topic(board, "u"), other);
+    ck_assert_ptr_eq(board_topics(board), topic);
+    ck_assert_ptr_eq(topic_next(topic), other);
+    ck_assert_ptr_null(topic_next(other));
 }
 END_TEST
 
@@ -188,6 +202,7 @@ int main(void)
     tcase_add_test(tcase, a_view_that_is_gone_stays_readable);
     tcase_add_test(tcase, names_are_copied);
     tcase_add_test(tcase, units_are_told_apart_by_topic_and_partition);
+    tcase_add_test(tcase, a_topic_has_one_line);
     tcase_add_test(tcase, lines_appear_whole_to_a_reader_beside);
     tcase_add_test(tcase, every_stage_has_a_name_of_its_own);
     tcase_add_test(tcase, a_reason_is_a_rejection_or_poison);

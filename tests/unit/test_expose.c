@@ -294,6 +294,20 @@ START_TEST(up_means_every_worker_and_paused_means_any)
 }
 END_TEST
 
+START_TEST(a_topic_that_several_workers_miss_is_one)
+{
+    scrape();
+    is_value("tidewheel_kafka_topics_missing", "", 0);
+    for (int i = 0; i < WORKERS; i++)
+        cell_set(&board_topic(boards[i], "t")->state, TOPIC_MISSING);
+    cell_set(&board_topic(boards[0], "u")->state, TOPIC_MISSING);
+    cell_set(&board_topic(boards[0], "there")->state, TOPIC_THERE);
+    (void)board_topic(boards[0], "unseen");
+    scrape();
+    is_value("tidewheel_kafka_topics_missing", "", 2);
+}
+END_TEST
+
 static const struct {
     int64_t position;
     int64_t end;
@@ -425,6 +439,7 @@ int main(void)
     tcase_add_test(tcase, records_that_are_missing_stay_counted_when_the_unit_is_not_ours);
     tcase_add_test(tcase, the_fullest_worker_is_measured_by_its_own_share);
     tcase_add_test(tcase, every_verdict_of_every_view_is_there);
+    tcase_add_test(tcase, a_topic_that_several_workers_miss_is_one);
     tcase_add_test(tcase, up_means_every_worker_and_paused_means_any);
     tcase_add_loop_test(tcase, lag_is_told_where_it_is_known, 0, sizeof LAGS / sizeof *LAGS);
     tcase_add_test(tcase, a_unit_on_two_boards_is_shown_once);

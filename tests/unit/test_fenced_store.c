@@ -578,6 +578,8 @@ START_TEST(a_key_of_another_type_refuses_its_item_alone_and_keeps_its_expiry)
     send(&writer);
     until(&writer, is_written);
     ck_assert_int_gt(atoi(ask(&server, "TTL features:user:b")), 4900);
+    is_answer(&server, "EXISTS freshness:user:b", "0");
+    is_answer(&server, "EXISTS freshness:user:a", "1");
     ck_assert_int_eq(fence_of(&writer, 0)->seq, 3);
     SCENE_END;
 }

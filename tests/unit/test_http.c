@@ -195,6 +195,7 @@ START_TEST(state_has_a_row_for_each_partition)
                 "\"entities\":null,\"bytes\":null,\"record_ms\":null,\"checkpoint_ms\":null,"
                 "\"lag\":2},\n"));
     ck_assert_ptr_nonnull(strstr(body(), "\"partition\":1,\"worker\":1,"));
+    ck_assert_ptr_nonnull(strstr(body(), ",\"topics_missing\":[],"));
 }
 END_TEST
 
@@ -302,8 +303,37 @@ START_TEST(it_is_ready_when_all_is_well)
     get("/readyz?verbose");
     ck_assert_int_eq(status(), 200);
     ck_assert_str_eq(body(), "[+]running ok\n[+]group joined ok\n[+]kafka ok\n[+]redis ok\n"
-                             "[+]caught up ok\n[+]intake ok\n[+]dead_letters ok\n"
+                             "[+]topics ok\n[+]caught up ok\n[+]intake ok\n[+]dead_letters ok\n"
                              "[+]refused entities ok\nreadyz check passed\n");
+}
+END_TEST
+
+START_TEST(a_topic_that_is_missing_is_named)
+{
+    cell_set(&board_topic(boards[1], "a")->state, TOPIC_MISSING);
+    cell_set(&board_topic(boards[1], "t")->state, TOPIC_THERE);
+    cell_set(&board_topic(boards[1], "b")->state, TOPIC_MISSING);
+    cell_set(&board_topic(boards[0], "b")->state, TOPIC_THERE); /* it was asked later */
+    get("/readyz");
+    ck_assert_int_eq(status(), 503);
+    ck_assert_ptr_nonnull(strstr(body(), "[-]topics failed: worker 1 has not found a, b\n"));
+    get("/debug/state");
+    ck_assert_ptr_nonnull(strstr(body(), ",\"topics_missing\":[\"a\",\"b\"],"));
+    cell_set(&board_topic(boards[1], "a")->state, TOPIC_THERE);
+    cell_set(&board_topic(boards[1], "b")->state, TOPIC_GONE);
+    get("/readyz");
+    ck_assert_int_eq(status(), 200);
+}
+END_TEST
+
+START_TEST(a_topic_that_is_not_asked_for_yet_is_not_found_and_not_missing)
+{
+    (void)board_topic(boards[0], "t");
+    get("/readyz");
+    ck_assert_int_eq(status(), 503);
+    ck_assert_ptr_nonnull(strstr(body(), "[-]topics failed: worker 0 has not found t\n"));
+    get("/debug/state");
+    ck_assert_ptr_nonnull(strstr(body(), ",\"topics_missing\":[],"));
 }
 END_TEST
 
@@ -324,7 +354,8 @@ START_TEST(refused_entities_are_named_by_view_and_no_reason)
     get("/readyz?verbose");
     ck_assert_int_eq(status(), 200);
     ck_assert_ptr_nonnull(
-        strstr(body(), "[+]refused entities ok: view v has 3 whose keys have another type\n"));
+        strstr(body(), "[+]refused entities ok: view v has 3 whose keys have another type; "
+                       "the log names one (at=refused)\n"));
 }
 END_TEST
 
@@ -624,6 +655,8 @@ int main(void)
     tcase_add_test(tcase, it_is_ready_when_all_is_well);
     tcase_add_test(tcase, what_has_not_begun_does_not_drain);
     tcase_add_test(tcase, refused_entities_of_a_view_that_is_gone_are_none);
+    tcase_add_test(tcase, a_topic_that_is_missing_is_named);
+    tcase_add_test(tcase, a_topic_that_is_not_asked_for_yet_is_not_found_and_not_missing);
     tcase_add_test(tcase, a_unit_that_is_read_again_makes_it_unready);
     tcase_add_test(tcase, refused_entities_are_named_by_view_and_no_reason);
     tcase_add_test(tcase, other_methods_are_405);

@@ -5,6 +5,7 @@
 
 struct listener {
     struct source *source;
+    struct board *board;
     int assigned;
     int revoked;
     int dropped;
@@ -61,10 +62,11 @@ static void on_reached(void *arg, struct unit *unit, int64_t offset)
 
 static void listener_open(struct listener *listener, struct cluster *cluster)
 {
-    *listener = (struct listener){.err = {0, ""}};
+    *listener = (struct listener){.board = board_new(1), .err = {0, ""}};
     for (int i = 0; i < 2 * PARTITIONS; i++)
         listener->position[i / PARTITIONS][i % PARTITIONS] = -1;
     const struct source_handler handler = {.arg = listener,
+                                           .board = listener->board,
                                            .position = on_position,
                                            .assigned = on_assigned,
                                            .revoked = on_revoked,
@@ -142,6 +144,11 @@ static bool are_all_of(const struct listener *listener, int number, const struct
     return true;
 }
 
+static int64_t topic_state(const struct listener *listener, const char *name)
+{
+    return cell_get(&board_topic(listener->board, name)->state);
+}
+
 static struct cluster *cluster_of_two(void)
 {
     struct cluster *cluster = cluster_open();
@@ -154,6 +161,7 @@ static void close_both(struct listener *listener, struct cluster *cluster)
 {
     ck_assert_int_eq(listener->repeats, 0);
     ck_assert(listener->source->ops->close(listener->source, CLOSE_MS));
+    board_free(listener->board);
     cluster_close(cluster);
 }
 
@@ -222,11 +230,15 @@ START_TEST(units_of_a_topic_that_is_gone_are_dropped_at_once)
     produce_all(cluster, 100, 50);
     adopt(&listener, &shelf.catalog);
     ck_assert_int_eq(listener.dropped, PARTITIONS);
+    ck_assert_int_eq(topic_state(&listener, "events"), TOPIC_GONE);
+    ck_assert_int_eq(topic_state(&listener, "other"), TOPIC_UNSEEN);
     STEP_UNTIL(are_all_of(&listener, 1, &shelf.topics[0]));
+    ck_assert_int_eq(topic_state(&listener, "other"), TOPIC_THERE);
     ck_assert_int_eq(listener.records[0], 400);
     adopt(&listener, &cluster->catalog); /* it is back, and the other one is gone */
     ck_assert_int_eq(listener.dropped, 2 * PARTITIONS);
     STEP_UNTIL(are_all_of(&listener, 0, &cluster->topic));
+    ck_assert_int_eq(topic_state(&listener, "events"), TOPIC_THERE);
     STEP_UNTIL(listener.records[0] == 400 + 600);
     close_both(&listener, cluster);
 }

@@ -141,6 +141,14 @@ static int64_t shown(const struct worker *worker, enum board_cell cell)
     return cell_get(&worker->board->cells[cell]);
 }
 
+static int64_t topic_state(const struct worker *worker)
+{
+    const struct board_topic *topic = board_topics(worker->board);
+    ck_assert_str_eq(topic->name, "events");
+    ck_assert_ptr_null(topic_next(topic));
+    return cell_get(&topic->state);
+}
+
 static void worker_close(struct worker *worker)
 {
     ck_assert_int_eq(worker->gaps + worker->repeats + worker->strays, 0);
@@ -946,11 +954,16 @@ START_TEST(a_topic_that_is_not_there_yet_is_waited_for)
     rd_kafka_mock_topic_set_error(cluster->mock, "events", RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART);
     struct worker worker;
     worker_open(&worker, cluster, 1);
-    for (int i = 0; i < 100; i++)
+    ck_assert_int_eq(topic_state(&worker), TOPIC_UNSEEN);
+    for (int i = 0; i < 100; i++) {
         ck_assert_int_ne(worker_poll(&worker, 10), ERR_FATAL);
+        ck_assert_int_ne(topic_state(&worker), TOPIC_THERE);
+    }
+    ck_assert_int_eq(topic_state(&worker), TOPIC_MISSING);
     rd_kafka_mock_topic_set_error(cluster->mock, "events", RD_KAFKA_RESP_ERR_NO_ERROR);
     produce_all(cluster, 0, 10);
     POLL_UNTIL(is_at(&worker, 10), &worker);
+    ck_assert_int_eq(topic_state(&worker), TOPIC_THERE);
     worker_close(&worker);
     cluster_close(cluster);
 }
