@@ -277,8 +277,8 @@ MUTANTS = [
      "flags & REFUSED) == REFUSED)",
      "flags & REFUSED) == 0)", unit("checkpoint")),
     ("what changes while it is saved is not saved again", "src/state/shard_save.c",
-     "        entity->flags &= (uint16_t)~ENTITY_DIRTY;\n",
-     "", unit("shard_save")),
+     "((entity->flags & ~ENTITY_DIRTY) | ENTITY_SAVING)", "(entity->flags | ENTITY_SAVING)",
+     unit("shard_save")),
     ("a blob goes without its features", "src/state/shard_save.c",
      "(entity->flags & (ENTITY_HELD | ENTITY_ASIDE)) == ENTITY_HELD;",
      "false;", unit("checkpoint")),
@@ -331,7 +331,7 @@ MUTANTS = [
      "head->len > 0 ? \"HSET\" : \"HDEL\"",
      "\"HSET\"", unit("checkpoint")),
     ("a silent view says what was said", "src/commit/checkpoint.c",
-     "    if (!shard->is_live || shard->is_behind[view] || shard->said_ms[view] < 0)\n        return;\n",
+     "    if (!shard->is_live || shard->is_behind[view] || shard->said_ms[view] < 0 ||\n        checkpoint->is_farewell)\n        return;\n",
      "", unit("checkpoint")),
     ("a progress leaves the count of claims", "src/commit/checkpoint.c",
      "    add_word(checkpoint, \"try\", &count);\n    add_number(checkpoint, 0, &count);\n",
@@ -678,6 +678,13 @@ MUTANTS = [
      "    shard->is_passing = false;\n    for (size_t i = 0; i < shard->topic->view_count; i++)\n"
      "        shard->draining[i].asked = shard->asked;\n",
      "    shard->is_passing = false;\n", unit("shard_cold")),
+    # ---- memory
+    ("a blob on its way can be read back", "src/state/shard_cold.c",
+     "ENTITY_DIRTY | ENTITY_SAVING | ENTITY_COLD", "ENTITY_DIRTY | ENTITY_COLD", unit("shard_cold")),
+    ("all that is away may come back at once", "src/run/memory.c",
+     "worker->fetches_left = is_over ? 0 : dropped;", "worker->fetches_left = SIZE_MAX;", unit("tenure")),
+    ("who waits to come back waits for ever", "src/run/memory.c",
+     "        worker->fetches_left = FETCH_FEW;\n", "        worker->fetches_left = 0;\n", unit("tenure")),
     # ---- TLS and secrets
     ("any certificate will do", "src/sink/tls.c",
      "SSL_VERIFY_PEER, NULL", "SSL_VERIFY_NONE, NULL", unit("tls")),
