@@ -22,8 +22,8 @@
  *
  * What it promises: a letter is tried until Kafka has acknowledged it, or its unit is given up, whose
  * next owner then reads the record again. So each arrives at least once: after a crash, and after a
- * failure that was none, twice. What was rejected before the group's committed offset is not sent
- * again when history is read again. Order is not kept.
+ * failure that was none, twice. One that Kafka refuses keeps no other from arriving. What was rejected
+ * before the group's committed offset is not sent again when history is read again. Order is not kept.
  *
  * The struct is an interface: kafka_letters.c is the real one, tests have their own. Who sends takes care
  * that what waits does not grow without limit (src/run/letters.h).
