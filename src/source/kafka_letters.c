@@ -280,6 +280,14 @@ static void retire(struct kafka_letters *letters)
     letters->failing_since_ms = letters->mono_ms;
 }
 
+/* Without the last flag it waits for each of librdkafka's threads, and one of these perhaps for a name
+ * server. */
+static void purge(const struct kafka_letters *letters)
+{
+    (void)rd_kafka_purge(letters->handle, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT |
+                                              RD_KAFKA_PURGE_F_NON_BLOCKING);
+}
+
 /* Its letters come back first: librdkafka reads their bytes until then. */
 static void renew(struct kafka_letters *letters)
 {
@@ -288,8 +296,7 @@ static void renew(struct kafka_letters *letters)
     letters->is_retiring = letters->is_retiring || (has_lasted && letters->at_kafka.count == 0);
     if (!letters->is_retiring)
         return;
-    (void)rd_kafka_purge(letters->handle, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT |
-                                              RD_KAFKA_PURGE_F_NON_BLOCKING);
+    purge(letters);
     if (letters->at_kafka.count == 0)
         retire(letters);
 }
@@ -433,7 +440,7 @@ static bool close_letters(struct letters *base, int64_t wait_ms)
                  "next\"",
                  letters->number, letters->options->dead_letter_topic, base->pending);
     if (letters->handle != NULL)
-        (void)rd_kafka_purge(letters->handle, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+        purge(letters);
     if (letters->handle != NULL && !kafka_destroy_within(letters->handle, deadline_ms))
         return false;
     if (letters->has_retired && !kafka_join_within(letters->retired, deadline_ms))

@@ -3,6 +3,10 @@
 #include "kafka_kit.h"
 #include "source/kafka_letters.h"
 
+#include <dlfcn.h>
+#include <netdb.h>
+#include <stdatomic.h>
+
 enum { ANSWERS_MAX = 4096, LARGE = 2000000, MANY = 2500, PRODUCE = 0 };
 
 static struct {
@@ -107,6 +111,25 @@ static void refuse(rd_kafka_resp_err_t code, int requests)
 static const struct letter *first_at_kafka(void)
 {
     return ((struct kafka_letters *)letters)->at_kafka.first;
+}
+
+/* ---- a name server that does not answer ---- */
+
+static _Atomic bool is_resolver_deaf;
+static _Atomic bool is_resolving;
+
+/* Librdkafka is given this one. */
+int getaddrinfo(const char *restrict node, const char *restrict service,
+                const struct addrinfo *restrict hints, struct addrinfo **restrict ret)
+{
+    int (*real)(const char *, const char *, const struct addrinfo *, struct addrinfo **) = NULL;
+    *(void **)&real = dlsym(RTLD_NEXT, "getaddrinfo");
+    int64_t deadline_ms = clock_mono_ms() + WAIT_MS;
+    while (is_resolver_deaf && clock_mono_ms() < deadline_ms) {
+        is_resolving = true;
+        (void)usleep(2000);
+    }
+    return real(node, service, hints, ret);
 }
 
 /* ---- reading them back ---- */
@@ -531,6 +554,20 @@ START_TEST(it_closes_in_time_with_letters_on_their_way)
 }
 END_TEST
 
+START_TEST(it_closes_in_time_though_no_name_server_answers)
+{
+    open_all();
+    is_resolver_deaf = true;
+    send_one(0);
+    until(is_resolving);
+    int64_t begun = clock_mono_ms();
+    ck_assert(!letters->ops->close(letters, 500));
+    ck_assert_int_lt(clock_mono_ms() - begun, 5000);
+    is_resolver_deaf = false;
+    cluster_close(cluster);
+}
+END_TEST
+
 START_TEST(without_a_letter_there_is_no_producer)
 {
     open_all();
@@ -627,6 +664,7 @@ int main(void)
         broker_away_nothing_is_lost,
         who_is_forgotten_is_told_nothing,
         it_closes_in_time_with_letters_on_their_way,
+        it_closes_in_time_though_no_name_server_answers,
         without_a_letter_there_is_no_producer,
         a_property_goes_to_whom_it_is_for,
         a_persons_properties_are_the_producers_but_for_what_the_promise_hangs_on,
