@@ -86,9 +86,15 @@ struct letters {
     char trouble[ERR_TEXT_MAX / 2]; /* why, and what to do */
 };
 
+/* Does any rejected event become one? */
+bool kafka_letters_are_used(const struct options *options);
+
+/* Do the properties of librdkafka make a producer? ERR_CONFIG: not together. Talks to nobody. */
+int kafka_letters_check(const struct options *options, struct err *err) MUST_CHECK;
+
 /* Over an idempotent producer of its own, made at the first letter, with the same properties of librdkafka
  * as the consumer as far as they are a producer's. Nothing is created: a topic that is missing is
- * waited for, and said. ERR_CONFIG for a property that does not fit. */
+ * waited for, and said. ERR_CONFIG as kafka_letters_check(). */
 int kafka_letters_open(const struct options *options, int number,
                        const struct letters_handler *handler, struct letters **ret,
                        struct err *err) MUST_CHECK;

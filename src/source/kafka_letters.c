@@ -463,11 +463,9 @@ static const struct letters_ops KAFKA_LETTERS_OPS = {
 int kafka_letters_open(const struct options *options, int number,
                        const struct letters_handler *handler, struct letters **ret, struct err *err)
 {
-    rd_kafka_conf_t *conf = NULL;
-    int rc = letters_conf_new(options, number, &conf, err);
+    int rc = kafka_letters_check(options, err);
     if (rc < 0)
         return rc;
-    rd_kafka_conf_destroy(conf);
     struct kafka_letters *letters = mem_zalloc(sizeof *letters);
     letters->letters.ops = &KAFKA_LETTERS_OPS;
     letters->options = options;

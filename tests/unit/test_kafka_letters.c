@@ -630,6 +630,36 @@ START_TEST(a_persons_properties_are_the_producers_but_for_what_the_promise_hangs
 }
 END_TEST
 
+/* Each of them is fine, and the two do not go together. */
+START_TEST(properties_that_make_no_producer_are_refused_when_it_is_opened)
+{
+    struct err err = {0};
+    struct letters_handler handler = {NULL, on_settled};
+    cluster = cluster_open();
+    cluster->options.dead_letter_topic = (char *)"letters";
+    property_add(cluster, "linger.ms", "60000"); /* the time of a letter is ours: 30 s */
+    ck_assert_int_eq(kafka_letters_open(&cluster->options, 3, &handler, &letters, &err),
+                     ERR_CONFIG);
+    ck_assert_ptr_null(letters);
+    ck_assert_ptr_nonnull(strstr(err.text, "kafka.librdkafka: "));
+    ck_assert_ptr_nonnull(strstr(err.text, "linger.ms"));
+    cluster_close(cluster);
+}
+END_TEST
+
+START_TEST(to_open_it_asks_no_name_server)
+{
+    cluster = cluster_open();
+    cluster->options.dead_letter_topic = (char *)"letters";
+    is_resolver_deaf = true;
+    open_letters();
+    ck_assert(!is_resolving);
+    ck_assert(letters->ops->close(letters, CLOSE_MS));
+    is_resolver_deaf = false;
+    cluster_close(cluster);
+}
+END_TEST
+
 START_TEST(every_error_means_something)
 {
     const struct rd_kafka_err_desc *rows = NULL;
@@ -668,6 +698,8 @@ int main(void)
         without_a_letter_there_is_no_producer,
         a_property_goes_to_whom_it_is_for,
         a_persons_properties_are_the_producers_but_for_what_the_promise_hangs_on,
+        properties_that_make_no_producer_are_refused_when_it_is_opened,
+        to_open_it_asks_no_name_server,
         every_error_means_something};
     return run_all("kafka_letters", tests, sizeof tests / sizeof *tests);
 }
