@@ -561,6 +561,11 @@ MUTANTS = [
      unit("kafka_letters")),
     ("suspects come first", "src/source/kafka_letters.c",
      "suspect != NULL && letters->ahead == 0", "suspect != NULL", unit("kafka_letters")),
+    ("a trial goes on while views leave", "src/run/trial.c",
+     "trial->allowed >= 0 && tenure_may_read(tenure)", "trial->allowed >= 0", unit("tenure")),
+    ("closing waits for a name server", "src/source/kafka_letters.c",
+     "RD_KAFKA_PURGE_F_INFLIGHT |\n                                              RD_KAFKA_PURGE_F_NON_BLOCKING",
+     "RD_KAFKA_PURGE_F_INFLIGHT", unit("kafka_letters")),
     # ---- replay
     ("until is behind the end", "src/source/assign.c",
      "return has_bound ? smaller(facts->until, facts->log_end) : facts->log_end;",
