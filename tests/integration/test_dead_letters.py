@@ -279,10 +279,15 @@ def letters_that_shared_a_request_with_refused_ones_arrive(scene):
 def many_refused_letters_do_not_stop_those_of_another_unit(scene):
     topic, letters, redis = scene.topic(2), scene.topic(name="letters", right="write"), scene.redis()
     scene.kafka.topics("configure", letters, "cleanup.policy=compact")
-    worker = scene.worker(redis, [shop(topic)], workers=1, extra=LETTERS.format(letters))
+    worker = scene.worker(redis, [shop(topic)], workers=1, http="127.0.0.1:0",
+                          extra=LETTERS.format(letters))
     until(lambda: worker.live_units() == 2, 60, "it is live")
-    scene.produce(topic, [bad(key=None) for _ in range(1000)], is_told=False)
-    said = until(lambda: [row for row in worker.lines("dead_letter") if "error" in row], 60, "it says so")
+    scene.produce(topic, [bad(key=None) for _ in range(300)], is_told=False)
+
+    def failures():
+        return worker.metrics().sum("tidewheel_dead_letter_failures_total")
+    until(lambda: failures() > 320, 90, "all are refused, and tried again", every=0.2)
+    said = [row for row in worker.lines("dead_letter") if "error" in row]
     assert "use cleanup.policy=delete" in said[0]["why"], said
     scene.produce(topic, [bad(partition=1, key=b"%d" % number) for number in range(5)], is_told=False)
     found = letters_of(scene, letters, 5, 30)
