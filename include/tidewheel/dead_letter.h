@@ -22,8 +22,8 @@
  *
  * What it promises: a letter is tried until Kafka has acknowledged it, or its unit is given up, whose
  * next owner then reads the record again. So each arrives at least once: after a crash, and after a
- * failure that was none, twice. What was rejected before the group's committed offset is not sent
- * again when history is read again. Order is not kept.
+ * failure that was none, twice. One that Kafka refuses keeps no other from arriving. What was rejected
+ * before the group's committed offset is not sent again when history is read again. Order is not kept.
  *
  * The struct is an interface: kafka_letters.c is the real one, tests have their own. Who sends takes care
  * that what waits does not grow without limit (src/run/letters.h).
@@ -86,9 +86,15 @@ struct letters {
     char trouble[ERR_TEXT_MAX / 2]; /* why, and what to do */
 };
 
+/* Does any rejected event become one? */
+bool kafka_letters_are_used(const struct options *options);
+
+/* Do the properties of librdkafka make a producer? ERR_CONFIG: not together. Talks to nobody. */
+int kafka_letters_check(const struct options *options, struct err *err) MUST_CHECK;
+
 /* Over an idempotent producer of its own, made at the first letter, with the same properties of librdkafka
  * as the consumer as far as they are a producer's. Nothing is created: a topic that is missing is
- * waited for, and said. ERR_CONFIG for a property that does not fit. */
+ * waited for, and said. ERR_CONFIG as kafka_letters_check(). */
 int kafka_letters_open(const struct options *options, int number,
                        const struct letters_handler *handler, struct letters **ret,
                        struct err *err) MUST_CHECK;

@@ -6,6 +6,7 @@
 #include "cli/load.h"
 #include "config/key_pattern.h"
 #include "tidewheel/cli.h"
+#include "tidewheel/dead_letter.h"
 #include "tidewheel/pipeline.h"
 #include "tidewheel/quantity.h"
 #include "tidewheel/source.h"
@@ -174,6 +175,16 @@ static void print_catalog(const struct catalog *catalog)
 
 /* ---- the command ---- */
 
+/* What only shows once all properties are known. */
+static int check_letters(const struct options *options, struct buf *report)
+{
+    struct err err;
+    if (!kafka_letters_are_used(options) || kafka_letters_check(options, &err) == 0)
+        return 0;
+    buf_printf(report, "%s: %s\n", options->file != NULL ? options->file : "options", err.text);
+    return ERR_CONFIG;
+}
+
 /* Errors of the configuration do not hide those of the pipelines. */
 int command_validate(const struct cli_args *args)
 {
@@ -189,6 +200,8 @@ int command_validate(const struct cli_args *args)
     int rc = reads_options ? options_read(&source, &report, &options) : 0;
     if (reads_options)
         hide_secrets(&options);
+    if (reads_options && rc == 0)
+        rc = check_letters(&options, &report);
     const char *const *files =
         has_operands ? args->operands : (const char *const *)options.pipelines;
     size_t count = has_operands ? args->operand_count : options.pipeline_count;

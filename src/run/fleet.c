@@ -104,11 +104,7 @@ static int member_open_letters(const struct fleet *fleet, struct member *member,
                                struct err *err)
 {
     struct letters_handler handler = worker_letters_handler(member->worker);
-    bool has_any = false;
-    for (int i = 0; i < VERDICT_COUNT; i++)
-        has_any =
-            has_any || options_on_error(fleet->options, (enum verdict)i) == ON_ERROR_DEAD_LETTER;
-    return has_any
+    return kafka_letters_are_used(fleet->options)
                ? kafka_letters_open(fleet->options, number, &handler, &member->ends.letters, err)
                : 0;
 }

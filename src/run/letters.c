@@ -122,8 +122,7 @@ static void go_on(struct worker *worker, struct unit *unit)
                 "worker=%d topic=%s partition=%d state=released position=%lld",
                 worker->setup.number, unit->topic->name, unit->partition,
                 (long long)shard->ledger.position);
-    bool is_read = unit->tenure == NULL ||
-                   (unit->tenure->state == TENURE_RUNNING && unit->tenure->leaving != LEAVING_NOW);
+    bool is_read = unit->tenure == NULL || tenure_may_read(unit->tenure);
     if (unit->is_assigned && is_read)
         worker->source->ops->begin(worker->source, unit, shard->ledger.position);
 }

@@ -89,6 +89,12 @@ static inline bool tenure_may_write(const struct tenure *tenure)
     return tenure->fence.state == FENCE_HELD && (tenure->state == TENURE_RUNNING || is_stranded);
 }
 
+/* May its next record come? If not, whatever lets it run, or run again, asks for that record. */
+static inline bool tenure_may_read(const struct tenure *tenure)
+{
+    return tenure->state == TENURE_RUNNING && tenure->leaving != LEAVING_NOW;
+}
+
 static inline struct tenure *tenure_of(struct fence *fence)
 {
     return (struct tenure *)((char *)fence - offsetof(struct tenure, fence));

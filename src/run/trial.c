@@ -129,6 +129,6 @@ void trial_answered(struct tenure *tenure)
         trial->offset = -1;
     if (trial->is_found)
         tenure->has_ended = true; /* there is nothing more to say of it */
-    else if (trial->allowed >= 0)
+    else if (trial->allowed >= 0 && tenure_may_read(tenure))
         worker->source->ops->begin(worker->source, tenure->unit, trial->allowed);
 }

@@ -33,21 +33,21 @@ static void leave(struct letter *letter)
     queue->count--;
 }
 
-/* At the end, or before all others. */
-static void join(struct letter *letter, struct queue *queue, bool is_first)
+/* At the end, always: one that fails whenever it is tried keeps nobody from being tried. */
+static void join(struct letter *letter, struct queue *queue)
 {
     letter->queue = queue;
-    letter->last = is_first ? NULL : queue->last;
-    letter->next = is_first ? queue->first : NULL;
+    letter->last = queue->last;
+    letter->next = NULL;
     *(letter->last != NULL ? &letter->last->next : &queue->first) = letter;
-    *(letter->next != NULL ? &letter->next->last : &queue->last) = letter;
+    queue->last = letter;
     queue->count++;
 }
 
-static void move(struct letter *letter, struct queue *queue, bool is_first)
+static void move(struct letter *letter, struct queue *queue)
 {
     leave(letter);
-    join(letter, queue, is_first);
+    join(letter, queue);
 }
 
 static void discard(struct letter *letter)
@@ -159,21 +159,33 @@ static void close_gate(struct kafka_letters *letters)
     letters->gate_ms = letters->mono_ms + letters->backoff_ms;
 }
 
+/* A request is refused as a whole, and each of its letters is told why, whichever it was: only what is
+ * said of one that was alone, or by librdkafka itself, is believed. */
+static enum letter_reaction react(struct letter *letter, enum letter_reaction reaction,
+                                  bool is_its_own)
+{
+    if (reaction != LETTER_ASIDE && reaction != LETTER_UNDATED)
+        return reaction;
+    bool is_believed = is_its_own || letter->is_suspect;
+    bool loses_timestamp = is_believed && reaction == LETTER_UNDATED && !letter->has_lost_timestamp;
+    letter->has_lost_timestamp = letter->has_lost_timestamp || loses_timestamp;
+    letter->is_suspect = !loses_timestamp;
+    return is_believed && !loses_timestamp ? LETTER_ASIDE : LETTER_AGAIN;
+}
+
 static void on_failed(struct kafka_letters *letters, struct letter *letter,
-                      rd_kafka_resp_err_t code)
+                      rd_kafka_resp_err_t code, bool is_its_own)
 {
     const struct letter_error *error = letter_error_of(code);
-    enum letter_reaction reaction = error->reaction;
     if (letter->is_forgotten) {
         discard(letter);
         return;
     }
-    if (reaction == LETTER_UNDATED && letter->has_lost_timestamp)
-        reaction = LETTER_ASIDE;
-    letter->has_lost_timestamp = letter->has_lost_timestamp || reaction == LETTER_UNDATED;
-    move(letter, reaction == LETTER_ASIDE ? &letters->aside : &letters->waiting,
-         reaction != LETTER_ASIDE);
-    if (reaction == LETTER_AGAIN || reaction == LETTER_UNDATED)
+    enum letter_reaction reaction = react(letter, error->reaction, is_its_own);
+    move(letter, reaction == LETTER_ASIDE ? &letters->aside
+                 : letter->is_suspect     ? &letters->suspects
+                                          : &letters->waiting);
+    if (reaction == LETTER_AGAIN)
         return;
     letter->due_ms = letters->mono_ms + ASIDE_MS;
     letters->letters.failures++;
@@ -210,7 +222,7 @@ static void on_delivery(rd_kafka_t *handle, const rd_kafka_message_t *message, v
     if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR)
         on_acknowledged(opaque, letter);
     else
-        on_failed(opaque, letter, message->err);
+        on_failed(opaque, letter, message->err, false);
 }
 
 static void on_error(rd_kafka_t *handle, int code, const char *reason, void *opaque)
@@ -268,6 +280,14 @@ static void retire(struct kafka_letters *letters)
     letters->failing_since_ms = letters->mono_ms;
 }
 
+/* Without the last flag it waits for each of librdkafka's threads, and one of these perhaps for a name
+ * server. */
+static void purge(const struct kafka_letters *letters)
+{
+    (void)rd_kafka_purge(letters->handle, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT |
+                                              RD_KAFKA_PURGE_F_NON_BLOCKING);
+}
+
 /* Its letters come back first: librdkafka reads their bytes until then. */
 static void renew(struct kafka_letters *letters)
 {
@@ -276,8 +296,7 @@ static void renew(struct kafka_letters *letters)
     letters->is_retiring = letters->is_retiring || (has_lasted && letters->at_kafka.count == 0);
     if (!letters->is_retiring)
         return;
-    (void)rd_kafka_purge(letters->handle, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT |
-                                              RD_KAFKA_PURGE_F_NON_BLOCKING);
+    purge(letters);
     if (letters->at_kafka.count == 0)
         retire(letters);
 }
@@ -287,7 +306,10 @@ static bool produce(struct kafka_letters *letters, struct letter *letter)
 {
     const struct dead_letter *as = &letter->as;
     rd_kafka_headers_t *headers = headers_of(letters, as);
-    move(letter, &letters->at_kafka, false);
+    letters->ahead = letter->is_suspect   ? letters->waiting.count
+                     : letters->ahead > 0 ? letters->ahead - 1
+                                          : 0;
+    move(letter, &letters->at_kafka);
     rd_kafka_resp_err_t code = rd_kafka_producev(
         letters->handle, RD_KAFKA_V_TOPIC(letters->options->dead_letter_topic),
         RD_KAFKA_V_PARTITION(RD_KAFKA_PARTITION_UA), RD_KAFKA_V_MSGFLAGS(0),
@@ -299,7 +321,7 @@ static bool produce(struct kafka_letters *letters, struct letter *letter)
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
         return true;
     rd_kafka_headers_destroy(headers);
-    on_failed(letters, letter, code);
+    on_failed(letters, letter, code, true);
     return code != RD_KAFKA_RESP_ERR__QUEUE_FULL;
 }
 
@@ -309,30 +331,62 @@ static void send_letter(struct letters *base, const struct dead_letter *letter, 
 {
     struct kafka_letters *letters = letters_of(base);
     letters->mono_ms = mono_ms;
-    join(letter_new(letters, letter), &letters->waiting, false);
+    join(letter_new(letters, letter), &letters->waiting);
     base->pending++;
 }
 
-static bool has_window(const struct kafka_letters *letters)
+static bool is_open(const struct kafka_letters *letters)
 {
+    return letters->mono_ms >= letters->gate_ms && !letters->is_retiring;
+}
+
+/* What was refused before comes last. */
+static struct letter *next_suspect(const struct kafka_letters *letters)
+{
+    struct letter *aside = letters->aside.first;
+    if (letters->suspects.first != NULL)
+        return letters->suspects.first;
+    return aside != NULL && aside->due_ms <= letters->mono_ms ? aside : NULL;
+}
+
+/* A suspect goes once Kafka has answered all others, and nothing beside it. After it those go that have
+ * waited meanwhile, and then the next suspect. NULL: nothing goes now. */
+static struct letter *next_letter(struct kafka_letters *letters)
+{
+    const struct queue *at_kafka = &letters->at_kafka;
     size_t window = letters->letters.is_failing ? 1 : WINDOW;
-    return letters->at_kafka.count < window && letters->waiting.first != NULL &&
-           letters->mono_ms >= letters->gate_ms && !letters->is_retiring;
+    struct letter *suspect = next_suspect(letters);
+    if (letters->ahead > letters->waiting.count)
+        letters->ahead = letters->waiting.count;
+    if (!is_open(letters) || (at_kafka->count > 0 && at_kafka->first->is_suspect))
+        return NULL;
+    if (suspect != NULL && letters->ahead == 0)
+        return at_kafka->count == 0 ? suspect : NULL;
+    return at_kafka->count < window ? letters->waiting.first : NULL;
+}
+
+static void begin_sending(struct kafka_letters *letters)
+{
+    struct err err;
+    if (connect_producer(letters, &err) == 0)
+        return;
+    note_trouble(letters, letter_error_of(RD_KAFKA_RESP_ERR_UNKNOWN), err.text);
+    close_gate(letters);
+    letters->letters.failures++;
+    log_limited(LOG_ERROR, "dead_letter", "worker=%d why=\"%s\" pending=%zu", letters->number,
+                letters->letters.trouble, letters->letters.pending);
 }
 
 static void send_waiting(struct kafka_letters *letters)
 {
-    struct err err;
-    if (letters->handle == NULL && has_window(letters) && connect_producer(letters, &err) < 0) {
-        note_trouble(letters, letter_error_of(RD_KAFKA_RESP_ERR_UNKNOWN), err.text);
-        close_gate(letters);
-        letters->letters.failures++;
-        log_limited(LOG_ERROR, "dead_letter", "worker=%d why=\"%s\" pending=%zu", letters->number,
-                    letters->letters.trouble, letters->letters.pending);
-    }
+    struct letter *letter = next_letter(letters);
+    if (letters->handle == NULL && letter != NULL)
+        begin_sending(letters);
     bool is_taken = letters->handle != NULL;
-    for (size_t i = 0; i < WINDOW && is_taken && has_window(letters); i++)
-        is_taken = produce(letters, letters->waiting.first);
+    for (size_t i = 0; i < WINDOW && is_taken && letter != NULL; i++) {
+        is_taken = produce(letters, letter);
+        letter = next_letter(letters);
+    }
 }
 
 static void serve(struct letters *base, int64_t mono_ms)
@@ -343,12 +397,11 @@ static void serve(struct letters *base, int64_t mono_ms)
         (void)rd_kafka_poll(letters->handle, 0);
         renew(letters);
     }
-    while (letters->aside.first != NULL && letters->aside.first->due_ms <= mono_ms)
-        move(letters->aside.first, &letters->waiting, true);
     send_waiting(letters);
     base->is_failing = base->is_failing && base->pending > 0;
-    bool is_open = mono_ms >= letters->gate_ms && !letters->is_retiring;
-    base->underway = letters->at_kafka.count + (is_open ? letters->waiting.count : 0);
+    base->underway = letters->at_kafka.count;
+    if (is_open(letters))
+        base->underway += letters->waiting.count + letters->suspects.count;
 }
 
 static void forget_in(struct queue *queue, uint64_t life)
@@ -365,6 +418,7 @@ static void forget(struct letters *base, uint64_t life)
 {
     struct kafka_letters *letters = letters_of(base);
     forget_in(&letters->waiting, life);
+    forget_in(&letters->suspects, life);
     forget_in(&letters->aside, life);
     for (struct letter *letter = letters->at_kafka.first; letter != NULL; letter = letter->next)
         letter->is_forgotten = letter->is_forgotten || letter->as.life == life;
@@ -386,13 +440,14 @@ static bool close_letters(struct letters *base, int64_t wait_ms)
                  "next\"",
                  letters->number, letters->options->dead_letter_topic, base->pending);
     if (letters->handle != NULL)
-        (void)rd_kafka_purge(letters->handle, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+        purge(letters);
     if (letters->handle != NULL && !kafka_destroy_within(letters->handle, deadline_ms))
         return false;
     if (letters->has_retired && !kafka_join_within(letters->retired, deadline_ms))
         return false;
     free_all(&letters->waiting);
     free_all(&letters->at_kafka);
+    free_all(&letters->suspects);
     free_all(&letters->aside);
     free(letters);
     return true;
@@ -408,11 +463,9 @@ static const struct letters_ops KAFKA_LETTERS_OPS = {
 int kafka_letters_open(const struct options *options, int number,
                        const struct letters_handler *handler, struct letters **ret, struct err *err)
 {
-    rd_kafka_conf_t *conf = NULL;
-    int rc = letters_conf_new(options, number, &conf, err);
+    int rc = kafka_letters_check(options, err);
     if (rc < 0)
         return rc;
-    rd_kafka_conf_destroy(conf);
     struct kafka_letters *letters = mem_zalloc(sizeof *letters);
     letters->letters.ops = &KAFKA_LETTERS_OPS;
     letters->options = options;

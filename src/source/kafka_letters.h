@@ -3,11 +3,18 @@
  *     kafka_letters.c        letters that wait, are at Kafka, or are put aside
  *     kafka_letters_conf.c   the producer's configuration, and what its errors mean
  *
- *     send() --> [ waiting ] --produce, a window at a time--> [ at Kafka ] --acknowledged--> settled()
- *                  ^  ^  ^                                      |    |
- *                  |  |  +--- the world says no: all wait ------+    |
- *                  |  +------ 10 s <--- [ aside ] <--- no to this ---+
- *                  +--------- the producer is made anew: its own come back
+ *     send() --> [ waiting ] --a window at a time--> [ at Kafka ] --acknowledged--> settled()
+ *                    ^                                 |  ^  ^
+ *                    +-- the world says no, or the ----+  |  |
+ *                        producer is made anew         |  |  |
+ *                [ suspects ] <-- no to its request ---+  |  |
+ *                    +----------------- alone ------------|--+
+ *                [ aside ] <-- no, while it was alone -+  |
+ *                    +----------- after 10 s, alone ------+
+ *
+ * Kafka refuses a request as a whole, and says not of which letter. So all of them go again, each with
+ * nothing beside it, until it is known whose fault it was. Suspects and the others take turns: refused
+ * letters make the others slower, and never stop them.
  *
  * After a failure that is not about one letter, a single one is tried, after a back-off that doubles up to
  * 30 s; the first that is acknowledged opens the window again. An idempotent producer may fail for good,
@@ -34,6 +41,7 @@ struct letter {
     struct dead_letter as;   /* its bytes are behind the struct */
     int64_t due_ms;          /* aside until then */
     bool has_lost_timestamp; /* the topic does not take it; the header has it still */
+    bool is_suspect;         /* a request with it was refused: it goes alone */
     bool is_forgotten;
 };
 
@@ -50,8 +58,10 @@ struct kafka_letters {
     struct letters_handler handler;
     rd_kafka_t *handle; /* NULL: at the next letter */
     struct queue waiting;
+    struct queue suspects;
     struct queue at_kafka;
-    struct queue aside;
+    struct queue aside; /* by due_ms */
+    size_t ahead;       /* of waiting: as many go before the next suspect */
     int64_t mono_ms;
     int64_t gate_ms; /* nothing is sent before */
     int64_t backoff_ms;
@@ -64,8 +74,8 @@ struct kafka_letters {
 /* What an error of the producer asks for. */
 enum letter_reaction {
     LETTER_WAITS,     /* the world is away: all wait */
-    LETTER_ASIDE,     /* this one is refused; the others go on */
-    LETTER_UNDATED,   /* this one's timestamp is refused */
+    LETTER_ASIDE,     /* one of the request is refused; the others go on */
+    LETTER_UNDATED,   /* one's timestamp is refused */
     LETTER_AGAIN,     /* nobody has refused it */
     LETTER_NEW_START, /* the producer is done for */
 };

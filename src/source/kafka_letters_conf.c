@@ -164,3 +164,44 @@ int letters_conf_new(const struct options *options, int number, rd_kafka_conf_t 
     *ret = conf;
     return 0;
 }
+
+/* ---- before there is a letter ---- */
+
+bool kafka_letters_are_used(const struct options *options)
+{
+    bool ret = false;
+    for (int i = 0; i < VERDICT_COUNT; i++)
+        ret = ret || options_on_error(options, (enum verdict)i) == ON_ERROR_DEAD_LETTER;
+    return ret;
+}
+
+/* The real one says it again. */
+static void log_nothing(const rd_kafka_t *handle, int level, const char *facility, const char *text)
+{
+    (void)handle;
+    (void)level;
+    (void)facility;
+    (void)text;
+}
+
+/* Whether properties go together is only told by rd_kafka_new(). This one has no broker to look for, and
+ * no ticket or token to fetch: what is wrong with those, the consumer finds. It takes some ms. */
+int kafka_letters_check(const struct options *options, struct err *err)
+{
+    char reason[512];
+    rd_kafka_conf_t *conf = NULL;
+    int rc = letters_conf_new(options, 0, &conf, err);
+    if (rc < 0)
+        return rc;
+    rd_kafka_conf_set_log_cb(conf, log_nothing);
+    (void)rd_kafka_conf_set(conf, "bootstrap.servers", "", NULL, 0);
+    (void)rd_kafka_conf_set(conf, "security.protocol", "plaintext", NULL, 0);
+    rd_kafka_t *handle = rd_kafka_new(RD_KAFKA_PRODUCER, conf, reason, sizeof reason);
+    if (handle == NULL) {
+        rd_kafka_conf_destroy(conf);
+        return err_set(err, ERR_CONFIG,
+                       "kafka.librdkafka: no producer of dead letters can be made: %s", reason);
+    }
+    rd_kafka_destroy(handle);
+    return 0;
+}

@@ -272,3 +272,39 @@ def a_letter_that_the_topic_refuses_holds_its_offset_and_nothing_else(scene):
     found = letters_of(scene, letters, 3, 90)
     assert max(len(one.value) for one in found) == 50_000
     scene.until_committed(topic)
+
+
+@test(needs=("growth", "large records"))
+def letters_that_shared_a_request_with_refused_ones_arrive(scene):
+    topic, letters, redis = scene.topic(), scene.topic(name="letters", right="write"), scene.redis()
+    scene.kafka.topics("configure", letters, "cleanup.policy=compact")
+    worker = scene.worker(redis, [shop(topic)], extra=LETTERS.format(letters))
+    until(lambda: worker.live_units() == 1, 60, "it is live")
+    scene.produce(topic, [bad(key=None if number % 2 else b"%d" % number) for number in range(100)],
+                  is_told=False)
+    found = letters_of(scene, letters, 50, 30)
+    assert {one.at()[1] for one in found} == set(range(0, 100, 2))
+    assert scene.committed(topic)[0][0] <= 1, scene.committed(topic)
+    scene.kafka.topics("configure", letters, "cleanup.policy=delete")
+    letters_of(scene, letters, 100)
+    scene.until_committed(topic)
+
+
+@test(needs=("growth", "large records"))
+def many_refused_letters_do_not_stop_those_of_another_unit(scene):
+    topic, letters, redis = scene.topic(2), scene.topic(name="letters", right="write"), scene.redis()
+    scene.kafka.topics("configure", letters, "cleanup.policy=compact")
+    worker = scene.worker(redis, [shop(topic)], workers=1, http="127.0.0.1:0",
+                          extra=LETTERS.format(letters))
+    until(lambda: worker.live_units() == 2, 60, "it is live")
+    scene.produce(topic, [bad(key=None) for _ in range(300)], is_told=False)
+
+    def failures():
+        return worker.metrics().sum("tidewheel_dead_letter_failures_total")
+    until(lambda: failures() > 320, 90, "all are refused, and tried again", every=0.2)
+    said = [row for row in worker.lines("dead_letter") if "error" in row]
+    assert "use cleanup.policy=delete" in said[0]["why"], said
+    scene.produce(topic, [bad(partition=1, key=b"%d" % number) for number in range(5)], is_told=False)
+    found = letters_of(scene, letters, 5, 30)
+    assert {one.at() for one in found} == {(1, offset) for offset in range(5)}
+    until(lambda: scene.committed(topic)[1][0] == 5, 60, "the other unit is committed", every=0.2)

@@ -3,6 +3,10 @@
 #include "kafka_kit.h"
 #include "source/kafka_letters.h"
 
+#include <dlfcn.h>
+#include <netdb.h>
+#include <stdatomic.h>
+
 enum { ANSWERS_MAX = 4096, LARGE = 2000000, MANY = 2500, PRODUCE = 0 };
 
 static struct {
@@ -89,6 +93,43 @@ static void send_bytes(uint64_t number, struct slice key, struct slice value, in
 static void send_one(uint64_t number)
 {
     send_bytes(number, slice_of("key"), slice_of("value"), 1600000000000);
+}
+
+static void send_range(uint64_t from, uint64_t to)
+{
+    for (uint64_t i = from; i < to; i++)
+        send_one(i);
+}
+
+/* The next requests, whatever is in them. */
+static void refuse(rd_kafka_resp_err_t code, int requests)
+{
+    while (requests-- > 0)
+        rd_kafka_mock_push_request_errors(cluster->mock, PRODUCE, 1, code);
+}
+
+static const struct letter *first_at_kafka(void)
+{
+    return ((struct kafka_letters *)letters)->at_kafka.first;
+}
+
+/* ---- a name server that does not answer ---- */
+
+static _Atomic bool is_resolver_deaf;
+static _Atomic bool is_resolving;
+
+/* Librdkafka is given this one. */
+int getaddrinfo(const char *restrict node, const char *restrict service,
+                const struct addrinfo *restrict hints, struct addrinfo **restrict ret)
+{
+    int (*real)(const char *, const char *, const struct addrinfo *, struct addrinfo **) = NULL;
+    *(void **)&real = dlsym(RTLD_NEXT, "getaddrinfo");
+    int64_t deadline_ms = clock_mono_ms() + WAIT_MS;
+    while (is_resolver_deaf && clock_mono_ms() < deadline_ms) {
+        is_resolving = true;
+        (void)usleep(2000);
+    }
+    return real(node, service, hints, ret);
 }
 
 /* ---- reading them back ---- */
@@ -253,8 +294,7 @@ START_TEST(one_that_is_refused_waits_aside_and_the_others_go_on)
     open_all();
     send_one(0);
     until(settled.count == 1);
-    rd_kafka_mock_push_request_errors(cluster->mock, PRODUCE, 1,
-                                      RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE);
+    refuse(RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, 2); /* at first it may have been another's fault */
     send_one(1);
     until(letters->failures == 1);
     ck_assert_ptr_nonnull(strstr(letters->trouble, "max.message.bytes"));
@@ -270,13 +310,150 @@ START_TEST(one_that_is_refused_waits_aside_and_the_others_go_on)
 }
 END_TEST
 
+START_TEST(one_that_librdkafka_refuses_is_refused_itself)
+{
+    cluster = cluster_open();
+    cluster->options.dead_letter_topic = (char *)"letters";
+    property_add(cluster, "message.max.bytes", "2000");
+    ck_assert_int_eq(rd_kafka_mock_topic_create(cluster->mock, "letters", 1, 1), 0);
+    open_letters();
+    char *large = mem_zalloc(LARGE);
+    send_one(0);
+    send_bytes(1, slice_of("k"), (struct slice){large, LARGE}, -1);
+    send_one(2);
+    free(large);
+    serve();
+    ck_assert_uint_eq(letters->failures, 1);
+    until(settled.count == 2);
+    ck_assert_uint_eq(letters->pending, 1);
+    ck_assert_uint_eq(letters->failures, 1);
+    close_all();
+}
+END_TEST
+
+/* Every letter of a request is told what Kafka says of one of them. */
+START_TEST(of_a_batch_that_is_refused_each_goes_again_by_itself)
+{
+    open_all();
+    send_one(0);
+    until(settled.count == 1);
+    refuse(RD_KAFKA_RESP_ERR_INVALID_RECORD, 1);
+    send_range(1, 11);
+    until(settled.count == 11);
+    ck_assert_uint_eq(letters->failures, 0);
+    close_all();
+}
+END_TEST
+
+START_TEST(of_a_batch_that_is_refused_only_the_one_that_is_refused_alone_waits)
+{
+    open_all();
+    send_one(0);
+    until(settled.count == 1);
+    refuse(RD_KAFKA_RESP_ERR_INVALID_RECORD, 2);
+    send_range(1, 11);
+    until(settled.count == 10);
+    ck_assert_uint_eq(letters->failures, 1);
+    ck_assert_uint_eq(letters->underway, 0);
+    told_ms += 11000;
+    until(settled.count == 11);
+    close_all();
+}
+END_TEST
+
+START_TEST(a_batch_whose_timestamp_is_refused_keeps_those_of_the_others)
+{
+    open_all();
+    send_one(0);
+    until(settled.count == 1);
+    refuse(RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP, 1);
+    send_range(1, 4);
+    until(settled.count == 4);
+    rd_kafka_t *reader = reader_open();
+    for (int i = 0; i < 4; i++) {
+        rd_kafka_message_t *message = read_one(reader);
+        rd_kafka_timestamp_type_t type;
+        ck_assert_int_eq(rd_kafka_message_timestamp(message, &type), 1600000000000);
+        rd_kafka_message_destroy(message);
+    }
+    rd_kafka_destroy(reader);
+    close_all();
+}
+END_TEST
+
+/* SIZE_MAX: not settled. */
+static size_t place_of(uint64_t number)
+{
+    for (size_t i = 0; i < settled.count; i++)
+        if (settled.numbers[i] == number)
+            return i;
+    return SIZE_MAX;
+}
+
+static bool has_company(void)
+{
+    const struct letter *letter = first_at_kafka();
+    return letter != NULL && letter->is_suspect && letter->next != NULL;
+}
+
+START_TEST(suspects_go_alone_and_take_turns_with_the_others)
+{
+    open_all();
+    send_one(0);
+    until(settled.count == 1);
+    refuse(RD_KAFKA_RESP_ERR_INVALID_RECORD, 1);
+    send_range(1, 11);
+    until(first_at_kafka() != NULL && first_at_kafka()->is_suspect);
+    send_range(11, 511);
+    until(settled.count == 511 || has_company());
+    ck_assert_uint_eq(settled.count, 511);
+    ck_assert_uint_lt(place_of(1), place_of(11));
+    ck_assert_uint_lt(place_of(510), place_of(10));
+    close_all();
+}
+END_TEST
+
+START_TEST(a_trickle_of_others_does_not_stop_a_suspect)
+{
+    open_all();
+    send_one(0);
+    until(settled.count == 1);
+    refuse(RD_KAFKA_RESP_ERR_INVALID_RECORD, 1);
+    send_range(1, 3);
+    until(first_at_kafka() != NULL && first_at_kafka()->is_suspect);
+    for (uint64_t i = 3; place_of(2) == SIZE_MAX; i++) {
+        ck_assert_uint_lt(i, 900);
+        send_one(i);
+        serve();
+    }
+    close_all();
+}
+END_TEST
+
+/* Trying them all again takes longer than they wait for it. */
+START_TEST(those_that_are_refused_again_and_again_do_not_stop_the_others)
+{
+    open_all();
+    send_one(0);
+    until(settled.count == 1);
+    refuse(RD_KAFKA_RESP_ERR_INVALID_RECORD, 1000);
+    send_range(1, 5);
+    until(letters->failures == 4);
+    told_ms += 11000;
+    serve();
+    send_one(5);
+    until((first_at_kafka() != NULL && first_at_kafka()->as.number == 5) ||
+          (told_ms += 4000, false));
+    close_all();
+}
+END_TEST
+
 START_TEST(one_whose_timestamp_is_refused_goes_without)
 {
     open_all();
     send_one(0);
     until(settled.count == 1);
-    rd_kafka_mock_push_request_errors(cluster->mock, PRODUCE, 1,
-                                      RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP);
+    refuse(RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP, 2);
     send_one(1);
     until(settled.count == 2);
     ck_assert_uint_eq(letters->failures, 0);
@@ -377,6 +554,20 @@ START_TEST(it_closes_in_time_with_letters_on_their_way)
 }
 END_TEST
 
+START_TEST(it_closes_in_time_though_no_name_server_answers)
+{
+    open_all();
+    is_resolver_deaf = true;
+    send_one(0);
+    until(is_resolving);
+    int64_t begun = clock_mono_ms();
+    ck_assert(!letters->ops->close(letters, 500));
+    ck_assert_int_lt(clock_mono_ms() - begun, 5000);
+    is_resolver_deaf = false;
+    cluster_close(cluster);
+}
+END_TEST
+
 START_TEST(without_a_letter_there_is_no_producer)
 {
     open_all();
@@ -439,6 +630,36 @@ START_TEST(a_persons_properties_are_the_producers_but_for_what_the_promise_hangs
 }
 END_TEST
 
+/* Each of them is fine, and the two do not go together. */
+START_TEST(properties_that_make_no_producer_are_refused_when_it_is_opened)
+{
+    struct err err = {0};
+    struct letters_handler handler = {NULL, on_settled};
+    cluster = cluster_open();
+    cluster->options.dead_letter_topic = (char *)"letters";
+    property_add(cluster, "linger.ms", "60000"); /* the time of a letter is ours: 30 s */
+    ck_assert_int_eq(kafka_letters_open(&cluster->options, 3, &handler, &letters, &err),
+                     ERR_CONFIG);
+    ck_assert_ptr_null(letters);
+    ck_assert_ptr_nonnull(strstr(err.text, "kafka.librdkafka: "));
+    ck_assert_ptr_nonnull(strstr(err.text, "linger.ms"));
+    cluster_close(cluster);
+}
+END_TEST
+
+START_TEST(to_open_it_asks_no_name_server)
+{
+    cluster = cluster_open();
+    cluster->options.dead_letter_topic = (char *)"letters";
+    is_resolver_deaf = true;
+    open_letters();
+    ck_assert(!is_resolving);
+    ck_assert(letters->ops->close(letters, CLOSE_MS));
+    is_resolver_deaf = false;
+    cluster_close(cluster);
+}
+END_TEST
+
 START_TEST(every_error_means_something)
 {
     const struct rd_kafka_err_desc *rows = NULL;
@@ -460,15 +681,25 @@ int main(void)
         a_large_one_is_sent,
         a_topic_that_is_missing_is_waited_for,
         one_that_is_refused_waits_aside_and_the_others_go_on,
+        one_that_librdkafka_refuses_is_refused_itself,
+        of_a_batch_that_is_refused_each_goes_again_by_itself,
+        of_a_batch_that_is_refused_only_the_one_that_is_refused_alone_waits,
+        a_batch_whose_timestamp_is_refused_keeps_those_of_the_others,
+        suspects_go_alone_and_take_turns_with_the_others,
+        a_trickle_of_others_does_not_stop_a_suspect,
+        those_that_are_refused_again_and_again_do_not_stop_the_others,
         one_whose_timestamp_is_refused_goes_without,
         a_producer_that_is_done_for_is_made_anew,
         one_that_fails_for_minutes_is_made_anew_too,
         broker_away_nothing_is_lost,
         who_is_forgotten_is_told_nothing,
         it_closes_in_time_with_letters_on_their_way,
+        it_closes_in_time_though_no_name_server_answers,
         without_a_letter_there_is_no_producer,
         a_property_goes_to_whom_it_is_for,
         a_persons_properties_are_the_producers_but_for_what_the_promise_hangs_on,
+        properties_that_make_no_producer_are_refused_when_it_is_opened,
+        to_open_it_asks_no_name_server,
         every_error_means_something};
     return run_all("kafka_letters", tests, sizeof tests / sizeof *tests);
 }

@@ -1648,6 +1648,24 @@ START_TEST(an_event_that_kills_is_skipped_though_others_come_before_it)
 }
 END_TEST
 
+START_TEST(nothing_more_is_tried_while_a_view_that_goes_is_saved)
+{
+    SCENE_THAT_RUNS;
+    offer((const char *const[]){V}, 1);
+    until(tenure()->leaving == LEAVING_SOON && worker->is_sent &&
+          tenure()->checkpoint.phase == CHECKPOINT_PROGRESS);
+    produce("a");
+    kafka.next = kafka.begun = -1;
+    tenure()->trial.offset = 4; /* it is held: its note goes with the last checkpoint */
+    until(tenure()->trial.allowed == 4);
+    ck_assert_int_eq(kafka.begun, -1);
+    take_offer();
+    settle();
+    is_now(A_COUNT, "4");
+    close_all();
+}
+END_TEST
+
 /* ---- dead letters ---- */
 
 static void write_letters(const char *poison)
@@ -2205,6 +2223,7 @@ UNIT_MAIN(
     an_event_that_was_tried_three_times_is_skipped,
     an_event_that_was_tried_twice_gets_another_chance,
     an_event_that_kills_is_skipped_though_others_come_before_it,
+    nothing_more_is_tried_while_a_view_that_goes_is_saved,
     progress_stops_before_a_letter_and_what_comes_behind_it_counts_once,
     another_log_is_noticed_at_the_letter_that_the_state_stops_before,
     revoked_it_waits_for_letters_before_its_last_checkpoint,
