@@ -29,7 +29,14 @@ int say_report(struct buf *report)
     return EXIT_CONFIG;
 }
 
-/* The password of user:password@ in a URL, as it is spelled there. */
+static void hide_slice(struct slice slice)
+{
+    char *text = mem_strndup(slice.ptr, slice.len);
+    log_hide(text);
+    free(text);
+}
+
+/* The password of user:password@ in a URL, as it is spelled there; what stands alone may be a token. */
 static void hide_login(const char *text)
 {
     const char *scheme_end = strstr(text, "://");
@@ -39,9 +46,7 @@ static void hide_login(const char *text)
         return;
     const char *colon = memchr(login, ':', (size_t)(at - login));
     login = colon != NULL ? colon + 1 : login;
-    char *password = mem_strndup(login, (size_t)(at - login));
-    log_hide(password);
-    free(password);
+    hide_slice((struct slice){login, (size_t)(at - login)});
 }
 
 /* ---- what librdkafka cites of a secret is not always the whole of it ---- */
@@ -52,9 +57,7 @@ static void hide_command(const char *value)
     for (const char *at = value; *at != '\0';) {
         const char *hole = strstr(at, "%{");
         const char *end = hole != NULL ? strchr(hole, '}') : NULL;
-        char *piece = mem_strndup(at, end != NULL ? (size_t)(hole - at) : strlen(at));
-        log_hide(piece);
-        free(piece);
+        hide_slice((struct slice){at, end != NULL ? (size_t)(hole - at) : strlen(at)});
         at = end != NULL ? end + 1 : at + strlen(at);
     }
 }
@@ -90,7 +93,9 @@ static void hide_property(const struct property *property)
 
 void hide_secrets(const struct options *options)
 {
-    hide_login(options->redis_url);
+    struct slice password = redis_url_password(options->redis_url);
+    if (password.ptr != NULL)
+        hide_slice(password); /* as it is spelled there */
     if (options->redis.password != NULL)
         log_hide(options->redis.password);
     for (size_t i = 0; i < options->librdkafka_count; i++)

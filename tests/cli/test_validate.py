@@ -35,6 +35,12 @@ class Validate(unittest.TestCase):
             done = validate(*fine)
             self.assertEqual((done.returncode, done.stderr), (0, ""))
 
+    def test_a_user_is_no_secret(self):
+        done = validate("-s", "redis.url=redis://librdkafka@localhost", "-X", "no.such=1")
+        self.assertIn("librdkafka says: No such configuration property", done.stderr)
+        done = validate("-s", "redis.url=redis://me:librdkafka@localhost", "-X", "no.such=1")
+        self.assertIn("*** says: No such configuration property", done.stderr)
+
 
 if __name__ == "__main__":
     unittest.main()
