@@ -693,6 +693,11 @@ MUTANTS = [
      "    shard->is_passing = false;\n    for (size_t i = 0; i < shard->topic->view_count; i++)\n"
      "        shard->draining[i].asked = shard->asked;\n",
      "    shard->is_passing = false;\n", unit("shard_cold")),
+    # ---- what comes back
+    ("a topic that goes leaves word of what it has said", "src/run/adopt.c",
+     "is_farewell = topic == NULL", "is_farewell = false", unit("tenure")),
+    ("a half cleaned view is as it was", "src/run/clean.c",
+     "        unsay(tenure);\n", "        (void)unsay;\n", unit("tenure")),
     # ---- memory
     ("a blob on its way can be read back", "src/state/shard_cold.c",
      "ENTITY_DIRTY | ENTITY_SAVING | ENTITY_COLD", "ENTITY_DIRTY | ENTITY_COLD", unit("shard_cold")),

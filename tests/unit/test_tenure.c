@@ -1207,6 +1207,7 @@ START_TEST(a_topic_that_goes_is_saved_and_its_state_stays)
     ck_assert_ptr_null(tenure());
     ck_assert_ptr_null(shard());
     is_now("HGET " M " v:prog", "1");
+    is_now("HEXISTS " M " v:said", "0"); /* others may write its fields now */
     is_now(A_COUNT, "1");
     turns(10);
     close_all();
@@ -1463,8 +1464,11 @@ START_TEST(a_view_that_is_removed_leaves_nothing)
     crash();
     start(V);
     assign();
+    is_now("HEXISTS " M " w:said", "1");
+    until_answer("HGET features:user:a m_1h_count", "nil");
+    is_now("HEXISTS " M " w:gen", "1"); /* whoever has it again finds all but what is said */
+    is_now("HEXISTS " M " w:said", "0");
     until_answer("HEXISTS " M " w:gen", "0");
-    is_now("HGET features:user:a m_1h_count", "nil");
     is_now("HEXISTS " M " w:out", "0");
     is_now("HGET freshness:user:a w", "nil");
     is_now("EXISTS {tw:g:t:0}:s:w:1:63", "0");
