@@ -234,7 +234,7 @@ def unit_settings():
 def unit_contract():
     """The unit knows the exit codes and the timeout of the program."""
     unit = unit_settings()
-    codes = dict(re.findall(r"(EXIT_\w+) = (\d+)", (TREE / "include/tidewheel/cli.h").read_text(encoding="utf-8")))
+    codes = dict(re.findall(r"(EXIT_\w+) = (\d+)", (TREE / "include/tidewheel/exit_code.h").read_text(encoding="utf-8")))
     if set(unit["RestartPreventExitStatus"][0].split()) != {codes["EXIT_USAGE"], codes["EXIT_CONFIG"]}:
         yield "RestartPreventExitStatus is not EXIT_USAGE and EXIT_CONFIG"
     if seconds(unit["TimeoutStopSec"][0]) <= seconds(preset("shutdown_timeout")):
