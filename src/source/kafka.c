@@ -46,8 +46,7 @@ void kafka_begin_unit(struct kafka_source *source, struct kafka_unit *unit, int6
 
 /* --- poll --- */
 
-/* Fetches tell where the logs end; in a pause there are none, and lag would stand still. */
-static void ask_ends(struct kafka_source *source)
+void kafka_ask_ends(struct kafka_source *source, int wait_ms)
 {
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(16);
     FOR_EACH_UNIT(unit, source)
@@ -57,7 +56,7 @@ static void ask_ends(struct kafka_source *source)
                 ->offset = RD_KAFKA_OFFSET_END;
     }
     if (list->cnt > 0)
-        (void)rd_kafka_offsets_for_times(source->handle, list, PROBE_TIMEOUT_MS);
+        (void)rd_kafka_offsets_for_times(source->handle, list, wait_ms);
     FOR_EACH_UNIT(unit, source)
     {
         const rd_kafka_topic_partition_t *found =
@@ -74,8 +73,8 @@ static void probe(struct kafka_source *source)
     if (now_ms < source->probe_mono_ms)
         return;
     bool is_answered = kafka_check_counts(source, PROBE_TIMEOUT_MS);
-    if (is_answered && source->is_paused)
-        ask_ends(source);
+    if (is_answered && source->is_paused) /* no fetch tells, and lag would stand still */
+        kafka_ask_ends(source, PROBE_TIMEOUT_MS);
     source->probe_mono_ms = clock_mono_ms() + (is_answered ? KAFKA_PROBE_MS : PROBE_AWAY_MS);
     if (source->refused_mono_ms >= 0 && now_ms - source->refused_mono_ms > REFUSED_MS_MAX)
         kafka_fail(source, "%s", source->trouble);

@@ -200,6 +200,9 @@ bool kafka_check_counts(struct kafka_source *source, int timeout_ms); /* false: 
 /* kafka_adopt.c */
 int kafka_adopt(struct source *base, const struct catalog *catalog, struct err *err) MUST_CHECK;
 
+/* Asks each leader of ours for its log's end. wait_ms 0: the answer is thrown away when it comes. */
+void kafka_ask_ends(struct kafka_source *source, int wait_ms);
+
 /* kafka_nudge.c */
 void kafka_nudge(struct kafka_source *source);
 
