@@ -138,7 +138,7 @@ def a_view_that_was_written_a_moment_ago_is_cleaned_away_as_well(scene):
 @test
 def a_view_that_comes_back_half_cleaned_is_written_again(scene):
     """Whoever has it then, after a crash or a rebalance, finds its state, and not its fields."""
-    users = 6000
+    users = 4000
     topic, redis = scene.topic(1), scene.redis()
     views = [shop(topic), outlet(topic)]
     worker = scene.worker(redis, views, workers=1)
