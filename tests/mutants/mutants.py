@@ -4,10 +4,11 @@
     tests/mutants/mutants.py [NAME...]      all of them, or those whose name holds one of the words
 
 Each mutant is one replacement in one file (or two, where either alone is harmless) and the test that must
-fail with it. The tree is copied once for each processor, built, and then mutated, rebuilt and tested in the
-copies. It fails if a replacement no longer applies (its text must stand exactly once), does not compile,
+fail with it. The tree is copied a few times for each processor, built, and then mutated, rebuilt and tested in
+the copies. It fails if a replacement no longer applies (its text must stand exactly once), does not compile,
 or if nothing notices it.
 """
+import concurrent.futures
 import os
 import shutil
 import subprocess
@@ -17,6 +18,7 @@ import threading
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 TEST_S = 180  # a mutant that hangs has been noticed
+TREES = 3  # for each processor: most tests wait for servers most of the time
 
 
 def unit(name):
@@ -797,8 +799,10 @@ def check_unmutated(tree, mutants):
     built = make(tree, "-j2", *sorted(set(tests.values())))
     if built.returncode != 0:
         sys.exit("the tree does not build:\n" + built.stderr)
-    for command in tests:
-        if not run_test(tree, list(command)):
+    with concurrent.futures.ThreadPoolExecutor(TREES) as pool:
+        passed = list(pool.map(lambda command: run_test(tree, list(command)), tests))
+    for command, has_passed in zip(tests, passed):
+        if not has_passed and not run_test(tree, list(command)):  # alone
             sys.exit("fails without any mutant: " + " ".join(command))
 
 
@@ -828,7 +832,7 @@ class Run:
 def main():
     words = sys.argv[1:]
     run = Run([m for m in MUTANTS if not words or any(word in m[0] for word in words)])
-    trees = [tempfile.mkdtemp(prefix="mutants-") for _ in range(os.cpu_count() or 1)]
+    trees = [tempfile.mkdtemp(prefix="mutants-") for _ in range(TREES * (os.cpu_count() or 1))]
     try:
         copy_tree(trees[0])
         check_unmutated(trees[0], run.mutants)
