@@ -18,7 +18,7 @@ import threading
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 TEST_S = 180  # a mutant that hangs has been noticed
-TREES = 3  # for each processor: most tests wait for servers most of the time
+TREES = 4  # for each processor: most tests wait for servers most of the time
 
 
 def unit(name):
