@@ -27,8 +27,7 @@ enum entity_flag {
     ENTITY_DIRTY = 64,   /* its blob lacks something: the next checkpoint has it on its list */
     ENTITY_COLD = 128,   /* its buckets are in its blob, but for those of events since */
     ENTITY_WANTED = 256, /* and are to be read back */
-    ENTITY_SAVING =
-        512, /* its blob is in the batch: only when that is acknowledged can it be read back */
+    ENTITY_SAVING = 512, /* its blob is in the batch, and cannot be read back before the answer */
 };
 
 struct entity {
