@@ -124,14 +124,21 @@ static bool writes_letters(const struct scrape *scrape, const struct board *boar
     return !has(board, BOARD_LETTERS_FAIL, 1);
 }
 
+/* clang-format off */
 static const struct {
     const char *name;
     worker_check_fn *is_ok;
 } CHECKS[] = {
-    {"running", is_running}, {"group joined", has_joined},     {"kafka", has_kafka},
-    {"redis", has_redis},    {"topics", has_topics},           {"caught up", has_caught_up},
-    {"intake", takes_in},    {"dead_letters", writes_letters},
+    {"running",      is_running},
+    {"group joined", has_joined},
+    {"kafka",        has_kafka},
+    {"redis",        has_redis},
+    {"topics",       has_topics},
+    {"caught up",    has_caught_up},
+    {"intake",       takes_in},
+    {"dead_letters", writes_letters},
 };
+/* clang-format on */
 
 /* Of all workers: false with the first that is not well. */
 static bool check_all(const struct scrape *scrape, worker_check_fn *is_ok, struct buf *why)
